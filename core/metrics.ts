@@ -1,0 +1,217 @@
+/**
+ * The catalogue: every metric the API and the worker expose, declared once. Code, dashboards, rules, docs and
+ * tests read it from here; nothing else names a metric's type, labels or buckets.
+ */
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type OpenMetricsContentType,
+  prometheusContentType,
+  Registry,
+} from "prom-client";
+
+/** Which process exposes a metric. */
+export type Service = "api" | "worker";
+
+interface Declaration {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly on: readonly Service[];
+  readonly labels?: readonly string[];
+  /** Upper bounds of a histogram's buckets, in the unit its name ends with. */
+  readonly buckets?: readonly number[];
+}
+
+/** Fine around 1 s, the API's latency objective; the top lies well above the critical threshold. */
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Fine around 30 s and 60 s, the processing thresholds; the top is an analysis that used up its deadline twice. */
+const PROCESSING_BUCKETS = [
+  0.0005,
+  0.001,
+  0.005,
+  0.01,
+  0.05,
+  0.1,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  20,
+  30,
+  45,
+  60,
+  90,
+  120,
+];
+/** From "at once" to an hour: a backlog or an outage shows up here, not in the processing time. */
+const END_TO_END_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
+const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
+
+export const CATALOGUE = {
+  http_requests_total: {
+    type: "counter",
+    help: "HTTP requests answered. The route is the pattern, never the URL.",
+    on: ["api"],
+    labels: ["method", "route", "status"],
+  },
+  http_request_duration_seconds: {
+    type: "histogram",
+    help: "Time from a request's arrival to its response, in seconds.",
+    on: ["api"],
+    labels: ["method", "route", "status"],
+    buckets: REQUEST_BUCKETS,
+  },
+  http_requests_inprogress: {
+    type: "gauge",
+    help: "HTTP requests being answered now.",
+    on: ["api"],
+    labels: ["method", "route"],
+  },
+  thoughts_accepted_total: {
+    type: "counter",
+    help: "Thoughts stored for processing; a repeated Idempotency-Key does not count.",
+    on: ["api"],
+  },
+  thoughts_insert_batch_size: {
+    type: "histogram",
+    help: "Thoughts stored by one group-committed insert.",
+    on: ["api"],
+    buckets: BATCH_BUCKETS,
+  },
+  alert_notifications_total: {
+    type: "counter",
+    help: "Alerts received from Alertmanager on the built-in webhook.",
+    on: ["api"],
+    labels: ["severity", "status"],
+  },
+  batch_processor_thoughts_processed_total: {
+    type: "counter",
+    help: "Thoughts whose result this worker stored.",
+    on: ["worker"],
+  },
+  batch_processor_thoughts_failed_total: {
+    type: "counter",
+    help: "Thoughts given up after their last attempt and sent to the dead-letter topic.",
+    on: ["worker"],
+  },
+  batch_processor_retries_total: {
+    type: "counter",
+    help: "Attempts that failed and were queued again, by what failed.",
+    on: ["worker"],
+    labels: ["reason"],
+  },
+  batch_processor_messages_skipped_total: {
+    type: "counter",
+    help: "Messages that needed no work: malformed, of an unknown thought, or a duplicate.",
+    on: ["worker"],
+    labels: ["reason"],
+  },
+  batch_processor_fenced_writes_total: {
+    type: "counter",
+    help: "Results thrown away because a newer attempt owned the thought.",
+    on: ["worker"],
+  },
+  batch_processor_requeued_total: {
+    type: "counter",
+    help: "Thoughts the reconciler queued again: claim gone stale, or message lost.",
+    on: ["worker"],
+    labels: ["reason"],
+  },
+  batch_processor_dead_letters_total: {
+    type: "counter",
+    help: "Messages published to the dead-letter topic.",
+    on: ["worker"],
+  },
+  batch_processor_cache_hits_total: {
+    type: "counter",
+    help: "Thoughts whose analysis was in the cache.",
+    on: ["worker"],
+  },
+  batch_processor_cache_misses_total: {
+    type: "counter",
+    help: "Thoughts whose analysis was not in the cache, or the cache did not answer.",
+    on: ["worker"],
+  },
+  batch_processor_processing_duration_seconds: {
+    type: "histogram",
+    help: "Time from a thought's claim to its stored result, in seconds.",
+    on: ["worker"],
+    buckets: PROCESSING_BUCKETS,
+  },
+  batch_processor_end_to_end_seconds: {
+    type: "histogram",
+    help: "Time from a thought's acceptance to its stored result, in seconds.",
+    on: ["worker"],
+    buckets: END_TO_END_BUCKETS,
+  },
+  batch_processor_batch_size: {
+    type: "histogram",
+    help: "Messages handled together.",
+    on: ["worker"],
+    buckets: BATCH_BUCKETS,
+  },
+  batch_processor_active_workers: {
+    type: "gauge",
+    help: "1 while this worker is a live member of the consumer group, else 0.",
+    on: ["worker"],
+  },
+  batch_processor_expected_workers: {
+    type: "gauge",
+    help: "Workers that should be running (EXPECTED_WORKERS); every worker reports the same, so take max().",
+    on: ["worker"],
+  },
+  batch_processor_queue_size: {
+    type: "gauge",
+    help: "Thoughts waiting in the store; every worker reports the same, so take max().",
+    on: ["worker"],
+  },
+  batch_processor_oldest_waiting_seconds: {
+    type: "gauge",
+    help: "Age of the oldest thought that is not finished, in seconds; 0 when none waits. Take max().",
+    on: ["worker"],
+  },
+  batch_processor_outbox_size: {
+    type: "gauge",
+    help: "Messages in the outbox, due or delayed. Take max().",
+    on: ["worker"],
+  },
+  batch_processor_outbox_age_seconds: {
+    type: "gauge",
+    help: "How long the oldest due message has waited in the outbox, in seconds; 0 when none is due. Take max().",
+    on: ["worker"],
+  },
+  batch_processor_tokens_total: {
+    type: "counter",
+    help: "Tokens used by language models.",
+    on: ["worker"],
+    labels: ["provider", "model", "direction"],
+  },
+  batch_processor_cost_usd_total: {
+    type: "counter",
+    help: "Cost of language models in USD, from the price table.",
+    on: ["worker"],
+    labels: ["provider", "model"],
+  },
+  batch_processor_cost_saved_usd_total: {
+    type: "counter",
+    help: "USD that cached analyses would have cost again.",
+    on: ["worker"],
+    labels: ["provider", "model"],
+  },
+  app_build_info: {
+    type: "gauge",
+    help: "1, with the running version as labels.",
+    on: ["api", "worker"],
+    labels: ["service", "version", "deno"],
+  },
+  app_resident_memory_bytes: {
+    type: "gauge",
+    help: "Resident memory of this process as Deno reports it, in bytes.",
+    on: ["api", "worker"],
+  },
+} as const satisfies Record<string, Declaration>;
+
+export type MetricName = keyof typeof CATALOGUE;
