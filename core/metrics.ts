@@ -7,8 +7,7 @@ import {
   Counter,
   Gauge,
   Histogram,
-  type OpenMetricsContentType,
-  prometheusContentType,
+  type PrometheusContentType,
   Registry,
 } from "prom-client";
 
@@ -180,7 +179,8 @@ export const CATALOGUE = {
   },
   batch_processor_outbox_age_seconds: {
     type: "gauge",
-    help: "How long the oldest due message has waited in the outbox, in seconds; 0 when none is due. Take max().",
+    help:
+      "How long the oldest due message has waited in the outbox, in seconds; 0 when none is due. Take max().",
     on: ["worker"],
   },
   batch_processor_tokens_total: {
@@ -215,3 +215,85 @@ export const CATALOGUE = {
 } as const satisfies Record<string, Declaration>;
 
 export type MetricName = keyof typeof CATALOGUE;
+
+type Labels<N extends MetricName> = (typeof CATALOGUE)[N] extends
+  { labels: readonly (infer L extends string)[] } ? L
+  : never;
+type Instrument<N extends MetricName> = (typeof CATALOGUE)[N]["type"] extends "counter" ? Counter<Labels<N>>
+  : (typeof CATALOGUE)[N]["type"] extends "gauge" ? Gauge<Labels<N>>
+  : Histogram<Labels<N>>;
+type NamesOn<S extends Service> = {
+  [N in MetricName]: S extends (typeof CATALOGUE)[N]["on"][number] ? N : never;
+}[MetricName];
+
+/** The instruments of one process, by name, and the text it is scraped for. */
+export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrument<N> } & {
+  /** The exposition in the format that `accept` asks for; exemplars only come in OpenMetrics. */
+  expose(accept?: string): Promise<{ body: string; contentType: string }>;
+};
+
+/**
+ * Makes every instrument that the catalogue declares for a process, in a registry of its own, with the default
+ * process metrics, build info and resident memory.
+ *
+ * @param service which process this is
+ * @param version the version shown in `app_build_info`
+ */
+export function createMetrics<S extends Service>(service: S, version: string): Metrics<S> {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const instruments: Record<string, unknown> = {};
+  for (const [name, declared] of Object.entries(CATALOGUE) as [MetricName, Declaration][]) {
+    if (!declared.on.includes(service)) continue;
+    const { help, labels: labelNames = [] } = declared;
+    if (declared.type === "counter") {
+      instruments[name] = new Counter({ name, help, labelNames, registers });
+    } else if (declared.type === "gauge") {
+      instruments[name] = new Gauge({ name, help, labelNames, registers });
+    } else {
+      const buckets = [...declared.buckets ?? []];
+      instruments[name] = new Histogram({
+        name,
+        help,
+        labelNames,
+        registers,
+        buckets,
+        enableExemplars: true,
+      });
+    }
+  }
+  const metrics = instruments as Metrics<S>;
+  const { app_build_info: buildInfo, app_resident_memory_bytes: resident } = metrics as Metrics<Service>;
+  buildInfo.set({ service, version, deno: Deno.version.deno }, 1);
+
+  const render = renderer(registry);
+  return Object.assign(metrics, {
+    expose(accept = "") {
+      resident.set(Deno.memoryUsage().rss);
+      return render(
+        accept.includes("application/openmetrics-text")
+          ? Registry.OPENMETRICS_CONTENT_TYPE
+          : Registry.PROMETHEUS_CONTENT_TYPE,
+      );
+    },
+  });
+}
+
+/**
+ * Renders a registry in either format. prom-client 15.1.3 keeps the format in the registry and cuts `_total` off the
+ * counters' names for good when it writes OpenMetrics; so the names are put back, and one rendering waits for the other.
+ */
+function renderer(registry: Registry) {
+  const names = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }));
+  let last: Promise<unknown> = Promise.resolve();
+  return (contentType: string): Promise<{ body: string; contentType: string }> => {
+    const next = last.then(async () => {
+      for (const { metric, name } of names) metric.name = name;
+      registry.setContentType(contentType as PrometheusContentType);
+      return { body: await registry.metrics(), contentType };
+    });
+    last = next.catch(() => {});
+    return next;
+  };
+}

@@ -1,0 +1,85 @@
+/** Logs: one JSON object a line on stdout. Thought text never goes in; fields are ids, counts and durations. */
+import { activeTrace } from "./tracing.ts";
+
+export const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
+export type Level = (typeof LEVELS)[number];
+
+export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export interface Logger {
+  debug(msg: string, fields?: Fields): void;
+  info(msg: string, fields?: Fields): void;
+  warn(msg: string, fields?: Fields): void;
+  error(msg: string, fields?: Fields): void;
+  /** True when lines of this level are written; ask before building fields for many lines. */
+  enabled(level: Level): boolean;
+  /** Writes what is still held back. */
+  flush(): void;
+}
+
+export interface LoggerOptions {
+  /** The `service` field of each line. */
+  readonly service: string;
+  /** The lowest level written. @default "INFO" */
+  readonly level?: Level;
+  /** Where lines go, many at a time, each ending in a newline. @default stdout */
+  readonly write?: (lines: string) => void;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+/** More held back than this is written at once, so that memory stays bounded. */
+const MAX_HELD_CHARS = 64 * 1024;
+
+/**
+ * A logger. Lines are gathered and written once per turn of the event loop: under load one write carries many.
+ * `trace_id` and `span_id` come from the active span, unless the fields bring their own.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const { service, level = "INFO", write = writeStdout, now = Date.now } = options;
+  const lowest = LEVELS.indexOf(level);
+  let held = "";
+  let scheduled = false;
+
+  function flush() {
+    scheduled = false;
+    if (held === "") return;
+    const lines = held;
+    held = "";
+    write(lines);
+  }
+
+  function line(at: Level, msg: string, fields?: Fields) {
+    if (LEVELS.indexOf(at) < lowest) return;
+    const time = new Date(now()).toISOString();
+    held += JSON.stringify({ time, level: at, msg, service, ...activeTrace(), ...fields }) + "\n";
+    if (held.length > MAX_HELD_CHARS) return flush();
+    if (scheduled) return;
+    scheduled = true;
+    setTimeout(flush, 0);
+  }
+
+  return {
+    debug: (msg, fields) => line("DEBUG", msg, fields),
+    info: (msg, fields) => line("INFO", msg, fields),
+    warn: (msg, fields) => line("WARN", msg, fields),
+    error: (msg, fields) => line("ERROR", msg, fields),
+    enabled: (at) => LEVELS.indexOf(at) >= lowest,
+    flush,
+  };
+}
+
+/** The cause of an error, in one line fit for a log: messages only, never a stack and never data. */
+export function reason(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0]);
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${reason(error.cause)}` : "";
+  return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, " ").slice(0, 500);
+}
+
+const encoder = new TextEncoder();
+
+function writeStdout(lines: string) {
+  const bytes = encoder.encode(lines);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,108 @@
+/**
+ * The domain: what a thought is, which states it goes through, and the words this project uses.
+ *
+ * - **thought**: what a person posted; the row in `thoughts` is the truth about it.
+ * - **outbox**: messages written in the same transaction as the thought they speak of, so that neither exists
+ *   without the other. The **relay** moves them to the queue.
+ * - **queue**: the transport of thought ids, Kafka or in-process. It may lose or repeat; nothing depends on it not to.
+ * - **claim**: a worker taking a thought. Each claim raises `attempts`, and that number is the **fence**: a result
+ *   is stored only while its claim is still the newest, so a zombie's late write changes nothing.
+ * - **lease**: how long a claim is respected. The **reconciler** queues a thought again when its claim has gone
+ *   stale or its message was lost.
+ * - **dead letter**: a message on `thoughts.dead`, of a thought given up or a message nobody could read.
+ *   A **redrive** gives a failed thought new attempts.
+ * - **poison**: a message or thought that fails each time it is tried.
+ */
+
+/** `pending → processing → completed | failed`; a retry goes back to `pending`, a redrive from `failed` too. */
+export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
+export type Status = (typeof STATUSES)[number];
+
+/** True when nothing further happens to a thought by itself. */
+export function isFinal(status: Status): boolean {
+  return status === "completed" || status === "failed";
+}
+
+export const LIMITS = {
+  /** Characters (UTF-16 units) of a thought's text. */
+  textChars: 10_000,
+  /** Characters of the optional context. */
+  contextChars: 2_000,
+  userIdChars: 128,
+  idempotencyKeyChars: 255,
+  /** Thoughts on one page of a listing. */
+  pageSize: 100,
+} as const;
+
+/** What a client hands in, already checked. */
+export interface NewThought {
+  readonly userId: string;
+  readonly text: string;
+  readonly context: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/** A thought as it stands in the store. Times are ISO 8601 in UTC. */
+export interface Thought {
+  readonly id: string;
+  readonly userId: string;
+  readonly text: string;
+  readonly context: string | null;
+  readonly status: Status;
+  /** Claims so far. */
+  readonly attempts: number;
+  readonly result: Result | null;
+  /** Why the last attempt failed; null when none did. */
+  readonly error: string | null;
+  readonly createdAt: string;
+  readonly finishedAt: string | null;
+}
+
+export const TYPES = [
+  "task",
+  "idea",
+  "question",
+  "worry",
+  "reflection",
+  "goal",
+  "memory",
+  "gratitude",
+] as const;
+export const URGENCIES = ["none", "low", "medium", "high", "immediate"] as const;
+export const TONES = ["positive", "neutral", "negative", "mixed"] as const;
+export const DIMENSIONS = [
+  "health",
+  "relationships",
+  "career",
+  "finances",
+  "growth",
+  "leisure",
+  "community",
+  "environment",
+] as const;
+export const PRIORITIES = ["low", "medium", "high", "critical"] as const;
+
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** What an analysis says of a thought, in its five parts. */
+export interface Result {
+  readonly classification: {
+    readonly type: (typeof TYPES)[number];
+    readonly urgency: (typeof URGENCIES)[number];
+    readonly tone: (typeof TONES)[number];
+  };
+  readonly analysis: {
+    readonly summary: string;
+    readonly keywords: readonly string[];
+  };
+  /** Impact on each dimension of life that the thought touches, from -1 (harms) to 1 (helps). */
+  readonly value: Readonly<Partial<Record<Dimension, number>>>;
+  /** Concrete next steps, the first one first. */
+  readonly actions: readonly string[];
+  readonly priority: {
+    readonly level: (typeof PRIORITIES)[number];
+    /** 0 (can wait for ever) to 100 (drop everything). */
+    readonly score: number;
+    readonly reason: string;
+  };
+}
