@@ -26,7 +26,10 @@ export async function runProcess(
   let code: number = EXIT.ok;
   try {
     const { failed } = await start(stack, stopping.signal);
-    const failure = await Promise.race([stopped, failed.then((error) => ({ error }), (error) => ({ error }))]);
+    const failure = await Promise.race([
+      stopped,
+      failed.then((error) => ({ error }), (error) => ({ error })),
+    ]);
     if (failure) throw failure.error;
     log.info("stopping", { signal: String(stopping.signal.reason) });
   } catch (error) {
@@ -76,7 +79,10 @@ export async function repeat(
 }
 
 /** Exponential back-off with full jitter over its upper half: `firstMs · 2^failures`, at most `maxMs`. */
-export function backoffMs(failures: number, limits: { readonly firstMs: number; readonly maxMs: number }): number {
+export function backoffMs(
+  failures: number,
+  limits: { readonly firstMs: number; readonly maxMs: number },
+): number {
   const full = Math.min(limits.maxMs, limits.firstMs * 2 ** failures);
   return Math.round(full / 2 + Math.random() * full / 2);
 }

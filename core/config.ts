@@ -1,0 +1,189 @@
+/** Configuration: every setting, declared once, and the only place that reads the environment. */
+import { z } from "zod";
+import { LEVELS } from "./log.ts";
+
+interface Setting {
+  readonly env: string;
+  readonly schema: z.ZodType;
+  /** What it is for, with its unit; shown in the README's table. */
+  readonly help: string;
+  /** Secrets may also come from the file that `<env>_FILE` names, and are never shown. */
+  readonly secret?: true;
+}
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
+const count = (fallback: number, max = 1_000_000) =>
+  z.coerce.number().int().min(1).max(max).default(fallback);
+const url = (protocol: RegExp) => z.url({ protocol }).optional();
+const secret = z.string().min(1).optional();
+
+export const SETTINGS = {
+  databaseUrl: {
+    env: "DATABASE_URL",
+    schema: url(/^postgres(ql)?$/),
+    help: "PostgreSQL, as `postgres://user@host:5432/database`. Unset: PGlite in `DATA_DIR`.",
+    secret: true,
+  },
+  databasePassword: {
+    env: "DATABASE_PASSWORD",
+    schema: secret,
+    help: "Password for `DATABASE_URL`, where that has none.",
+    secret: true,
+  },
+  kafkaBrokers: {
+    env: "KAFKA_BROKERS",
+    schema: z.string().transform((list) => list.split(",").map((broker) => broker.trim()))
+      .pipe(z.array(z.string().regex(/^[^\s:]+:\d+$/, "must be host:port")).min(1)).optional(),
+    help: "Kafka, as `host:port,…`. Unset: a queue inside the process.",
+  },
+  redisUrl: {
+    env: "REDIS_URL",
+    schema: url(/^rediss?$/),
+    help: "Redis, as `redis://host:6379`. Unset: a cache inside the process.",
+    secret: true,
+  },
+  redisPassword: {
+    env: "REDIS_PASSWORD",
+    schema: secret,
+    help: "Password for `REDIS_URL`, where that has none.",
+    secret: true,
+  },
+  dataDir: {
+    env: "DATA_DIR",
+    schema: z.string().min(1).default(".data"),
+    help: "Folder of the embedded database.",
+  },
+  apiHost: {
+    env: "API_HOST",
+    schema: z.string().min(1).default("127.0.0.1"),
+    help: "Address the API listens on.",
+  },
+  apiPort: { env: "API_PORT", schema: port(8000), help: "Port of the API." },
+  workerHost: {
+    env: "WORKER_HOST",
+    schema: z.string().min(1).default("127.0.0.1"),
+    help: "Address of the worker's metrics and health.",
+  },
+  workerPort: { env: "WORKER_PORT", schema: port(8001), help: "Port of the worker's metrics and health." },
+  expectedWorkers: {
+    env: "EXPECTED_WORKERS",
+    schema: count(1, 10_000),
+    help: "Workers that should be running; shown beside those that are.",
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    schema: z.enum(LEVELS).default("INFO"),
+    help: "Lowest level of the lines logged.",
+  },
+  analyser: {
+    env: "ANALYSER",
+    schema: z.enum(["local", "openai"]).default("local"),
+    help: "Who analyses thoughts.",
+  },
+  analyserTimeoutMs: {
+    env: "ANALYSER_TIMEOUT_MS",
+    schema: count(60_000),
+    help: "An analysis is given up after this many milliseconds.",
+  },
+  analyserConcurrency: {
+    env: "ANALYSER_CONCURRENCY",
+    schema: count(8, 1_000),
+    help: "Analyses under way at once in a worker, where the analyser waits for something.",
+  },
+  openaiBaseUrl: {
+    env: "OPENAI_BASE_URL",
+    schema: z.url({ protocol: /^https?$/ }).default("https://api.openai.com/v1"),
+    help: "Any OpenAI-compatible endpoint.",
+  },
+  openaiModel: {
+    env: "OPENAI_MODEL",
+    schema: z.string().min(1).default("gpt-4.1-mini"),
+    help: "Model to ask.",
+  },
+  openaiApiKey: { env: "OPENAI_API_KEY", schema: secret, help: "Key for that endpoint.", secret: true },
+  pricesFile: {
+    env: "PRICES_FILE",
+    schema: z.string().min(1).optional(),
+    help: "JSON file of USD per million tokens by model, over the built-in table.",
+  },
+  batchSize: {
+    env: "BATCH_SIZE",
+    schema: count(1_000, 10_000),
+    help: "Most thoughts a worker handles together.",
+  },
+  partitionsAtOnce: {
+    env: "PARTITIONS_AT_ONCE",
+    schema: count(2, 64),
+    help: "Batches of different partitions a worker handles at the same time.",
+  },
+  maxAttempts: { env: "MAX_ATTEMPTS", schema: count(5, 100), help: "Attempts before a thought fails." },
+  retryFirstMs: {
+    env: "RETRY_FIRST_MS",
+    schema: count(1_000),
+    help: "Pause before the second attempt, in milliseconds; it doubles, with jitter.",
+  },
+  leaseMs: {
+    env: "LEASE_MS",
+    schema: count(30_000),
+    help: "A claim not renewed for this many milliseconds is up for others.",
+  },
+  requeueAfterMs: {
+    env: "REQUEUE_AFTER_MS",
+    schema: count(120_000, 86_400_000),
+    help: "A message not seen for this many milliseconds is taken for lost and sent again.",
+  },
+  reconcileEveryMs: {
+    env: "RECONCILE_EVERY_MS",
+    schema: count(5_000),
+    help: "Pause between two looks for stale claims and lost messages, in milliseconds.",
+  },
+  cacheTtlS: {
+    env: "CACHE_TTL_S",
+    schema: count(86_400, 31_536_000),
+    help: "A cached analysis lives this many seconds.",
+  },
+} as const satisfies Record<string, Setting>;
+
+export type Config = { readonly [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]["schema"]> };
+
+/** Thrown when the environment can't be used; lists every setting that is wrong. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Reads the configuration. An empty variable counts as unset.
+ *
+ * @param env looks a variable up @default the process's environment
+ * @param readFile reads a secret's file @default the file system
+ * @throws {ConfigError} naming each wrong setting and what it should be; values are not repeated
+ */
+export function loadConfig(
+  env: (name: string) => string | undefined = Deno.env.get,
+  readFile: (path: string) => string = Deno.readTextFileSync,
+): Config {
+  const wrong: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting][]) {
+    const fromFile = setting.secret ? env(`${setting.env}_FILE`) : undefined;
+    let text = env(setting.env) || undefined;
+    if (text === undefined && fromFile) {
+      try {
+        text = readFile(fromFile).trim() || undefined;
+      } catch (error) {
+        wrong.push(
+          `${setting.env}_FILE: cannot read the file (${error instanceof Error ? error.name : error})`,
+        );
+        continue;
+      }
+    }
+    const parsed = setting.schema.safeParse(text);
+    if (parsed.success) config[key] = parsed.data;
+    else wrong.push(`${setting.env}: ${parsed.error.issues.map((issue) => issue.message).join("; ")}`);
+  }
+  if (wrong.length > 0) throw new ConfigError(`Cannot start: wrong settings\n  ${wrong.join("\n  ")}`);
+  return config as unknown as Config;
+}
+
+/** The version of this program, from deno.json. */
+export { default as manifest } from "../deno.json" with { type: "json" };

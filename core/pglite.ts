@@ -1,0 +1,36 @@
+/** PGlite: PostgreSQL in WebAssembly inside the process, in a folder; what runs when no database is given. */
+import { PGlite } from "@electric-sql/pglite";
+import { type Database, type Parameter, type Queries, UnstorableError } from "./database.ts";
+
+/** Opens, and on first use makes, a database in a folder; `undefined` keeps it in memory. Takes seconds. */
+export async function openPglite(folder?: string): Promise<Database> {
+  if (folder !== undefined) await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const db = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+
+  async function run<R>(
+    on: Pick<PGlite, "query">,
+    sql: string,
+    parameters: readonly Parameter[] = [],
+  ): Promise<R[]> {
+    try {
+      return (await on.query<R>(sql, [...parameters])).rows;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      throw /^(22|23)...$/.test(code)
+        ? new UnstorableError((error as Error).message, { cause: error })
+        : error;
+    }
+  }
+
+  return {
+    name: folder ?? "memory",
+    query: (sql, parameters) => run(db, sql, parameters),
+    transaction: <T>(body: (queries: Queries) => Promise<T>) =>
+      db.transaction((tx) =>
+        body({ query: (sql, parameters) => run(tx as unknown as PGlite, sql, parameters) })
+      ),
+    async [Symbol.asyncDispose]() {
+      await db.close();
+    },
+  };
+}
