@@ -1,0 +1,72 @@
+/** Redis, by ioredis. Everything here fails fast: an outage is a cache miss and never costs a batch more than 200 ms. */
+import { Redis } from "ioredis";
+import type { Cache } from "./cache.ts";
+import { within } from "./lifecycle.ts";
+import { type Logger, reason } from "./log.ts";
+
+export interface RedisOptions {
+  /** `redis://host:6379`, a password may be in it. */
+  readonly url: string;
+  readonly password?: string;
+  /** Entries live this long. */
+  readonly ttlS: number;
+  readonly log: Logger;
+}
+
+/** A whole look-up, connection and all, gets no longer than this. */
+const ANSWER_MS = 150;
+/** After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch. */
+const REST_MS = 1_000;
+
+export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
+  const redis = new Redis(url, {
+    ...(password === undefined ? {} : { password }),
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 2_000,
+    retryStrategy: (attempts: number) => Math.min(2_000, 100 * attempts),
+    keepAlive: 5_000,
+  });
+  redis.on("error", () => {}); // each failed command says so itself
+  redis.connect().catch(() => {});
+  let restUntil = 0;
+
+  /** Runs a command; undefined when Redis is resting, absent or slow. */
+  async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
+    if (Date.now() < restUntil) return undefined;
+    try {
+      return await within(ANSWER_MS, "Redis", command());
+    } catch (error) {
+      restUntil = Date.now() + REST_MS;
+      log.warn("cache does not answer, going on without it", { reason: reason(error) });
+      return undefined;
+    }
+  }
+
+  const shown = new URL(url);
+  shown.password = "";
+  return {
+    name: shown.href,
+    async getMany(keys) {
+      if (keys.length === 0) return [];
+      const values = await attempt(() => redis.mget([...keys]));
+      return keys.map((_, at) => values?.[at] ?? undefined);
+    },
+    async setMany(entries) {
+      if (entries.size === 0) return;
+      await attempt(() => {
+        const pipeline = redis.pipeline();
+        for (const [key, value] of entries) pipeline.set(key, value, "EX", ttlS);
+        return pipeline.exec();
+      });
+    },
+    async ping() {
+      await within(ANSWER_MS, "Redis", redis.ping());
+    },
+    async [Symbol.asyncDispose]() {
+      redis.disconnect();
+      await Promise.resolve();
+    },
+  };
+}
