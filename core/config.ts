@@ -77,8 +77,8 @@ export const SETTINGS = {
   },
   analyser: {
     env: "ANALYSER",
-    schema: z.enum(["local", "openai"]).default("local"),
-    help: "Who analyses thoughts.",
+    schema: z.string().min(1).default("local"),
+    help: "Who analyses thoughts: `local`, `openai`, or one of your own in `worker/analysers/`.",
   },
   analyserTimeoutMs: {
     env: "ANALYSER_TIMEOUT_MS",

@@ -126,12 +126,12 @@ export const CATALOGUE = {
   },
   batch_processor_cache_hits_total: {
     type: "counter",
-    help: "Thoughts whose analysis was in the cache.",
+    help: "Thoughts whose analysis was known: in the cache, or just made for the same text.",
     on: ["worker"],
   },
   batch_processor_cache_misses_total: {
     type: "counter",
-    help: "Thoughts whose analysis was not in the cache, or the cache did not answer.",
+    help: "Thoughts whose analysis had to be made, the cache not having it or not answering.",
     on: ["worker"],
   },
   batch_processor_processing_duration_seconds: {

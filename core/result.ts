@@ -2,7 +2,10 @@
 import { z } from "zod";
 import { DIMENSIONS, PRIORITIES, type Result, TONES, TYPES, URGENCIES } from "./thought.ts";
 
-const Line = (max: number) => z.string().trim().min(1).max(max);
+/** PostgreSQL stores neither NUL nor half a surrogate pair. */
+const storable = (text: string) => text.isWellFormed() && !text.includes("\0");
+const Line = (max: number) =>
+  z.string().trim().min(1).max(max).refine(storable, "holds characters that cannot be stored");
 
 export const ResultSchema: z.ZodType<Result> = z.strictObject({
   classification: z.strictObject({

@@ -55,19 +55,32 @@ export async function withSpan<T>(
   }
 }
 
-/** Records a span that has already happened, such as one thought's share of a batch. Returns its context. */
-export function recordSpan(
+/** Starts a span that the caller ends. `traceparent` is what its children name as their parent. */
+export function openSpan(
   name: string,
-  options: SpanOptions & { readonly startTime: number; readonly error?: unknown },
-): void {
+  options: SpanOptions,
+): { readonly span: Span; readonly traceparent: Traceparent } {
   const span = start(name, options, parentContext(options.parent));
-  if (options.error !== undefined) failSpan(span, options.error);
-  span.end();
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return { span, traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}` };
 }
 
-/** Marks a span as failed. */
+/** Records a span that has already happened, such as one thought's share of a batch's look-up. Times as in Date.now(). */
+export function recordSpan(
+  name: string,
+  options: SpanOptions & { readonly startTime: number; readonly endTime: number },
+): void {
+  start(name, options, parentContext(options.parent)).end(options.endTime);
+}
+
+/** Runs a function as part of a trace without a span of its own: what it calls does not start traces then. */
+export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
+  return traceparent === null ? run() : context.with(parentContext(traceparent), run);
+}
+
+/** Marks a span as failed, by an error's name or a reason's; never by a message, which may quote data. */
 export function failSpan(span: Span, error: unknown): void {
-  const type = error instanceof Error ? error.name : typeof error;
+  const type = error instanceof Error ? error.name : String(error);
   span.setAttribute("error.type", type);
   span.setStatus({ code: SpanStatusCode.ERROR, message: type });
 }
@@ -84,9 +97,9 @@ export function isSampled(traceparent: Traceparent | null): traceparent is Trace
   return traceparent !== null && (Number.parseInt(traceparent.slice(-2), 16) & TraceFlags.SAMPLED) === 1;
 }
 
-/** The trace id inside a `traceparent`. */
-export function traceId(traceparent: Traceparent): string {
-  return traceparent.slice(3, 35);
+/** The ids inside a `traceparent`, as log fields. */
+export function traceFields(traceparent: Traceparent): { trace_id: string; span_id: string } {
+  return { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) };
 }
 
 /** The active span, for what is set on it later. */
@@ -112,7 +125,12 @@ function start(name: string, options: SpanOptions, parent: Context): Span {
     const linked = trace.getSpanContext(parentContext(traceparent));
     return linked !== undefined && isSpanContextValid(linked) ? [{ context: linked }] : [];
   });
-  return tracer.startSpan(name, { kind, attributes: attributes ?? {}, links, startTime }, parent);
+  return tracer.startSpan(name, {
+    kind,
+    attributes: attributes ?? {},
+    links,
+    ...(startTime === undefined ? {} : { startTime }),
+  }, parent);
 }
 
 function parentContext(traceparent: Traceparent | null | undefined): Context {

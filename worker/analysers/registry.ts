@@ -1,0 +1,21 @@
+/** Every analyser by the name that `ANALYSER` gives it. */
+import type { Config } from "../../core/config.ts";
+import type { Analyser } from "./analyser.ts";
+import { createLocalAnalyser } from "./local.ts";
+import { createOpenAiAnalyser } from "./openai.ts";
+
+const ANALYSERS: Readonly<Record<string, (config: Config) => Analyser>> = {
+  local: createLocalAnalyser,
+  openai: createOpenAiAnalyser,
+};
+
+/** @throws {Error} naming those there are, or what the analyser lacks */
+export function createAnalyser(config: Config): Analyser {
+  const create = ANALYSERS[config.analyser];
+  if (create === undefined) {
+    throw new Error(
+      `Cannot start: ANALYSER is "${config.analyser}", there are ${Object.keys(ANALYSERS).join(", ")}`,
+    );
+  }
+  return create(config);
+}

@@ -1,0 +1,133 @@
+/**
+ * The traces of a batch. Each sampled thought gets, in its own trace, a `process` span with one child per step; one
+ * `receive` span stands for the batch, in the trace of its first sampled thought, linked to those of all the others.
+ * A batch without a sampled thought makes no spans at all.
+ */
+import type { Claim } from "../core/claims.ts";
+import { GROUP, type ReceivedMessage, THOUGHTS_TOPIC } from "../core/queue.ts";
+import {
+  type Attributes,
+  failSpan,
+  isSampled,
+  openSpan,
+  recordSpan,
+  runIn,
+  type Span,
+  SpanKind,
+  traceFields,
+  type Traceparent,
+} from "../core/tracing.ts";
+import type { Analyser } from "./analysers/analyser.ts";
+import type { Outcome } from "./analysis.ts";
+
+export interface BatchTrace {
+  /** Records a step that the whole batch took together and that ends now. */
+  step(name: string, startedAt: number, attributes: Attributes): void;
+  /** Runs one thought's analysis inside its trace. */
+  analysis(
+    claim: Claim,
+    analyser: Analyser,
+    run: () => Outcome | Promise<Outcome>,
+  ): Outcome | Promise<Outcome>;
+  /** Marks a thought's attempt as failed. */
+  fail(id: string, reason: string): void;
+  /** The ids of a sampled thought's span, as log fields. */
+  ids(id: string): { readonly trace_id: string; readonly span_id: string } | undefined;
+  end(): void;
+}
+
+/** OpenTelemetry's default limit of links on a span. */
+const MAX_LINKS = 128;
+
+const MESSAGING: Attributes = {
+  "messaging.system": "kafka",
+  "messaging.destination.name": THOUGHTS_TOPIC,
+  "messaging.consumer.group.name": GROUP,
+};
+
+export function traceBatch(
+  messages: readonly ReceivedMessage[],
+  claimed: readonly Claim[],
+  startedAt: number,
+): BatchTrace {
+  const parents = new Map(messages.map(({ value, traceparent }) => [value, traceparent]));
+  const processing = new Map<string, { readonly span: Span; readonly traceparent: Traceparent }>();
+  const sampled = claimed.flatMap(({ id, traceparent }) => {
+    const parent = parents.get(id) ?? traceparent;
+    return isSampled(parent) ? [{ id, parent }] : [];
+  });
+
+  const [first, ...others] = sampled;
+  const receive = first && openSpan(`receive ${THOUGHTS_TOPIC}`, {
+    kind: SpanKind.CONSUMER,
+    parent: first.parent,
+    links: others.slice(0, MAX_LINKS).map(({ parent }) => parent),
+    startTime: startedAt,
+    attributes: {
+      ...MESSAGING,
+      "messaging.operation.type": "receive",
+      "messaging.batch.message_count": messages.length,
+    },
+  });
+  for (const { id, parent } of sampled) {
+    processing.set(
+      id,
+      openSpan(`process ${THOUGHTS_TOPIC}`, {
+        kind: SpanKind.CONSUMER,
+        parent,
+        links: [receive!.traceparent],
+        startTime: startedAt,
+        attributes: { ...MESSAGING, "messaging.operation.type": "process", "app.thought.id": id },
+      }),
+    );
+  }
+
+  return {
+    step(name, from, attributes) {
+      const endTime = Date.now();
+      const kind = SpanKind.CLIENT;
+      for (const { traceparent } of processing.values()) {
+        recordSpan(name, { kind, parent: traceparent, startTime: from, endTime, attributes });
+      }
+    },
+    analysis(claim, analyser, run) {
+      const parent = processing.get(claim.id)?.traceparent;
+      if (parent === undefined) return runIn(claim.traceparent, run);
+      const { span, traceparent } = openSpan("analyse thought", {
+        parent,
+        attributes: { "app.analyser.name": analyser.name, "app.analyser.version": analyser.version },
+      });
+      const finish = (outcome: Outcome) => {
+        if (outcome.usage) span.setAttributes(generativeAi(outcome.usage));
+        if (!outcome.ok) failSpan(span, outcome.reason);
+        span.end();
+        return outcome;
+      };
+      const outcome = runIn(traceparent, run);
+      return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
+    },
+    fail(id, reason) {
+      const span = processing.get(id)?.span;
+      if (span !== undefined) failSpan(span, reason);
+    },
+    ids(id) {
+      const traceparent = processing.get(id)?.traceparent;
+      return traceparent === undefined ? undefined : traceFields(traceparent);
+    },
+    end() {
+      for (const { span } of processing.values()) span.end();
+      receive?.span.end();
+    },
+  };
+}
+
+/** By the semantic conventions for generative AI. */
+function generativeAi(usage: NonNullable<Outcome["usage"]>): Attributes {
+  return {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": usage.provider,
+    "gen_ai.request.model": usage.model,
+    "gen_ai.usage.input_tokens": usage.inputTokens,
+    "gen_ai.usage.output_tokens": usage.outputTokens,
+  };
+}
