@@ -1,0 +1,17 @@
+# One image for every process of ours: the API (default), the worker and redrive.
+FROM denoland/deno:2.9.6
+
+WORKDIR /app
+COPY deno.json deno.lock ./
+COPY core core
+COPY api api
+COPY worker worker
+# --frozen: a lock file that does not match fails the build instead of fetching something else.
+RUN deno cache --frozen api/main.ts worker/main.ts worker/redrive.ts
+COPY config/http-probe.sh /usr/local/bin/http-probe
+
+# The code stays root's: the process can read it and not change it.
+USER deno
+ENV DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
+EXPOSE 8000 8001
+CMD ["deno", "run", "--cached-only", "-P=api", "api/main.ts"]
