@@ -185,5 +185,17 @@ export function loadConfig(
   return config as unknown as Config;
 }
 
+/** {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code 2. */
+export function loadConfigOrExit(): Config {
+  try {
+    return loadConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // deno-lint-ignore no-console -- there is no logger yet
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}
+
 /** The version of this program, from deno.json. */
 export { default as manifest } from "../deno.json" with { type: "json" };

@@ -4,8 +4,8 @@ import { type Logger, reason } from "./log.ts";
 /** What a stop may take before the process ends anyway; below Docker's `stop_grace_period` of 30 s. */
 export const STOP_DEADLINE_MS = 25_000;
 
-/** Exit codes of the API and the worker. */
-export const EXIT = { ok: 0, failed: 1, misconfigured: 2, stopTimedOut: 3 } as const;
+/** Exit codes of the API and the worker; 2 is a wrong configuration (core/config.ts). */
+export const EXIT = { ok: 0, failed: 1, stopTimedOut: 3 } as const;
 
 /**
  * Runs a process: `start` puts everything that needs closing on the stack and may resolve or reject later to end the

@@ -1,0 +1,73 @@
+/** Readiness: whether what this process depends on answers, asked at most once a second however many probes come. */
+import { within } from "./lifecycle.ts";
+import { type Logger, reason } from "./log.ts";
+
+/** Rejects, or doesn't answer in time, when the dependency is down. */
+export type Check = () => Promise<void>;
+
+export interface DependencyHealth {
+  readonly status: "up" | "down";
+  readonly latency_ms: number;
+  /** Why it is down, in general words; the particulars are in the log. */
+  readonly reason?: string;
+}
+
+export interface Health {
+  readonly status: "up" | "down";
+  readonly dependencies: Readonly<Record<string, DependencyHealth>>;
+}
+
+export interface ReadinessOptions {
+  readonly log: Logger;
+  /** A check that takes longer has failed. @default 2_000 */
+  readonly timeoutMs?: number;
+  /** An answer is given again for this long. @default 1_000 */
+  readonly maxAgeMs?: number;
+  /** @default performance.now */
+  readonly now?: () => number;
+}
+
+/** Makes the readiness of a process: up when every dependency is. Probes that come together share one round of checks. */
+export function createReadiness(
+  checks: Readonly<Record<string, Check>>,
+  options: ReadinessOptions,
+): () => Promise<Health> {
+  const { log, timeoutMs = 2_000, maxAgeMs = 1_000, now = () => performance.now() } = options;
+  let asked = -Infinity;
+  let answer: Promise<Health> | undefined;
+
+  async function check(name: string, run: Check): Promise<[string, DependencyHealth]> {
+    const started = now();
+    const latency = () => Math.round((now() - started) * 10) / 10;
+    try {
+      await within(timeoutMs, name, run());
+      return [name, { status: "up", latency_ms: latency() }];
+    } catch (error) {
+      log.warn("dependency down", { dependency: name, reason: reason(error) });
+      const late = latency() >= timeoutMs;
+      return [name, {
+        status: "down",
+        latency_ms: latency(),
+        reason: late ? `no answer within ${timeoutMs} ms` : "not reachable",
+      }];
+    }
+  }
+
+  async function checkAll(): Promise<Health> {
+    const entries = await Promise.all(Object.entries(checks).map(([name, run]) => check(name, run)));
+    const status = entries.every(([, dependency]) => dependency.status === "up") ? "up" : "down";
+    return { status, dependencies: Object.fromEntries(entries) };
+  }
+
+  let running = false;
+  return () => {
+    if (answer === undefined || (!running && now() - asked >= maxAgeMs)) {
+      running = true;
+      answer = checkAll().finally(() => {
+        running = false;
+        asked = now();
+      });
+    }
+    return answer;
+  };
+}

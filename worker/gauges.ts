@@ -1,0 +1,39 @@
+/** The gauges that tell how much waits; the store is asked on a beat of its own, never by a scrape. */
+import type { Claims } from "../core/claims.ts";
+import { repeat } from "../core/lifecycle.ts";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import { FAILURE_REASONS } from "./analysis.ts";
+
+/** Three times in a scrape interval of 15 s. */
+const EVERY_MS = 5_000;
+
+export interface GaugesOptions {
+  readonly claims: Claims;
+  readonly metrics: Metrics<"worker">;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Keeps the gauges current until the signal aborts. While the store does not answer they stay as they were. */
+export function runGauges({ claims, metrics, log, signal }: GaugesOptions): Promise<void> {
+  return repeat("gauges", { log, signal }, async () => {
+    const { thoughts, oldestS, outbox, outboxAgeS } = await claims.waiting();
+    metrics.batch_processor_queue_size.set(thoughts);
+    metrics.batch_processor_oldest_waiting_seconds.set(oldestS);
+    metrics.batch_processor_outbox_size.set(outbox);
+    metrics.batch_processor_outbox_age_seconds.set(outboxAgeS);
+    return EVERY_MS;
+  });
+}
+
+/** Sets every label known in advance to 0, so that rates and ratios are never missing. */
+export function initialiseLabels(metrics: Metrics<"worker">): void {
+  for (const reason of FAILURE_REASONS) metrics.batch_processor_retries_total.inc({ reason }, 0);
+  for (const reason of ["malformed", "unknown", "duplicate"]) {
+    metrics.batch_processor_messages_skipped_total.inc({ reason }, 0);
+  }
+  for (const reason of ["stale_claim", "lost_message"]) {
+    metrics.batch_processor_requeued_total.inc({ reason }, 0);
+  }
+}

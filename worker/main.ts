@@ -1,0 +1,32 @@
+/** The worker's process: configuration in, exit code out. */
+import { openCache } from "../core/cache_open.ts";
+import { loadConfigOrExit, manifest } from "../core/config.ts";
+import { migrate } from "../core/database.ts";
+import { openDatabase } from "../core/database_open.ts";
+import { runProcess } from "../core/lifecycle.ts";
+import { createLogger } from "../core/log.ts";
+import { openQueue } from "../core/queue_open.ts";
+import { createAnalyser } from "./analysers/registry.ts";
+import { startWorker } from "./worker.ts";
+
+const config = loadConfigOrExit();
+const log = createLogger({ service: "kafka-worker", level: config.logLevel });
+
+await runProcess(log, async (stack) => {
+  const analyser = createAnalyser(config);
+  const database = stack.use(await openDatabase(config));
+  await migrate(database, log);
+  const queue = stack.use(openQueue(config, log));
+  const cache = stack.use(openCache(config, log));
+  const worker = stack.use(
+    startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
+  );
+  log.info("worker started", {
+    metrics: worker.url,
+    database: database.name,
+    queue: queue.name,
+    cache: cache.name,
+    analyser: analyser.name,
+  });
+  return worker;
+});

@@ -1,0 +1,31 @@
+/** `deno task redrive`: gives failed thoughts new attempts. */
+import { Command, InvalidArgumentError } from "commander";
+import { createClaims } from "../core/claims.ts";
+import { loadConfigOrExit } from "../core/config.ts";
+import { openDatabase } from "../core/database_open.ts";
+
+const options = new Command("redrive")
+  .description("Put failed thoughts back into the queue, each with a full set of new attempts.")
+  .option("--id <uuid>", "only this thought")
+  .option("--limit <n>", "at most this many, oldest first", parseLimit, 1_000)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  deno task redrive\n  deno task redrive --id 01a2…\n\nNeeds DATABASE_URL.",
+  )
+  .parse([Deno.execPath(), "redrive", ...Deno.args])
+  .opts<{ id?: string; limit: number }>();
+
+const config = loadConfigOrExit();
+await using database = await openDatabase(config);
+const claims = createClaims(database, config);
+const count = await claims.redrive(options.id === undefined ? { limit: options.limit } : { id: options.id });
+// deno-lint-ignore no-console -- the result of a command is for its user
+console.log(`${count} ${count === 1 ? "thought" : "thoughts"} queued again`);
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new InvalidArgumentError("It must be a whole number above 0.");
+  }
+  return limit;
+}

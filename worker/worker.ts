@@ -1,0 +1,110 @@
+/** A worker: relay, consumer, reconciler and gauges over one database, queue and cache, with its metrics and health. */
+import type { Cache } from "../core/cache.ts";
+import { createClaims } from "../core/claims.ts";
+import type { Config } from "../core/config.ts";
+import type { Database } from "../core/database.ts";
+import { createReadiness } from "../core/health.ts";
+import { pause, repeat } from "../core/lifecycle.ts";
+import type { Logger } from "../core/log.ts";
+import { createMetrics } from "../core/metrics.ts";
+import { createOutbox } from "../core/outbox.ts";
+import type { Queue, Subscription } from "../core/queue.ts";
+import { createAnalysis } from "./analysis.ts";
+import { createAnalysisCache } from "./analysis_cache.ts";
+import type { Analyser } from "./analysers/analyser.ts";
+import { createBatchHandler } from "./batch.ts";
+import { initialiseLabels, runGauges } from "./gauges.ts";
+import { createOperations } from "./operations.ts";
+import { runReconciler } from "./reconciler.ts";
+import { runRelay } from "./relay.ts";
+import { createSettlement } from "./settlement.ts";
+
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly database: Database;
+  readonly queue: Queue;
+  readonly cache: Cache;
+  readonly analyser: Analyser;
+  readonly log: Logger;
+}
+
+export interface Worker extends AsyncDisposable {
+  /** Rejects when the worker can't go on; never resolves. */
+  readonly failed: Promise<never>;
+  /** Where its metrics and health are. */
+  readonly url: string;
+}
+
+/**
+ * Starts a worker. It serves its health at once and joins the consumer group as soon as the queue lets it. Disposing
+ * stops taking work, finishes what is held, and leaves the group; database, queue and cache stay the caller's.
+ */
+export function startWorker(
+  { config, version, database, queue, cache, analyser, log }: WorkerOptions,
+): Worker {
+  const metrics = createMetrics("worker", version);
+  initialiseLabels(metrics);
+  metrics.batch_processor_expected_workers.set(config.expectedWorkers);
+  const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;
+  const claims = createClaims(database, { leaseMs, maxAttempts });
+  const outbox = createOutbox(database);
+  const handler = createBatchHandler({
+    claims,
+    outbox,
+    analysis: createAnalysis({ analyser, cache: createAnalysisCache(cache, analyser), metrics, timeoutMs }),
+    settlement: createSettlement({ claims, metrics, log, retryFirstMs }),
+    metrics,
+    log,
+    leaseMs,
+  });
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {}); // whoever starts the worker listens; before that it must not end the process
+
+  let subscription: Subscription | undefined;
+  const joining = repeat("joining the queue", { log, signal }, async () => {
+    subscription = await queue.subscribe(handler, Math.min(config.batchSize, analyser.batchSize));
+    subscription.failed.catch(failure.reject);
+    await pause(2 ** 31 - 1, signal);
+    return 0;
+  });
+  const loops = [
+    runRelay({ outbox, queue, metrics, log, signal }),
+    runReconciler({
+      claims,
+      metrics,
+      log,
+      signal,
+      everyMs: config.reconcileEveryMs,
+      lostAfterMs: config.requeueAfterMs,
+    }),
+    runGauges({ claims, metrics, log, signal }),
+    joining,
+  ];
+
+  const readiness = createReadiness({
+    database: () => database.query("select 1").then(() => {}),
+    queue: () => queue.ping(),
+    cache: () => cache.ping(),
+  }, { log });
+  const active = () => subscription?.active() ?? false;
+  const server = Deno.serve(
+    { hostname: config.workerHost, port: config.workerPort, onListen() {} },
+    createOperations({ metrics, readiness, active }).fetch,
+  );
+  const { hostname, port } = server.addr;
+
+  return {
+    failed: failure.promise,
+    url: `http://${hostname}:${port}`,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await subscription?.[Symbol.asyncDispose]();
+      await Promise.all(loops);
+      await server.shutdown();
+    },
+  };
+}
