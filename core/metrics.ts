@@ -241,6 +241,8 @@ export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrumen
  */
 export function createMetrics<S extends Service>(service: S, version: string): Metrics<S> {
   const registry = new Registry();
+  // prom-client makes a histogram with exemplars only for a registry that speaks OpenMetrics just then.
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const instruments: Record<string, unknown> = {};

@@ -114,7 +114,7 @@ export function activeTrace(): { trace_id?: string; span_id?: string } {
 }
 
 /** Exemplar labels of the active span; none unless it is sampled, since nobody could open that trace. */
-export function exemplar(): { trace_id?: string } {
+export function exemplar(): Partial<Record<string, string>> {
   const ids = trace.getActiveSpan()?.spanContext();
   return ids !== undefined && (ids.traceFlags & TraceFlags.SAMPLED) === 1 ? { trace_id: ids.traceId } : {};
 }

@@ -1,0 +1,64 @@
+/** Alertmanager's webhook: each alert becomes a log line and a count, so that delivery can be seen without any account. */
+import { z } from "@hono/zod-openapi";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import { type BodyLimits, readJson } from "./body.ts";
+import type { Routes } from "./routes.ts";
+import { parse } from "./schemas.ts";
+
+/** A group of all alerts at once is larger than any thought. */
+const MAX_BYTES = 1024 * 1024;
+const SEVERITIES = ["critical", "warning", "info", "none"] as const;
+const STATUSES = ["firing", "resolved"] as const;
+
+const Labels = z.record(z.string(), z.string());
+
+/** Version 4 of the payload, as far as it is used; unknown fields are let through, since newer versions add some. */
+const Notification = z.object({
+  alerts: z.array(z.object({
+    status: z.enum(STATUSES),
+    labels: Labels,
+    annotations: Labels.default({}),
+    startsAt: z.string().max(64).optional(),
+  })).max(1_000),
+}).openapi("AlertNotification");
+
+export interface AlertsOptions {
+  readonly metrics: Metrics<"api">;
+  readonly log: Logger;
+  readonly body: BodyLimits;
+}
+
+export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions): void {
+  const notifications = metrics.alert_notifications_total;
+  for (const severity of [...SEVERITIES, "other"]) {
+    for (const status of STATUSES) notifications.inc({ severity, status }, 0);
+  }
+
+  routes.add(
+    {
+      method: "post",
+      path: "/alerts",
+      summary: "Alertmanager's webhook",
+      request: { body: { required: true, content: { "application/json": { schema: Notification } } } },
+      responses: { 204: { description: "Logged and counted" } },
+    },
+    ["invalid-request", "body-timeout", "body-too-large", "unsupported-media-type"],
+    async (c) => {
+      const { json } = await readJson(c.req.raw, { ...body, maxBytes: MAX_BYTES });
+      for (const { status, labels, annotations, startsAt } of parse(Notification, json).alerts) {
+        const severity = SEVERITIES.find((known) => known === labels.severity) ?? "other";
+        notifications.inc({ severity, status });
+        const alarming = status === "firing" && (severity === "critical" || severity === "warning");
+        log[alarming ? "warn" : "info"]("alert received", {
+          alertname: labels.alertname?.slice(0, 200),
+          severity,
+          status,
+          summary: annotations.summary?.slice(0, 500),
+          starts_at: startsAt,
+        });
+      }
+      return c.body(null, 204);
+    },
+  );
+}

@@ -1,0 +1,82 @@
+/** The HTTP API, put together from what it is handed: no environment, no sockets. Tests call `app.request`. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { secureHeaders } from "hono/secure-headers";
+import type { Health } from "../core/health.ts";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Store } from "../core/store.ts";
+import { addAlerts } from "./alerts.ts";
+import { addDocs } from "./docs.ts";
+import { addEvents, type EventsOptions } from "./events.ts";
+import { createIntake, type IntakeOptions } from "./intake.ts";
+import { type Env, observe, startAtZero } from "./observe.ts";
+import { addOperations } from "./operations.ts";
+import { answerProblem, Problem } from "./problem.ts";
+import { type App, createRoutes } from "./routes.ts";
+import { addThoughts } from "./thoughts.ts";
+import { createWatch, type WatchOptions } from "./watch.ts";
+
+/** Every limit of the API; each has a default where it is declared. */
+export interface Limits {
+  /** Bytes of a thought's request. @default 65_536 */
+  readonly bodyBytes?: number;
+  /** A body must have arrived within this. @default 10_000 */
+  readonly bodyTimeoutMs?: number;
+  readonly intake?: Omit<IntakeOptions, "insert" | "onBatch">;
+  readonly watch?: Omit<WatchOptions, "store" | "log">;
+  readonly events?: Pick<EventsOptions, "deadlineMs" | "keepAliveMs">;
+}
+
+export interface AppOptions {
+  readonly store: Store;
+  readonly metrics: Metrics<"api">;
+  readonly log: Logger;
+  /** Shown in the OpenAPI document. */
+  readonly version: string;
+  readonly readiness: () => Promise<Health>;
+  readonly limits?: Limits;
+}
+
+/** Pages bring their own, wider policy. */
+const CSP = "default-src 'none'; frame-ancestors 'none'";
+
+/** Makes the app. Disposing it ends its streams; what is being stored is stored. */
+export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
+  const { store, metrics, log, version, readiness, limits = {} } = options;
+  const body = { maxBytes: limits.bodyBytes ?? 64 * 1024, timeoutMs: limits.bodyTimeoutMs ?? 10_000 };
+  const watch = createWatch({ store, log, ...limits.watch });
+  const intake = createIntake({
+    insert: store.insert,
+    onBatch: (size) => metrics.thoughts_insert_batch_size.observe({ value: size, labels: {} }),
+    ...limits.intake,
+  });
+
+  const app: App = new OpenAPIHono<Env>();
+  app.use(observe({ metrics, log }));
+  app.use(async (c, next) => {
+    c.header("content-security-policy", CSP);
+    await next();
+  });
+  app.use(secureHeaders({ xFrameOptions: "DENY", strictTransportSecurity: false }));
+  const answer = answerProblem(log);
+  app.onError(answer);
+  app.notFound((c) => answer(new Problem("route-not-found"), c));
+
+  const routes = createRoutes(app);
+  addThoughts(routes, { store, intake, metrics, log, body });
+  addEvents(routes, { store, watch, ...limits.events });
+  addAlerts(routes, { metrics, log, body });
+  addOperations(routes, { metrics, readiness });
+  addDocs(app, routes, version);
+  app.get("/", (c) => c.redirect("/docs"));
+  routes.refuseOtherMethods();
+  startAtZero(metrics, routes.declared);
+
+  return {
+    app,
+    [Symbol.asyncDispose]() {
+      watch[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,96 @@
+/** A request's JSON body: bounded in size and time, strictly UTF-8, with no key given twice. */
+import { DeadlineError, within } from "../core/lifecycle.ts";
+import { Problem } from "./problem.ts";
+
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** The whole body must have arrived within this. */
+  readonly timeoutMs: number;
+}
+
+const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads and parses a body.
+ *
+ * @returns the text, for checks that parsing loses, and what it says
+ * @throws {Problem} 400, 408, 413 or 415, saying what is wrong with the body
+ */
+export async function readJson(
+  request: Request,
+  limits: BodyLimits,
+): Promise<{ readonly text: string; readonly json: unknown }> {
+  if (!JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
+    throw new Problem("unsupported-media-type", {
+      errors: [{ field: "header.content-type", message: "must be application/json" }],
+    });
+  }
+  const text = decode(await readBytes(request, limits));
+  try {
+    return { text, json: JSON.parse(text) };
+  } catch (error) {
+    // V8's message quotes the body; only the place is passed on.
+    const at = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
+    throw invalidBody(text === "" ? "is empty" : `is not valid JSON${at ? ` (at ${at})` : ""}`);
+  }
+}
+
+/** Refuses an object of which a key stands twice: the two ends of a wire may disagree on which one counts (RFC 8259, 4). */
+export function refuseDuplicateKeys(flatObject: string): void {
+  const seen = new Set<string>();
+  for (const [, name, colon] of flatObject.matchAll(/("(?:[^"\\]|\\.)*")\s*(:)?/g)) {
+    if (colon === undefined) continue;
+    const key = JSON.parse(name!) as string;
+    if (seen.has(key)) throw invalidBody("is given twice", key);
+    seen.add(key);
+  }
+}
+
+async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<BufferSource> {
+  const tooLarge = () =>
+    new Problem("body-too-large", {
+      errors: [{ field: "body", message: `must be at most ${maxBytes} bytes` }],
+    });
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge();
+  try {
+    return await within(
+      timeoutMs,
+      "the body",
+      declared === null ? gather(request, maxBytes, tooLarge) : request.arrayBuffer(),
+    );
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    if (error instanceof DeadlineError) {
+      throw new Problem("body-timeout", {
+        errors: [{ field: "body", message: `must arrive within ${timeoutMs} ms` }],
+      });
+    }
+    throw invalidBody("broke off");
+  }
+}
+
+/** Reads a body of unknown length, and stops as soon as it is too long. */
+async function gather(request: Request, maxBytes: number, tooLarge: () => Problem): Promise<BufferSource> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return await new Blob(chunks).arrayBuffer();
+}
+
+function decode(bytes: BufferSource): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw invalidBody("is not valid UTF-8");
+  }
+}
+
+function invalidBody(message: string, field = "body"): Problem {
+  return new Problem("invalid-request", { errors: [{ field: field.slice(0, 64), message }] });
+}

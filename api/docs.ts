@@ -1,0 +1,84 @@
+/** The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing from another host. */
+import { Problem } from "./problem.ts";
+import type { App, Routes } from "./routes.ts";
+
+const START =
+  `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });\n`;
+
+/** Swagger UI is read when first asked for: most processes never need its 1.9 MB. */
+const FILES: Record<string, { readonly type: string; readonly load: () => Promise<string> }> = {
+  "swagger-ui.css": {
+    type: "text/css",
+    load: async () => (await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } })).default,
+  },
+  "swagger-ui.js": {
+    type: "text/javascript",
+    load: async () =>
+      (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
+  },
+  "start.js": { type: "text/javascript", load: () => Promise.resolve(START) },
+};
+
+/** Swagger UI draws its icons from data: addresses and sets styles from its script. */
+const DOCS_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Thought Processor API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<main id="docs"></main>
+<script src="/docs/swagger-ui.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+export function addDocs(app: App, routes: Routes, version: string): void {
+  let document: string | undefined;
+  routes.add(
+    {
+      method: "get",
+      path: "/openapi.json",
+      summary: "This document",
+      responses: { 200: { description: "OpenAPI 3.1" } },
+    },
+    [],
+    (c) => {
+      document ??= JSON.stringify(app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: {
+          title: "Thought Processor",
+          version,
+          description: "Post thoughts, have them analysed, see it happen. Errors are RFC 9457 problems.",
+        },
+      }));
+      return c.body(document, 200, { "content-type": "application/json" });
+    },
+  );
+
+  // Files of a page are no part of the API: they stand in no document.
+  app.get("/docs/:file", async (c) => {
+    const file = FILES[c.req.param("file")];
+    if (file === undefined) throw new Problem("route-not-found");
+    c.header("cache-control", "public, max-age=3600");
+    return c.body(await file.load(), 200, { "content-type": file.type });
+  });
+
+  routes.add(
+    {
+      method: "get",
+      path: "/docs",
+      summary: "This document, to read and try",
+      responses: { 200: { description: "A page" } },
+    },
+    [],
+    (c) => c.html(PAGE, 200, { "content-security-policy": DOCS_CSP }),
+  );
+}

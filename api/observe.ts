@@ -1,0 +1,93 @@
+/** What every request leaves behind: metrics by route pattern, a named span, an access line, and an id to ask about. */
+import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import { activeSpan, exemplar } from "../core/tracing.ts";
+
+/** What Hono's context carries from the middleware to handlers and errors. */
+export interface Env {
+  Variables: {
+    /** Leads from a response to its log line: the trace's id, or one of our own when nothing is traced. */
+    ids: { readonly trace_id: string } | { readonly request_id: string };
+    /** Set by a handler whose response goes on after it returned: when that ends. */
+    streaming?: Promise<void>;
+  };
+}
+
+/** A route as the OpenAPI document declares it. */
+export interface DeclaredRoute {
+  readonly method: string;
+  /** Hono's pattern: `/thoughts/:id`. */
+  readonly path: string;
+  readonly statuses: readonly number[];
+}
+
+/** Any path that no route matches. One value, so that scanners can't make label values. */
+const UNMATCHED = "unmatched";
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** Machines ask these every few seconds; their lines would drown the others. */
+const QUIET = /^\/(metrics|health\/)/;
+
+export interface ObserveOptions {
+  readonly metrics: Metrics<"api">;
+  readonly log: Logger;
+}
+
+/** Observes every request. A stream counts as answered when it starts, and as in progress until it ends. */
+export function observe({ metrics, log }: ObserveOptions): MiddlewareHandler<Env> {
+  const {
+    http_requests_total: requests,
+    http_request_duration_seconds: durations,
+    http_requests_inprogress: inProgress,
+  } = metrics;
+
+  return async (c, next) => {
+    const started = performance.now();
+    const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
+    const pattern = matchedRoutes(c).at(-1)?.path ?? "/*";
+    const route = pattern === "/*" ? UNMATCHED : pattern;
+    const span = activeSpan();
+    if (span !== undefined) {
+      const { traceId } = span.spanContext();
+      c.set("ids", { trace_id: traceId });
+      c.header("x-trace-id", traceId);
+      span.updateName(route === UNMATCHED ? method : `${method} ${route}`);
+      if (route !== UNMATCHED) span.setAttribute("http.route", route);
+    } else {
+      const id = crypto.randomUUID();
+      c.set("ids", { request_id: id });
+      c.header("x-request-id", id);
+    }
+    inProgress.inc({ method, route });
+    await next();
+    const seconds = (performance.now() - started) / 1000;
+    const labels = { method, route, status: String(c.res.status) };
+    requests.inc(labels);
+    durations.observe({ labels, value: seconds, exemplarLabels: exemplar() });
+    const ended = () => inProgress.dec({ method, route });
+    if (c.var.streaming === undefined) ended();
+    else c.var.streaming.then(ended);
+    log[QUIET.test(route) ? "debug" : "info"]("request", {
+      method,
+      route,
+      status: c.res.status,
+      duration_ms: Math.round(seconds * 1e5) / 100,
+      ...c.var.ids,
+    });
+  };
+}
+
+/** Starts the label sets that are known in advance at 0, so that rates and ratios are never missing. */
+export function startAtZero(metrics: Metrics<"api">, routes: readonly DeclaredRoute[]): void {
+  for (const { method: declared, path: route, statuses } of routes) {
+    const method = declared.toUpperCase();
+    metrics.http_requests_inprogress.set({ method, route }, 0);
+    for (const status of statuses) {
+      const labels = { method, route, status: String(status) };
+      metrics.http_requests_total.inc(labels, 0);
+      if (status < 400) metrics.http_request_duration_seconds.zero(labels);
+    }
+  }
+  metrics.http_requests_total.inc({ method: "GET", route: UNMATCHED, status: "404" }, 0);
+}

@@ -1,0 +1,71 @@
+/** What machines ask: health and metrics. */
+import { z } from "@hono/zod-openapi";
+import type { Health } from "../core/health.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Routes } from "./routes.ts";
+
+const Up = z.enum(["up", "down"]);
+const HealthJson = z.strictObject({
+  status: Up,
+  dependencies: z.record(
+    z.string(),
+    z.strictObject({
+      status: Up,
+      latency_ms: z.number(),
+      reason: z.string().optional(),
+    }),
+  ),
+}).openapi("Health");
+
+export interface OperationsOptions {
+  readonly metrics: Metrics<"api">;
+  readonly readiness: () => Promise<Health>;
+}
+
+export function addOperations(routes: Routes, { metrics, readiness }: OperationsOptions): void {
+  const health = (description: string) => ({
+    description,
+    content: { "application/json": { schema: HealthJson } },
+  });
+
+  routes.add(
+    {
+      method: "get",
+      path: "/health/live",
+      summary: "Whether this process runs",
+      responses: { 200: health("It runs") },
+    },
+    [],
+    (c) => c.json({ status: "up", dependencies: {} }),
+  );
+
+  routes.add(
+    {
+      method: "get",
+      path: "/health/ready",
+      summary: "Whether this process can do its work",
+      responses: { 200: health("Every dependency is up"), 503: health("Some dependency is down") },
+    },
+    [],
+    async (c) => {
+      const health = await readiness();
+      return c.json(health, health.status === "up" ? 200 : 503);
+    },
+  );
+
+  routes.add(
+    {
+      method: "get",
+      path: "/metrics",
+      summary: "Metrics for Prometheus; exemplars when it asks for OpenMetrics",
+      responses: {
+        200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } },
+      },
+    },
+    [],
+    async (c) => {
+      const { body, contentType } = await metrics.expose(c.req.header("accept"));
+      return c.body(body, 200, { "content-type": contentType });
+    },
+  );
+}

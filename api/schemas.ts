@@ -1,0 +1,102 @@
+/** What goes over the wire. The same schemas validate requests and make the OpenAPI document. */
+import { z } from "@hono/zod-openapi";
+import { ResultSchema } from "../core/result.ts";
+import { LIMITS, STATUSES, type Thought } from "../core/thought.ts";
+import { Problem } from "./problem.ts";
+
+/** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
+const Text = (max: number) =>
+  z.string().min(1).max(max)
+    .refine((text) => !text.includes("\0"), "must not contain NUL (U+0000)")
+    .refine((text) => text.isWellFormed(), "must not contain a lone surrogate")
+    .refine((text) => /\S/.test(text), "must not be blank");
+
+const UserId = Text(LIMITS.userIdChars).describe("Whose thought it is; messages of one user stay in order");
+
+export const CreateThought = z.strictObject({
+  user_id: UserId,
+  text: Text(LIMITS.textChars).describe("The thought"),
+  context: Text(LIMITS.contextChars).nullish().describe("What helps to understand it"),
+}).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });
+
+export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]+$/, "must be printable ASCII")
+  .max(LIMITS.idempotencyKeyChars);
+
+export const ThoughtId = z.uuid().describe("UUID, version 7");
+
+export const Accepted = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) }).openapi("Accepted");
+
+export const ThoughtJson = z.strictObject({
+  id: ThoughtId,
+  user_id: z.string(),
+  text: z.string(),
+  context: z.string().nullable(),
+  status: z.enum(STATUSES),
+  attempts: z.int().describe("Attempts at processing it so far"),
+  result: (ResultSchema as z.ZodType<unknown>).nullable(),
+  error: z.string().nullable().describe("Why the last attempt failed"),
+  created_at: z.iso.datetime(),
+  completed_at: z.iso.datetime().nullable().describe("When it was completed or given up"),
+}).openapi("Thought");
+
+export const ThoughtPage = z.strictObject({
+  thoughts: z.array(ThoughtJson),
+  next_cursor: z.string().nullable().describe("Give it as `cursor` for the next page; null on the last one"),
+}).openapi("ThoughtPage");
+
+export const ListQuery = z.strictObject({
+  user_id: UserId.optional(),
+  status: z.enum(STATUSES).optional(),
+  limit: z.string().regex(/^\d{1,4}$/, "must be a whole number").transform(Number)
+    .pipe(z.int().min(1).max(LIMITS.pageSize)).default(20)
+    .openapi({ type: "integer", minimum: 1, maximum: LIMITS.pageSize, default: 20 }),
+  cursor: z.string().regex(/^[A-Za-z0-9_-]{22}$/, "must be a `next_cursor` of an earlier answer").optional(),
+});
+
+export const ProblemJson = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
+  trace_id: z.string().optional().describe("The request's trace, when tracing is on"),
+  request_id: z.string().optional().describe("In the log line of the request, when tracing is off"),
+}).openapi("Problem");
+
+/**
+ * Parses a value of the request.
+ *
+ * @param where goes before the field's name: `query.`, `path.`, or nothing for the body
+ * @throws {Problem} 400 naming each field that is wrong
+ */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        field: `${where}${key.slice(0, 64)}`,
+        message: "is not a known field",
+      }));
+    }
+    return [{ field: `${where}${issue.path.join(".")}` || "body", message: issue.message }];
+  });
+  throw new Problem("invalid-request", { errors: errors.slice(0, 20) });
+}
+
+/** A thought as clients see it. */
+export function toJson(thought: Thought): z.input<typeof ThoughtJson> {
+  const { userId: user_id, createdAt: created_at, finishedAt: completed_at, ...rest } = thought;
+  return { ...rest, user_id, created_at, completed_at };
+}
+
+/** A cursor is the last id of a page, opaque so that it may become something else. */
+export function toCursor(id: string): string {
+  return Uint8Array.fromHex(id.replaceAll("-", "")).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** @returns the id inside a cursor */
+export function fromCursor(cursor: string): string {
+  const hex = Uint8Array.fromBase64(cursor, { alphabet: "base64url" }).toHex();
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

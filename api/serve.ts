@@ -1,0 +1,74 @@
+/** The API on a port, over a database that somebody else opened and migrated. */
+import { manifest } from "../core/config.ts";
+import type { Database } from "../core/database.ts";
+import { createReadiness } from "../core/health.ts";
+import { within } from "../core/lifecycle.ts";
+import type { Logger } from "../core/log.ts";
+import { createMetrics } from "../core/metrics.ts";
+import { createStore } from "../core/store.ts";
+import { createApp, type Limits } from "./app.ts";
+
+export interface ApiOptions {
+  readonly database: Database;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly limits?: Limits;
+}
+
+export interface Api extends AsyncDisposable {
+  readonly url: string;
+  /** Resolves when the server has stopped, asked or not. */
+  readonly finished: Promise<void>;
+}
+
+/** Topic that thoughts are announced on. */
+const TOPIC = "thoughts";
+/** Requests under way may take this long to finish once the API is told to stop. */
+const DRAIN_MS = 15_000;
+
+/**
+ * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests under way.
+ *
+ * @throws {Error} when the port is taken
+ */
+export function startApi({ database, log, host, port, limits }: ApiOptions): Api {
+  const { version } = manifest;
+  const store = createStore(database, TOPIC);
+  const readiness = createReadiness({ database: store.ping }, { log });
+  const metrics = createMetrics("api", version);
+  const api = createApp({
+    store,
+    metrics,
+    log,
+    version,
+    readiness,
+    ...(limits === undefined ? {} : { limits }),
+  });
+  const server = listen(host, port, api.app.fetch);
+  const url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${server.addr.port}`;
+  log.info("listening", { url, database: database.name });
+  return {
+    url,
+    finished: server.finished,
+    async [Symbol.asyncDispose]() {
+      const closed = server.shutdown();
+      await api[Symbol.asyncDispose]();
+      await within(DRAIN_MS, "requests under way", closed).catch((error) => {
+        log.warn("requests cut off", { reason: error.message });
+      });
+    },
+  };
+}
+
+function listen(hostname: string, port: number, fetch: (request: Request) => Response | Promise<Response>) {
+  try {
+    return Deno.serve({ hostname, port, onListen() {} }, (request) => fetch(request));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(`Cannot listen on ${hostname}:${port}: another program does. Stop it or set API_PORT.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/** The routes of thoughts: create, read, list, delete. */
+import { createHash } from "node:crypto";
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { uuidv7 } from "uuidv7";
+import type { Logger } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Inserted, Insertion, Store } from "../core/store.ts";
+import { inject, isSampled, SpanKind, withSpan } from "../core/tracing.ts";
+import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
+import type { Intake } from "./intake.ts";
+import type { Env } from "./observe.ts";
+import { Problem } from "./problem.ts";
+import type { Routes } from "./routes.ts";
+import {
+  Accepted,
+  CreateThought,
+  fromCursor,
+  IdempotencyKey,
+  ListQuery,
+  parse,
+  ThoughtId,
+  ThoughtJson,
+  ThoughtPage,
+  toCursor,
+  toJson,
+} from "./schemas.ts";
+
+export interface ThoughtsOptions {
+  readonly store: Store;
+  readonly intake: Intake;
+  readonly metrics: Metrics<"api">;
+  readonly log: Logger;
+  readonly body: BodyLimits;
+}
+
+const INSERT_SPAN = {
+  kind: SpanKind.CLIENT,
+  attributes: {
+    "db.system.name": "postgresql",
+    "db.operation.name": "INSERT",
+    "db.collection.name": "thoughts",
+  },
+};
+
+const json = (schema: z.ZodType) => ({ "application/json": { schema } });
+const byId = { params: z.strictObject({ id: ThoughtId }) };
+
+export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
+  const { store, intake, metrics, log, body } = options;
+
+  routes.add(
+    {
+      method: "post",
+      path: "/thoughts",
+      summary: "Post a thought",
+      description:
+        "It is stored before the answer and analysed soon after. With an `Idempotency-Key`, posting " +
+        "the same thought again stores nothing and answers as the first time, with the status it has by then and " +
+        "`Idempotent-Replayed: true`. A key belongs to its `user_id` and lives as long as its thought.",
+      request: {
+        headers: z.object({ "idempotency-key": IdempotencyKey.optional() }),
+        body: { required: true, content: json(CreateThought) },
+      },
+      responses: {
+        201: {
+          description: "Stored",
+          headers: {
+            location: { description: "Where the thought is", schema: { type: "string" } },
+            "idempotent-replayed": {
+              description: "`true` when it was stored before",
+              schema: { type: "string" },
+            },
+          },
+          content: json(Accepted),
+        },
+      },
+    },
+    [
+      "invalid-request",
+      "body-timeout",
+      "body-too-large",
+      "unsupported-media-type",
+      "idempotency-key-reused",
+      "overloaded",
+    ],
+    async (c) => {
+      const key = c.req.header("idempotency-key");
+      const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");
+      const { text: raw, json } = await readJson(c.req.raw, body);
+      const { user_id: userId, text, context = null } = parse(CreateThought, json);
+      refuseDuplicateKeys(raw);
+      const traceparent = inject();
+      const thought: Insertion = {
+        id: uuidv7(),
+        userId,
+        text,
+        context,
+        idempotencyKey,
+        requestHash: idempotencyKey === null ? null : hash(text, context),
+        traceparent,
+      };
+      // A span that nobody records would still cost the request.
+      const inserted = isSampled(traceparent)
+        ? await withSpan("INSERT thoughts", INSERT_SPAN, () => intake.add(thought))
+        : await intake.add(thought);
+      if (inserted.outcome === "stored") {
+        metrics.thoughts_accepted_total.inc();
+        if (isSampled(traceparent)) log.info("thought accepted", { thought_id: inserted.id });
+      }
+      return answer(c, inserted);
+    },
+  );
+
+  routes.add(
+    {
+      method: "get",
+      path: "/thoughts/{id}",
+      summary: "Read a thought and, once there is one, its result",
+      request: byId,
+      responses: { 200: { description: "The thought", content: json(ThoughtJson) } },
+    },
+    ["invalid-request", "thought-not-found", "unavailable"],
+    async (c) => {
+      const thought = await store.get(idOf(c));
+      if (thought === null) throw new Problem("thought-not-found");
+      return c.json(toJson(thought));
+    },
+  );
+
+  routes.add(
+    {
+      method: "get",
+      path: "/thoughts",
+      summary: "List thoughts, the newest first",
+      request: { query: ListQuery },
+      responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
+    },
+    ["invalid-request", "unavailable"],
+    async (c) => {
+      const { user_id, status, limit, cursor } = parse(ListQuery, queryOf(c), "query.");
+      const found = await store.list({
+        limit: limit + 1, // one more tells whether there is a next page
+        ...(user_id === undefined ? {} : { userId: user_id }),
+        ...(status === undefined ? {} : { status }),
+        ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
+      });
+      const thoughts = found.slice(0, limit);
+      const next_cursor = found.length > limit ? toCursor(thoughts.at(-1)!.id) : null;
+      return c.json({ thoughts: thoughts.map(toJson), next_cursor });
+    },
+  );
+
+  routes.add(
+    {
+      method: "delete",
+      path: "/thoughts/{id}",
+      summary: "Delete a thought, whatever its state",
+      request: byId,
+      responses: { 204: { description: "Deleted" } },
+    },
+    ["invalid-request", "thought-not-found", "unavailable"],
+    async (c) => {
+      if (!await store.delete(idOf(c))) throw new Problem("thought-not-found");
+      return c.body(null, 204);
+    },
+  );
+}
+
+/** The id in a request's path. */
+export function idOf(c: Context<Env>): string {
+  return parse(ThoughtId, c.req.param("id"), "path.id").toLowerCase();
+}
+
+function answer(c: Context<Env>, inserted: Inserted): Response {
+  switch (inserted.outcome) {
+    case "stored":
+      c.header("location", `/thoughts/${inserted.id}`);
+      return c.json({ id: inserted.id, status: "pending" }, 201);
+    case "repeated":
+      c.header("location", `/thoughts/${inserted.id}`);
+      c.header("idempotent-replayed", "true");
+      return c.json({ id: inserted.id, status: inserted.status }, 201);
+    case "conflict":
+      throw new Problem("idempotency-key-reused", {
+        errors: [{ field: "header.idempotency-key", message: "belongs to another thought of this user" }],
+      });
+    case "unstorable":
+      throw new Problem("unstorable");
+  }
+}
+
+/** Query parameters as an object; one given twice becomes an array, which no schema takes. */
+function queryOf(c: Context<Env>): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(c.req.queries()).map((
+      [name, values],
+    ) => [name, values.length === 1 ? values[0]! : values]),
+  );
+}
+
+function hash(text: string, context: string | null): string {
+  return createHash("sha256").update(JSON.stringify([text, context])).digest("base64url");
+}

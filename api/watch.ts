@@ -1,0 +1,114 @@
+/**
+ * Watching thoughts: one poller asks for all that are watched together, so a thousand watchers cost the database one
+ * small query per look, and none cost nothing.
+ */
+import { repeat } from "../core/lifecycle.ts";
+import type { Logger } from "../core/log.ts";
+import type { Progress, Store } from "../core/store.ts";
+import { isFinal, type Status } from "../core/thought.ts";
+import { Problem } from "./problem.ts";
+
+export interface Watcher {
+  /** The thought reached a state. Called once for each, in order, also for one that passed between two looks. */
+  reached(status: Status, progress: Progress): void;
+  /** Nothing further will come: the thought is finished, was deleted, or the watch ends. */
+  ended(): void;
+}
+
+export interface WatchOptions {
+  readonly store: Pick<Store, "progress">;
+  readonly log: Logger;
+  /** Between two looks. @default 200 */
+  readonly pollMs?: number;
+  /** Watchers at once; more are refused. @default 1_000 */
+  readonly maxWatchers?: number;
+}
+
+export interface Watch extends Disposable {
+  /**
+   * Watches a thought from where it stands.
+   *
+   * @param after the last state the watcher has seen already
+   * @returns stops watching; `ended` is not called then
+   * @throws {Problem} `too-many-watchers`
+   */
+  follow(progress: Progress, watcher: Watcher, after?: Status): () => void;
+}
+
+/** How far along a status is. A retry goes back to pending, which a watcher isn't told: it stays processing to it. */
+const STEPS: Record<Status, number> = { pending: 0, processing: 1, completed: 2, failed: 2 };
+/** Ids in one query. */
+const MAX_IDS = 1_000;
+
+export function createWatch(options: WatchOptions): Watch {
+  const { store, log, pollMs = 200, maxWatchers = 1_000 } = options;
+  const followers = new Map<string, Set<Follower>>();
+  let count = 0;
+  let polling: AbortController | undefined;
+
+  async function look(): Promise<number> {
+    const ids = [...followers.keys()];
+    for (let at = 0; at < ids.length; at += MAX_IDS) {
+      const asked = ids.slice(at, at + MAX_IDS);
+      const found = new Map((await store.progress(asked)).map((progress) => [progress.id, progress]));
+      for (const id of asked) {
+        for (const follower of followers.get(id) ?? []) {
+          const progress = found.get(id);
+          if (progress === undefined || advance(follower, progress)) end(follower);
+        }
+      }
+    }
+    return pollMs;
+  }
+
+  function end(follower: Follower) {
+    if (remove(follower)) follower.watcher.ended();
+  }
+
+  function remove(follower: Follower): boolean {
+    const ofThought = followers.get(follower.id);
+    if (!ofThought?.delete(follower)) return false;
+    count--;
+    if (ofThought.size === 0) followers.delete(follower.id);
+    if (count === 0) polling?.abort();
+    return true;
+  }
+
+  return {
+    follow(progress, watcher, after) {
+      if (count >= maxWatchers) throw new Problem("too-many-watchers");
+      const follower: Follower = {
+        id: progress.id,
+        watcher,
+        step: after === undefined ? -1 : STEPS[after],
+      };
+      followers.set(progress.id, (followers.get(progress.id) ?? new Set()).add(follower));
+      count++;
+      if (advance(follower, progress)) end(follower);
+      else if (polling === undefined || polling.signal.aborted) {
+        polling = new AbortController();
+        repeat("watching thoughts", { log, signal: polling.signal }, look);
+      }
+      return () => remove(follower);
+    },
+    [Symbol.dispose]() {
+      for (const ofThought of followers.values()) for (const follower of ofThought) end(follower);
+    },
+  };
+}
+
+interface Follower {
+  readonly id: string;
+  readonly watcher: Watcher;
+  /** The last step told. */
+  step: number;
+}
+
+/** Tells a follower the states its thought has reached since. True when the last one is among them. */
+function advance(follower: Follower, progress: Progress): boolean {
+  const order: Status[] = ["pending", "processing", isFinal(progress.status) ? progress.status : "completed"];
+  for (; follower.step < STEPS[progress.status]; follower.step++) {
+    follower.watcher.reached(order[follower.step + 1]!, progress);
+  }
+  return isFinal(progress.status);
+}
