@@ -7,6 +7,7 @@ import {
   Counter,
   Gauge,
   Histogram,
+  type OpenMetricsContentType,
   type PrometheusContentType,
   Registry,
 } from "prom-client";
@@ -240,7 +241,7 @@ export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrumen
  * @param version the version shown in `app_build_info`
  */
 export function createMetrics<S extends Service>(service: S, version: string): Metrics<S> {
-  const registry = new Registry();
+  const registry = new Registry<PrometheusContentType | OpenMetricsContentType>();
   // prom-client makes a histogram with exemplars only for a registry that speaks OpenMetrics just then.
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   const registers = [registry];
@@ -286,13 +287,15 @@ export function createMetrics<S extends Service>(service: S, version: string): M
  * Renders a registry in either format. prom-client 15.1.3 keeps the format in the registry and cuts `_total` off the
  * counters' names for good when it writes OpenMetrics; so the names are put back, and one rendering waits for the other.
  */
-function renderer(registry: Registry) {
+function renderer(registry: Registry<PrometheusContentType | OpenMetricsContentType>) {
   const names = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }));
   let last: Promise<unknown> = Promise.resolve();
-  return (contentType: string): Promise<{ body: string; contentType: string }> => {
+  return (
+    contentType: PrometheusContentType | OpenMetricsContentType,
+  ): Promise<{ body: string; contentType: string }> => {
     const next = last.then(async () => {
       for (const { metric, name } of names) metric.name = name;
-      registry.setContentType(contentType as PrometheusContentType);
+      registry.setContentType(contentType);
       return { body: await registry.metrics(), contentType };
     });
     last = next.catch(() => {});
