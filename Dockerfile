@@ -14,4 +14,5 @@ COPY config/http-probe.sh /usr/local/bin/http-probe
 USER deno
 ENV DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
 EXPOSE 8000 8001
-CMD ["deno", "run", "--cached-only", "-P=api", "api/main.ts"]
+# --quiet: the log is JSON, and Deno's own remarks are not.
+CMD ["deno", "run", "--quiet", "--cached-only", "-P=api", "api/main.ts"]

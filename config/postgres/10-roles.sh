@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs once, when the database is created. Nobody comes in over the network as superuser: the application owns its
 # database and nothing else, the exporter reads statistics. The superuser is left to `docker compose exec db psql`.
-set -euo pipefail
+set -eo pipefail # no -u: where the file is not executable, the entrypoint reads it into itself
 psql -v ON_ERROR_STOP=1 --username postgres --dbname thoughts \
   -v app="$(cat /run/secrets/postgres/password)" -v exporter="$(cat /run/secrets/exporter/password)" <<'SQL'
 create role thoughts login password :'app';
