@@ -4,7 +4,7 @@ import { type Database, type Parameter, type Queries, UnstorableError } from "./
 
 /** Opens, and on first use makes, a database in a folder; `undefined` keeps it in memory. Takes seconds. */
 export async function openPglite(folder?: string): Promise<Database> {
-  if (folder !== undefined) await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const lock = folder === undefined ? undefined : await lockFolder(folder);
   const db = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
 
   async function run<R>(
@@ -31,6 +31,21 @@ export async function openPglite(folder?: string): Promise<Database> {
       ),
     async [Symbol.asyncDispose]() {
       await db.close();
+      lock?.close();
     },
   };
+}
+
+/**
+ * PGlite does not notice a second process on the same folder, and both would ruin it; so a lock beside it says whose
+ * it is. The system lets go of it when the process ends, however that comes about.
+ */
+async function lockFolder(folder: string): Promise<Deno.FsFile> {
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = await Deno.open(`${folder}.lock`, { create: true, write: true });
+  if (await file.tryLock(true)) return file;
+  file.close();
+  throw new Error(
+    `Cannot open ${folder}: another process uses it. Stop that one, or set DATA_DIR to another folder.`,
+  );
 }

@@ -1,4 +1,5 @@
 /** The analyses of a batch: known ones from the cache, the others made by the analyser and remembered. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Claim } from "../core/claims.ts";
 import { DeadlineError, within } from "../core/lifecycle.ts";
 import type { Metrics } from "../core/metrics.ts";
@@ -80,10 +81,14 @@ export function createAnalysis({ analyser, cache, metrics, timeoutMs }: Analysis
     trace: BatchTrace,
   ) {
     const queue = missing.entries();
+    let lastTurn = performance.now();
     const lane = async () => {
       for (const [key, claim] of queue) {
         const outcome = trace.analysis(claim, analyser, () => analyseOne(analyser, claim, timeoutMs));
         outcomes.set(key, outcome instanceof Promise ? await outcome : outcome);
+        if (performance.now() - lastTurn < MAX_TURN_MS) continue;
+        await nextTurn();
+        lastTurn = performance.now();
       }
     };
     await Promise.all(Array.from({ length: Math.min(analyser.concurrency, missing.size) }, lane));
@@ -107,6 +112,9 @@ export function createAnalysis({ analyser, cache, metrics, timeoutMs }: Analysis
     metrics.batch_processor_cost_usd_total.inc(labels, usage.costUsd);
   }
 }
+
+/** Analysers that never wait give way to heartbeats, scrapes and deadlines this often. */
+const MAX_TURN_MS = 10;
 
 const costLabels = ({ provider, model }: Pick<Usage, "provider" | "model">) => ({ provider, model });
 const costOf = ({ provider, model, costUsd }: Usage) => ({ provider, model, costUsd });

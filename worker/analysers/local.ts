@@ -94,10 +94,16 @@ function valueOf(counts: ReadonlyMap<string, number>, balance: number): Result["
 
 function keywordsOf(counts: ReadonlyMap<string, number>): string[] {
   return [...counts]
-    .filter(([word]) => word.length > 2 && word.length <= 64 && !STOP_WORDS.has(word))
+    .filter(([word]) => isTopic(word))
     .sort(([a, timesA], [b, timesB]) => timesB - timesA || b.length - a.length || (a < b ? -1 : 1))
     .slice(0, 5)
     .map(([word]) => word);
+}
+
+/** Words that say what a thought is about, not how it feels or how soon it is due. */
+function isTopic(word: string): boolean {
+  return word.length > 2 && word.length <= 64 && !STOP_WORDS.has(word) && !TYPE_WORDS.has(word) &&
+    !URGENCY_WORDS.has(word) && !POSITIVE.has(word) && !NEGATIVE.has(word);
 }
 
 /** The first sentence, cut at a word to 200 characters. */

@@ -1,0 +1,50 @@
+/** API and worker in one process. With nothing configured nothing else is needed: database, queue and cache are inside. */
+import { resolve } from "node:path";
+import { startApi } from "./api/serve.ts";
+import { openCache } from "./core/cache_open.ts";
+import { loadConfigOrExit, manifest } from "./core/config.ts";
+import { migrate } from "./core/database.ts";
+import { openDatabase } from "./core/database_open.ts";
+import { runProcess } from "./core/lifecycle.ts";
+import { createLogger } from "./core/log.ts";
+import { openQueue } from "./core/queue_open.ts";
+import { createAnalyser } from "./worker/analysers/registry.ts";
+import { startWorker } from "./worker/worker.ts";
+
+const config = loadConfigOrExit();
+const log = createLogger({ service: "thoughtprocessor-dev", level: config.logLevel });
+
+await runProcess(log, async (stack) => {
+  const analyser = createAnalyser(config);
+  const database = stack.use(await openDatabase(config));
+  await migrate(database, log);
+  const queue = stack.use(openQueue(config, log));
+  const cache = stack.use(openCache(config, log));
+  const api = stack.use(startApi({ database, log, host: config.apiHost, port: config.apiPort }));
+  const worker = stack.use(
+    startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
+  );
+
+  const data = config.databaseUrl === undefined ? resolve(config.dataDir) : database.name;
+  // deno-lint-ignore no-console -- what a person needs to go on; the logs are on stdout
+  console.error(`
+  Thought Processor is running.
+
+    API      ${api.url}   (documentation: ${api.url}/docs)
+    Metrics  ${api.url}/metrics   ${worker.url}/metrics
+    Data     ${data}
+
+  Try it:
+
+    curl -s ${api.url}/thoughts -H 'content-type: application/json' \\
+      -d '{"user_id": "me", "text": "I want to learn to play the guitar this year"}'
+
+  Ctrl-C stops it; your thoughts stay.
+`);
+  return {
+    failed: Promise.race([
+      worker.failed,
+      api.finished.then(() => new Error("The HTTP server ended by itself")),
+    ]),
+  };
+});
