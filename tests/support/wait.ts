@@ -1,0 +1,32 @@
+/** Waiting for a condition, with a deadline. */
+export interface WaitOptions {
+  /** @default 30_000 */
+  readonly timeoutMs?: number;
+  /** @default 50 */
+  readonly everyMs?: number;
+  /** Added to the error when time is up. */
+  readonly describe?: () => unknown;
+}
+
+/**
+ * Asks until the answer is neither undefined nor false.
+ *
+ * @throws {Error} naming what was waited for, when time is up
+ */
+export async function waitFor<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  { timeoutMs = 30_000, everyMs = 50, describe }: WaitOptions = {},
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Waited ${timeoutMs} ms for ${what}${describe ? `: ${JSON.stringify(describe())}` : ""}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
