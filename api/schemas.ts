@@ -50,7 +50,7 @@ export const ListQuery = z.strictObject({
   limit: z.string().regex(/^\d{1,4}$/, "must be a whole number").transform(Number)
     .pipe(z.int().min(1).max(LIMITS.pageSize)).default(20)
     .openapi({ type: "integer", minimum: 1, maximum: LIMITS.pageSize, default: 20 }),
-  cursor: z.string().regex(/^[A-Za-z0-9_-]{22}$/, "must be a `next_cursor` of an earlier answer").optional(),
+  cursor: z.string().max(64).refine(isCursor, "must be the next_cursor of an earlier answer").optional(),
 });
 
 export const ProblemJson = z.object({
@@ -93,6 +93,10 @@ export function toJson(thought: Thought): z.input<typeof ThoughtJson> {
 /** A cursor is the last id of a page, opaque so that it may become something else. */
 export function toCursor(id: string): string {
   return Uint8Array.fromHex(id.replaceAll("-", "")).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function isCursor(text: string): boolean {
+  return /^[A-Za-z0-9_-]{22}$/.test(text) && toCursor(fromCursor(text)) === text;
 }
 
 /** @returns the id inside a cursor */
