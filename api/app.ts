@@ -1,6 +1,6 @@
 /** The HTTP API, put together from what it is handed: no environment, no sockets. Tests call `app.request`. */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { secureHeaders } from "hono/secure-headers";
+import { createDeadline } from "../core/deadline.ts";
 import type { Health } from "../core/health.ts";
 import type { Logger } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
@@ -8,6 +8,7 @@ import type { Store } from "../core/store.ts";
 import { addAlerts } from "./alerts.ts";
 import { addDocs } from "./docs.ts";
 import { addEvents, type EventsOptions } from "./events.ts";
+import { securityHeaders } from "./headers.ts";
 import { createIntake, type IntakeOptions } from "./intake.ts";
 import { type Env, observe, startAtZero } from "./observe.ts";
 import { addOperations } from "./operations.ts";
@@ -37,13 +38,13 @@ export interface AppOptions {
   readonly limits?: Limits;
 }
 
-/** Pages bring their own, wider policy. */
-const CSP = "default-src 'none'; frame-ancestors 'none'";
-
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
   const { store, metrics, log, version, readiness, limits = {} } = options;
-  const body = { maxBytes: limits.bodyBytes ?? 64 * 1024, timeoutMs: limits.bodyTimeoutMs ?? 10_000 };
+  const body = {
+    maxBytes: limits.bodyBytes ?? 64 * 1024,
+    deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
+  };
   const watch = createWatch({ store, log, ...limits.watch });
   const intake = createIntake({
     insert: store.insert,
@@ -53,11 +54,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
 
   const app: App = new OpenAPIHono<Env>();
   app.use(observe({ metrics, log }));
-  app.use(async (c, next) => {
-    c.header("content-security-policy", CSP);
-    await next();
-  });
-  app.use(secureHeaders({ xFrameOptions: "DENY", strictTransportSecurity: false }));
+  app.use(securityHeaders());
   const answer = answerProblem(log);
   app.onError(answer);
   app.notFound((c) => answer(new Problem("route-not-found"), c));

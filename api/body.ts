@@ -1,11 +1,11 @@
 /** A request's JSON body: bounded in size and time, strictly UTF-8, with no key given twice. */
-import { DeadlineError, within } from "../core/lifecycle.ts";
+import { DeadlineError } from "../core/lifecycle.ts";
 import { Problem } from "./problem.ts";
 
 export interface BodyLimits {
   readonly maxBytes: number;
-  /** The whole body must have arrived within this. */
-  readonly timeoutMs: number;
+  /** Waits for a body, but not for ever: rejects with a DeadlineError. */
+  readonly deadline: <T>(body: Promise<T>) => Promise<T>;
 }
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
@@ -47,37 +47,28 @@ export function refuseDuplicateKeys(flatObject: string): void {
   }
 }
 
-async function readBytes(request: Request, { maxBytes, timeoutMs }: BodyLimits): Promise<BufferSource> {
-  const tooLarge = () =>
-    new Problem("body-too-large", {
-      errors: [{ field: "body", message: `must be at most ${maxBytes} bytes` }],
-    });
+async function readBytes(request: Request, limits: BodyLimits): Promise<BufferSource> {
+  const { maxBytes, deadline } = limits;
   const declared = request.headers.get("content-length");
-  if (declared !== null && Number(declared) > maxBytes) throw tooLarge();
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes);
   try {
-    return await within(
-      timeoutMs,
-      "the body",
-      declared === null ? gather(request, maxBytes, tooLarge) : request.arrayBuffer(),
-    );
+    return await deadline(declared === null ? gather(request, maxBytes) : request.arrayBuffer());
   } catch (error) {
     if (error instanceof Problem) throw error;
     if (error instanceof DeadlineError) {
-      throw new Problem("body-timeout", {
-        errors: [{ field: "body", message: `must arrive within ${timeoutMs} ms` }],
-      });
+      throw new Problem("body-timeout", { errors: [{ field: "body", message: "took too long to arrive" }] });
     }
     throw invalidBody("broke off");
   }
 }
 
 /** Reads a body of unknown length, and stops as soon as it is too long. */
-async function gather(request: Request, maxBytes: number, tooLarge: () => Problem): Promise<BufferSource> {
+async function gather(request: Request, maxBytes: number): Promise<BufferSource> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge();
+    if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return await new Blob(chunks).arrayBuffer();
@@ -89,6 +80,12 @@ function decode(bytes: BufferSource): string {
   } catch {
     throw invalidBody("is not valid UTF-8");
   }
+}
+
+function tooLarge(maxBytes: number): Problem {
+  return new Problem("body-too-large", {
+    errors: [{ field: "body", message: `must be at most ${maxBytes} bytes` }],
+  });
 }
 
 function invalidBody(message: string, field = "body"): Problem {

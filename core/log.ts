@@ -39,6 +39,7 @@ export function createLogger(options: LoggerOptions): Logger {
   const { service, level = "INFO", write = writeStdout, now = Date.now } = options;
   const lowest = LEVELS.indexOf(level);
   let held = "";
+  let [timeMs, time] = [NaN, ""]; // many lines share a millisecond
   let scheduled = false;
 
   function flush() {
@@ -51,7 +52,8 @@ export function createLogger(options: LoggerOptions): Logger {
 
   function line(at: Level, msg: string, fields?: Fields) {
     if (LEVELS.indexOf(at) < lowest) return;
-    const time = new Date(now()).toISOString();
+    const ms = now();
+    if (ms !== timeMs) [timeMs, time] = [ms, new Date(ms).toISOString()];
     held += JSON.stringify({ time, level: at, msg, service, ...activeTrace(), ...fields }) + "\n";
     if (held.length > MAX_HELD_CHARS) return flush();
     if (scheduled) return;

@@ -1,0 +1,48 @@
+/** One deadline for very many short waits: a single timer serves all of them, where one each would cost as much as the wait. */
+import { DeadlineError } from "./lifecycle.ts";
+
+interface Wait {
+  readonly overAt: number;
+  readonly giveUp: () => void;
+}
+
+/**
+ * Makes a deadline of a fixed length. The function it returns waits for a promise, but no longer than that; what comes
+ * later is dropped. It rejects with a {@link DeadlineError} that names `what`.
+ */
+export function createDeadline(ms: number, what: string): <T>(promise: Promise<T>) => Promise<T> {
+  const waits = new Set<Wait>(); // all of one length, so the oldest is over first
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function check() {
+    timer = undefined;
+    const now = performance.now();
+    for (const wait of waits) {
+      if (wait.overAt > now) {
+        timer = setTimeout(check, wait.overAt - now);
+        return;
+      }
+      wait.giveUp();
+    }
+  }
+
+  return <T>(promise: Promise<T>) =>
+    new Promise<T>((resolve, reject) => {
+      const wait: Wait = {
+        overAt: performance.now() + ms,
+        giveUp: () => {
+          waits.delete(wait);
+          reject(new DeadlineError(`${what} did not answer within ${ms} ms`));
+        },
+      };
+      waits.add(wait);
+      timer ??= setTimeout(check, ms);
+      promise.then((value) => {
+        waits.delete(wait);
+        resolve(value);
+      }, (error) => {
+        waits.delete(wait);
+        reject(error);
+      });
+    });
+}
