@@ -6,7 +6,7 @@ import { runProcess } from "../core/lifecycle.ts";
 import { createLogger } from "../core/log.ts";
 import { startApi } from "./serve.ts";
 
-const config = loadConfigOrExit();
+const config = loadConfigOrExit({ alone: true });
 const log = createLogger({ service: "thoughtprocessor-api", level: config.logLevel });
 
 await runProcess(log, async (stack) => {

@@ -185,10 +185,20 @@ export function loadConfig(
   return config as unknown as Config;
 }
 
-/** {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code 2. */
-export function loadConfigOrExit(): Config {
+/**
+ * {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code 2.
+ *
+ * @param alone for a program that shares its database with others, which an embedded one can't be
+ */
+export function loadConfigOrExit({ alone = false } = {}): Config {
   try {
-    return loadConfig();
+    const config = loadConfig();
+    if (alone && config.databaseUrl === undefined) {
+      throw new ConfigError(
+        "Cannot start: a process of its own needs DATABASE_URL. `deno task dev` runs API and worker together on an embedded database.",
+      );
+    }
+    return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // deno-lint-ignore no-console -- there is no logger yet

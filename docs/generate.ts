@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a command line program
 /**
  * `deno task docs`: rewrites the tables in the docs that repeat code, between `<!-- generated: NAME -->` and
  * `<!-- end -->`. With `--check` nothing is written, and what differs is named.
@@ -109,7 +110,6 @@ for (const path of DOCUMENTS) {
   stale.push(path);
   if (!check) await Deno.writeTextFile(path, after);
 }
-// deno-lint-ignore-file no-console -- a command line program
 if (check && stale.length > 0) {
   console.error(`Not up to date: ${stale.join(", ")}. Run: deno task docs`);
   Deno.exit(1);

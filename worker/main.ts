@@ -9,7 +9,7 @@ import { openQueue } from "../core/queue_open.ts";
 import { createAnalyser } from "./analysers/registry.ts";
 import { startWorker } from "./worker.ts";
 
-const config = loadConfigOrExit();
+const config = loadConfigOrExit({ alone: true });
 const log = createLogger({ service: "kafka-worker", level: config.logLevel });
 
 await runProcess(log, async (stack) => {

@@ -15,7 +15,7 @@ const options = new Command("redrive")
   .parse([Deno.execPath(), "redrive", ...Deno.args])
   .opts<{ id?: string; limit: number }>();
 
-const config = loadConfigOrExit();
+const config = loadConfigOrExit({ alone: true });
 await using database = await openDatabase(config);
 const claims = createClaims(database, config);
 const count = await claims.redrive(options.id === undefined ? { limit: options.limit } : { id: options.id });
