@@ -1,0 +1,45 @@
+/** Images: on this machine, or to be had from their registry. */
+import type { Declared } from "../compose.ts";
+import type { Docker } from "../docker.ts";
+import { type LaunchFailure, missing } from "../failure.ts";
+import type { Finding } from "../phase.ts";
+
+export async function checkImages(
+  docker: Docker,
+  declared: readonly Declared[],
+  askRegistries: boolean,
+): Promise<string | Finding> {
+  const ours = builtImages(declared);
+  const pulled = declared.filter((s) => !ours.has(s.image));
+  const images = [...new Set(pulled.map((s) => s.image))];
+  const absent = await docker.missing(images);
+  if (absent.length === 0) return `all ${images.length} are here`;
+  const toPull = `${absent.length} of ${images.length} to be pulled: ${absent.join(" ")}`;
+  if (!askRegistries) {
+    return { warn: true, text: toPull, notes: ["`up` pulls them; the first time takes some minutes"] };
+  }
+  const refusals = await Promise.all(absent.map((image) => docker.unobtainable(image)));
+  const refused = refusals.findIndex((why) => why !== undefined);
+  if (refused === -1) {
+    return { warn: true, text: toPull, notes: ["`up` pulls them; the first time takes some minutes"] };
+  }
+  throw unobtainable(absent[refused]!, refusals[refused]!, pulled);
+}
+
+/** An image that is neither here nor to be had, with the services that need it. */
+export function unobtainable(image: string, why: string, declared: readonly Declared[]): LaunchFailure {
+  const needing = declared.filter((s) => s.image === image).map((s) => s.name).join(",");
+  return missing(`The image ${image} cannot be had`, {
+    cause: why,
+    next: [
+      `try by hand: docker pull ${image}`,
+      "behind a proxy: https://docs.docker.com/engine/daemon/proxy/",
+      `or go on without it: --without ${needing}`,
+    ],
+  });
+}
+
+/** Images that are built here, whichever of their services has the recipe. */
+export function builtImages(declared: readonly Declared[]): Set<string> {
+  return new Set(declared.filter((s) => s.built).map((s) => s.image));
+}

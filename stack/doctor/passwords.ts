@@ -1,0 +1,28 @@
+/** `.env`: there, with passwords of its own, and readable only by its owner. */
+import { join } from "node:path";
+import type { Compose } from "../compose.ts";
+import type { Docker } from "../docker.ts";
+import { makeEnvFile, readEnvFile } from "../env_file.ts";
+import type { Home } from "../home.ts";
+import type { Finding } from "../phase.ts";
+
+/** Makes the file on the first run. */
+export async function checkEnvFile(home: Home, docker: Docker, compose: Compose): Promise<string | Finding> {
+  const example = await Deno.readTextFile(join(home.dir, ".env.example"));
+  if (await makeEnvFile(home.envFile, example)) {
+    const { project } = await compose.config();
+    const old = (await docker.volumes(project)).filter((name) => /postgres|grafana/.test(name));
+    if (old.length === 0) return "made, with random passwords, readable only by you";
+    return {
+      warn: true,
+      text: `made, but ${old.join(" and ")} still hold older passwords`,
+      notes: ["if a login fails: put the old .env back, or start afresh with `down --volumes`"],
+    };
+  }
+  const { mode } = await Deno.stat(home.envFile);
+  if (mode !== null && (mode & 0o077) !== 0) {
+    return { warn: true, text: "other users can read its passwords", notes: [`chmod 600 ${home.envFile}`] };
+  }
+  const names = [...(await readEnvFile(home.envFile)).keys()];
+  return `${names.length} variables, readable only by you`;
+}

@@ -1,0 +1,40 @@
+/** Memory and disk for the stack. */
+import { statfs } from "node:fs/promises";
+import type { Docker } from "../docker.ts";
+import { missing } from "../failure.ts";
+import type { Finding } from "../phase.ts";
+
+const GIB = 1024 ** 3;
+const MEMORY_NEEDED = 4 * GIB;
+/** The images take about 3 GB, a week of metrics, logs and traces the rest. */
+const DISK_NEEDED = 10 * GIB;
+const DISK_LEAST = 2 * GIB;
+
+export async function checkMemory(docker: Docker): Promise<string | Finding> {
+  const engine = await docker.resources();
+  if (!engine) return { warn: true, text: "Docker does not tell how much there is" };
+  const text = `${gib(engine.memoryBytes)} and ${engine.cpus} CPUs for Docker`;
+  if (engine.memoryBytes >= MEMORY_NEEDED) return text;
+  return {
+    warn: true,
+    text: `${text}; the whole stack wants ${gib(MEMORY_NEEDED)}`,
+    notes: ["give Docker more, or leave something out: --without tempo,grafana"],
+  };
+}
+
+export async function checkDisk(dir: string): Promise<string | Finding> {
+  const { bavail, bsize } = await statfs(dir);
+  const free = bavail * bsize;
+  if (free >= DISK_NEEDED) return `${gib(free)} free`;
+  if (free >= DISK_LEAST) {
+    return { warn: true, text: `only ${gib(free)} free`, notes: ["docker system prune frees some"] };
+  }
+  throw missing(`Only ${gib(free)} of disk are free`, {
+    cause: `images and a first day of data take ${gib(DISK_LEAST)}`,
+    next: ["free some: docker system prune"],
+  });
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GB`;
+}

@@ -1,0 +1,105 @@
+/** The machine under the launcher: processes, HTTP and time. Tests hand in another one. */
+export interface Host {
+  /**
+   * Runs a program to its end. Never throws for what the program does: a program that is not there gives code
+   * 127, one that outlives its deadline is killed and gives `timedOut`.
+   *
+   * @throws the signal's reason once the host's signal is aborted
+   */
+  run(program: string, args: readonly string[], options: RunOptions): Promise<Output>;
+  /** Runs a program that takes over the terminal. @returns its exit code */
+  attach(
+    program: string,
+    args: readonly string[],
+    options: { cwd: string; env: Record<string, string> },
+  ): Promise<number>;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  /** @throws the signal's reason once the host's signal, or the one given, is aborted */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** The program is killed after this many milliseconds. */
+  deadlineMs: number;
+  signal?: AbortSignal;
+}
+
+export interface Output {
+  code: number;
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+}
+
+/** The machine this process runs on. */
+export function localHost(signal: AbortSignal): Host {
+  return {
+    signal,
+    now: () => performance.now(),
+    fetch: (url, init) => fetch(url, { ...init, signal: anyOf(signal, init.signal) }),
+    attach: async (program, args, options) => {
+      const child = new Deno.Command(program, { args: [...args], ...options, stdin: "inherit" }).spawn();
+      return (await child.status).code;
+    },
+    run: (program, args, options) => run(program, args, options, signal),
+    sleep: (ms, other) => sleep(ms, anyOf(signal, other)),
+  };
+}
+
+async function run(
+  program: string,
+  args: readonly string[],
+  { cwd, env, deadlineMs, signal: other }: RunOptions,
+  signal: AbortSignal,
+): Promise<Output> {
+  const stop = anyOf(signal, other);
+  stop.throwIfAborted();
+  const deadline = AbortSignal.timeout(deadlineMs);
+  try {
+    const command = new Deno.Command(program, {
+      args: [...args],
+      cwd,
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.any([stop, deadline]),
+    });
+    const { code, stdout, stderr } = await command.output();
+    stop.throwIfAborted();
+    const text = new TextDecoder();
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), timedOut: deadline.aborted };
+  } catch (error) {
+    stop.throwIfAborted();
+    if (deadline.aborted) return { code: 124, stdout: "", stderr: "", timedOut: true };
+    if (error instanceof Deno.errors.NotFound) {
+      return { code: 127, stdout: "", stderr: `${program}: not found`, timedOut: false };
+    }
+    throw error;
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function anyOf(signal: AbortSignal, other: AbortSignal | null | undefined): AbortSignal {
+  return other ? AbortSignal.any([signal, other]) : signal;
+}

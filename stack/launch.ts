@@ -1,0 +1,103 @@
+import process from "node:process";
+import type { Asked } from "./arguments.ts";
+import { EXIT, LaunchFailure } from "./failure.ts";
+import type { Home } from "./home.ts";
+import type { Host } from "./host.ts";
+import { liveView } from "./live_view.ts";
+import { plainView } from "./plain_view.ts";
+import { addressText, exitCode, failureText, type Report, toJson } from "./report.ts";
+import { openSession, type Session } from "./session.ts";
+import { paint, type Paper, seconds, table } from "./text.ts";
+import { doctor } from "./verbs/doctor.ts";
+import { down } from "./verbs/down.ts";
+import { logs } from "./verbs/logs.ts";
+import { status } from "./verbs/status.ts";
+import { up } from "./verbs/up.ts";
+import { urls } from "./verbs/urls.ts";
+import { verify } from "./verbs/verify.ts";
+
+const VERBS = { up, status, verify, urls, doctor, down };
+
+export interface Launch {
+  host: Host;
+  home: Home;
+  asked: Asked;
+  /** How this launcher was called, for the next steps it names. */
+  command: string;
+}
+
+/** Does what was asked: progress and failures go to stderr, results to stdout. @returns the exit code */
+export async function launch({ host, home, asked, command }: Launch): Promise<number> {
+  const say = (text: string) => process.stderr.write(text.replaceAll("deno task monitoring", command));
+  const paper = () => paperOf(process.stderr);
+  try {
+    const view = isLive(process.stderr) ? liveView(process.stderr, paper) : plainView(say, paper());
+    const session = await openSession(host, home, view, asked);
+    if (asked.verb === "logs") return await logs(session);
+    const report = await VERBS[asked.verb](session);
+    if (asked.json) process.stdout.write(toJson(report) + "\n");
+    else {process.stdout.write(
+        resultText(report, paperOf(process.stdout)).replaceAll("deno task monitoring", command),
+      );}
+    for (const failure of report.failures) say(failureText(paper(), failure));
+    if (asked.open && report.failures.length === 0) await open(session, report);
+    return exitCode(report.failures);
+  } catch (error) {
+    if (host.signal.aborted) {
+      say(
+        "\nInterrupted. What was started still runs.\n  go on  deno task monitoring\n  stop   deno task monitoring down\n",
+      );
+      return EXIT.interrupted;
+    }
+    if (!(error instanceof LaunchFailure)) throw error;
+    if (asked.json) process.stdout.write(toJson(emptyReport(asked.verb, error)) + "\n");
+    say(failureText(paper(), error));
+    return EXIT[error.kind];
+  }
+}
+
+/** The results of a verb for a person. */
+function resultText(report: Report, paper: Paper): string {
+  const { verb, failures, addresses, traceUrl, leftOut, seconds: total } = report;
+  const lines: string[] = [];
+  if (verb === "status") {
+    const rows = report.phases.flatMap((phase) => phase.rows);
+    lines.push(...table(rows.map((row) => [`  ${row.name}`, row.text])));
+  }
+  if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(paper, addresses));
+  if (leftOut.length > 0 && verb !== "down") lines.push(`  left out: ${leftOut.join(", ")}\n`);
+  if (traceUrl) lines.push(`  One thought, all the way:\n  ${paint(paper, "cyan", traceUrl)}\n`);
+  if (verb === "up" && failures.length === 0) {
+    lines.push(
+      `  ${paint(paper, ["green", "bold"], "Ready")} after ${seconds(total)}.`,
+      ...table([
+        ["  prove it again", "deno task monitoring verify"],
+        ["  stop it", "deno task monitoring down"],
+      ]),
+    );
+  }
+  return lines.length > 0 ? lines.join("\n") + "\n" : "";
+}
+
+function emptyReport(verb: string, failure: LaunchFailure): Report {
+  return { verb, seconds: 0, phases: [], failures: [failure], leftOut: [] };
+}
+
+/** Shows the dashboards after `up`, the trace after `verify`. */
+async function open({ host }: Session, { verb, addresses, traceUrl }: Report): Promise<void> {
+  const url = verb === "up" ? addresses?.find((a) => a.service === "grafana")?.url : traceUrl;
+  if (!url) return;
+  const opener = { darwin: "open", windows: "explorer" }[Deno.build.os as string] ?? "xdg-open";
+  await host.run(opener, [url], { deadlineMs: 5000 });
+}
+
+type Stream = typeof process.stderr | typeof process.stdout;
+
+function isLive(stream: Stream): boolean {
+  return stream.isTTY === true && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
+}
+
+function paperOf(stream: Stream): Paper {
+  const colour = stream.isTTY === true && !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
+  return { colour, columns: stream.columns ?? 100 };
+}

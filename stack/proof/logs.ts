@@ -1,0 +1,40 @@
+import { LaunchFailure } from "../failure.ts";
+import { Loki } from "../loki.ts";
+import type { RunningRow } from "../phase.ts";
+import { until } from "../wait.ts";
+import type { Proven } from "./context.ts";
+import type { ProofThought } from "./thought.ts";
+
+/** From a container's log file to Loki's index: promtail reads and sends every second. */
+const LOGGED_MS = 30_000;
+const BOTH = ["thoughtprocessor-api", "kafka-worker"];
+
+/** Loki has lines of both services that carry the trace id. */
+export async function logged(
+  proven: Proven,
+  thought: ProofThought,
+  { say, signal }: RunningRow,
+): Promise<string> {
+  const { host, endpoints } = proven;
+  const query = `{service=~"${BOTH.join("|")}"} |= "${thought.traceId}"`;
+  const loki = new Loki(host, endpoints.of("loki"));
+  return await until(async () => {
+    const lines = await loki.lines(query, thought.postedNs);
+    const found = [...lines].map(([name, count]) => `${count} of ${name}`).join(", ") || "no lines";
+    const missing = BOTH.filter((name) => !lines.has(name));
+    return missing.length === 0
+      ? { ready: `lines: ${found}` }
+      : { pending: `${found}; none of ${missing.join(", ")}` };
+  }, {
+    host,
+    deadlineMs: LOGGED_MS,
+    signal,
+    say,
+    late: (why) =>
+      new LaunchFailure("proof", {
+        what: "Loki has no log lines of the proof thought",
+        cause: why,
+        next: ["see what promtail says: deno task monitoring logs promtail", `the query: ${query}`],
+      }),
+  });
+}

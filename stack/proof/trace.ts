@@ -1,0 +1,61 @@
+import * as z from "zod/mini";
+import { LaunchFailure } from "../failure.ts";
+import { askJson } from "../http.ts";
+import type { RunningRow } from "../phase.ts";
+import { until } from "../wait.ts";
+import type { Proven } from "./context.ts";
+import type { ProofThought } from "./thought.ts";
+
+/** The services send their spans in batches, every few seconds. */
+const TRACED_MS = 30_000;
+const BOTH = ["thoughtprocessor-api", "kafka-worker"];
+
+const ResourceSpans = z._default(
+  z.array(z.object({
+    resource: z.object({
+      attributes: z.array(z.object({
+        key: z.string(),
+        value: z.object({ stringValue: z.optional(z.string()) }),
+      })),
+    }),
+    scopeSpans: z.array(z.object({ spans: z.array(z.unknown()) })),
+  })),
+  [],
+);
+const Trace = z.object({ trace: z.optional(z.object({ resourceSpans: ResourceSpans })) });
+
+/** One trace has spans of the API and of a worker. */
+export async function traced(
+  proven: Proven,
+  thought: ProofThought,
+  { say, signal }: RunningRow,
+): Promise<string> {
+  const { host, endpoints } = proven;
+  const url = `${endpoints.of("tempo")}/api/v2/traces/${thought.traceId}`;
+  return await until(async () => {
+    const { trace } = await askJson(host, url, Trace, { headers: { accept: "application/json" } });
+    const spans = new Map<string, number>();
+    for (const { resource, scopeSpans } of trace?.resourceSpans ?? []) {
+      const name = resource.attributes.find((a) => a.key === "service.name")?.value.stringValue ?? "?";
+      const count = scopeSpans.reduce((sum, scope) => sum + scope.spans.length, 0);
+      spans.set(name, (spans.get(name) ?? 0) + count);
+    }
+    const found = [...spans].map(([name, count]) => `${count} of ${name}`).join(", ") || "no spans";
+    const missing = BOTH.filter((name) => !spans.has(name));
+    return missing.length === 0
+      ? { ready: `spans: ${found}` }
+      : { pending: `${found}; none of ${missing.join(", ")}` };
+  }, {
+    host,
+    deadlineMs: TRACED_MS,
+    signal,
+    say,
+    late: (why) =>
+      new LaunchFailure("proof", {
+        what: "The proof thought's trace is not whole in Tempo",
+        cause: why,
+        next: ["see what tempo says: deno task monitoring logs tempo", "is OTEL_DENO true in .env?"],
+        evidence: [url],
+      }),
+  });
+}

@@ -1,0 +1,133 @@
+import type { Endpoints } from "./endpoints.ts";
+import { EXIT, type LaunchFailure } from "./failure.ts";
+import type { PhaseResult } from "./phase.ts";
+import { type Service, type ServiceName, SERVICES } from "./services.ts";
+import { paint, type Paper, table, wrap } from "./text.ts";
+
+/** One address for a person. */
+export interface Address {
+  service: ServiceName;
+  url: string;
+  does: string;
+  /** Where it has a login: the user, and where its password stands. */
+  login?: { user: string; password: string; file: string };
+}
+
+/** What a verb found out; printed for a person, or as one JSON object. */
+export interface Report {
+  verb: string;
+  seconds: number;
+  phases: readonly PhaseResult[];
+  failures: readonly LaunchFailure[];
+  leftOut: readonly string[];
+  addresses?: readonly Address[];
+  /** Opens the proof thought's trace. */
+  traceUrl?: string;
+  traceId?: string;
+}
+
+/** The first kind of failure, in the order in which one leads to the next. */
+export function exitCode(failures: readonly LaunchFailure[]): number {
+  const codes = failures.map((failure) => EXIT[failure.kind]);
+  return codes.length === 0 ? EXIT.fine : Math.min(...codes);
+}
+
+/** No passwords: this goes into CI's logs. `urls` says where they stand. */
+export function toJson(report: Report): string {
+  const { verb, seconds, phases, failures, leftOut, addresses, traceUrl, traceId } = report;
+  return JSON.stringify(
+    {
+      verb,
+      ok: failures.length === 0,
+      exitCode: exitCode(failures),
+      seconds: round(seconds),
+      leftOut,
+      phases: phases.map((phase) => ({
+        name: phase.name,
+        seconds: round(phase.seconds),
+        rows: phase.rows.map(({ name, outcome, text, notes, seconds }) => ({
+          name,
+          outcome,
+          seconds: round(seconds),
+          text,
+          ...(notes.length > 0 && { notes }),
+        })),
+      })),
+      failures: failures.map(({ kind, message, why, next, evidence }) => ({
+        kind,
+        what: message,
+        cause: why,
+        next,
+        evidence,
+      })),
+      addresses: addresses?.map(({ service, url, login }) => ({
+        service,
+        url,
+        ...(login && { user: login.user, passwordIn: login.file }),
+      })),
+      traceId,
+      traceUrl,
+    },
+    null,
+    2,
+  );
+}
+
+/** What failed, why, and what to do now. */
+export function failureText(paper: Paper, failure: LaunchFailure): string {
+  const part = (name: string, text: string) =>
+    `  ${paint(paper, "dim", name.padEnd(7))}${wrap(text, paper.columns, " ".repeat(9))}\n`;
+  return [
+    `\n${paint(paper, ["red", "bold"], "✖")} ${paint(paper, "bold", failure.message)}\n`,
+    failure.why ? part("cause", failure.why) : "",
+    ...failure.evidence.map((line) => `  ${paint(paper, "dim", "│")} ${line}\n`),
+    ...failure.next.map((step, i) => part(i === 0 ? "next" : "", step)),
+  ].join("");
+}
+
+export function addressText(paper: Paper, addresses: readonly Address[]): string {
+  const rows = addresses.map(({ service, url, does, login }) => [
+    `  ${service}`,
+    paint(paper, "cyan", url),
+    login ? `${login.user} / ${login.password}` : "",
+    paint(paper, "dim", does),
+  ]);
+  return `\n${table(rows).join("\n")}\n`;
+}
+
+/** Every published address of the running services. */
+export function addressesOf(endpoints: Endpoints, login: Address["login"]): Address[] {
+  const services: readonly Service[] = SERVICES;
+  return services.flatMap((service) => {
+    const name = service.name as ServiceName;
+    return endpoints.all(name).map((url) => ({
+      service: name,
+      // Grafana is told that it is localhost; with another name its login would not stick.
+      url: url.replace("127.0.0.1", "localhost"),
+      does: service.does,
+      ...(name === "grafana" && login && { login }),
+    }));
+  });
+}
+
+/** Opens one trace in Grafana's Explore. */
+export function exploreUrl(grafana: string, traceId: string): string {
+  const panes = {
+    trace: {
+      datasource: "tempo",
+      queries: [{
+        refId: "A",
+        datasource: { type: "tempo", uid: "tempo" },
+        queryType: "traceql",
+        query: traceId,
+      }],
+      range: { from: "now-1h", to: "now" },
+    },
+  };
+  const params = new URLSearchParams({ schemaVersion: "1", orgId: "1", panes: JSON.stringify(panes) });
+  return `${grafana.replace("127.0.0.1", "localhost")}/explore?${params}`;
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 100) / 100;
+}

@@ -1,0 +1,94 @@
+import { LaunchFailure } from "./failure.ts";
+
+/** One service of docker-compose.yml, as the launcher needs to know it. */
+export interface Service {
+  name: string;
+  /** What it is for, in a few words. */
+  does: string;
+  /** The thought's own way: cannot be left out. */
+  core: boolean;
+  /** Does one thing and exits. */
+  once?: boolean;
+  /** Port inside the container, when docker-compose.yml publishes it on the host. */
+  port?: number;
+  /** Prometheus jobs that scrape it, or that it answers for. */
+  jobs: readonly string[];
+  /** Beginnings of the names of the metrics that vanish without it. */
+  metrics?: readonly string[];
+}
+
+/** The most workers the published ports 8001-8010 have room for. */
+export const MAX_WORKERS = 10;
+
+export const SERVICES = [
+  { name: "secrets", does: "lays the passwords out", core: true, once: true, jobs: [] },
+  { name: "db", does: "thoughts and outbox", core: true, jobs: [] },
+  { name: "redis", does: "results already known", core: true, jobs: [] },
+  { name: "kafka", does: "transport", core: true, jobs: [] },
+  { name: "api", does: "HTTP API and live page", core: true, port: 8000, jobs: ["thoughtprocessor-api"] },
+  { name: "kafka-worker", does: "batch workers", core: true, port: 8001, jobs: ["kafka-worker"] },
+  {
+    name: "prometheus",
+    does: "metrics, rules",
+    core: false,
+    port: 9090,
+    jobs: ["prometheus"],
+    metrics: ["prometheus_"],
+  },
+  {
+    name: "alertmanager",
+    does: "alerts",
+    core: false,
+    port: 9093,
+    jobs: ["alertmanager"],
+    metrics: ["alertmanager_"],
+  },
+  { name: "grafana", does: "dashboards", core: false, port: 3000, jobs: ["grafana"], metrics: ["grafana_"] },
+  { name: "loki", does: "logs", core: false, port: 3100, jobs: ["loki"], metrics: ["loki_"] },
+  { name: "promtail", does: "log shipping", core: false, jobs: ["promtail"], metrics: ["promtail_"] },
+  {
+    name: "tempo",
+    does: "traces",
+    core: false,
+    port: 3200,
+    jobs: ["tempo"],
+    metrics: ["tempo_", "traces_"],
+  },
+  { name: "node-exporter", does: "host metrics", core: false, jobs: ["node"], metrics: ["node_"] },
+  { name: "postgres-exporter", does: "database metrics", core: false, jobs: ["postgres"], metrics: ["pg_"] },
+  { name: "redis-exporter", does: "cache metrics", core: false, jobs: ["redis"], metrics: ["redis_"] },
+  { name: "kafka-exporter", does: "broker metrics, lag", core: false, jobs: ["kafka"], metrics: ["kafka_"] },
+] as const satisfies readonly Service[];
+
+export type ServiceName = (typeof SERVICES)[number]["name"];
+
+/** The part of the stack that one run is about. */
+export interface Selection {
+  wanted: readonly Service[];
+  leftOut: readonly Service[];
+  has(...names: ServiceName[]): boolean;
+}
+
+/**
+ * Splits the stack into what is started and what is left out.
+ *
+ * @throws {LaunchFailure} of kind usage, when a name is unknown or belongs to the core
+ */
+export function select(without: readonly string[]): Selection {
+  const services: readonly Service[] = SERVICES;
+  for (const name of without) {
+    const service = services.find((s) => s.name === name);
+    if (service && !service.core) continue;
+    throw new LaunchFailure("usage", {
+      what: service ? `Cannot leave out "${name}"` : `There is no service "${name}"`,
+      cause: service ? "a thought cannot come through without it" : undefined,
+      next: [`can be left out: ${services.filter((s) => !s.core).map((s) => s.name).join(", ")}`],
+    });
+  }
+  const wanted = services.filter((s) => !without.includes(s.name));
+  return {
+    wanted,
+    leftOut: services.filter((s) => without.includes(s.name)),
+    has: (...names) => names.every((name) => wanted.some((s) => s.name === name)),
+  };
+}

@@ -1,0 +1,36 @@
+import { lastLine } from "../compose.ts";
+import { LaunchFailure } from "../failure.ts";
+import { failuresOf, runPhase } from "../phase.ts";
+import type { Report } from "../report.ts";
+import type { Session } from "../session.ts";
+
+/** Stops the stack and removes its containers, and its data only when asked to. */
+export async function down({ host, view, compose, asked, selection }: Session): Promise<Report> {
+  const phase = await runPhase(host, view, {
+    name: "down",
+    rows: [{
+      name: "containers",
+      run: async ({ say }) => {
+        const before = await compose.ps();
+        say(`stopping ${before.length}`);
+        const output = await compose.down(asked.volumes);
+        if (output.code !== 0) {
+          throw new LaunchFailure("service", {
+            what: "The stack could not be stopped",
+            cause: output.timedOut ? "it took too long" : lastLine(output.stderr),
+            next: ["try again", "or: docker compose --profile monitoring kill"],
+          });
+        }
+        const data = asked.volumes ? "all data deleted" : "the data is kept (--volumes deletes it)";
+        return before.length === 0 ? `none was there; ${data}` : `${before.length} removed; ${data}`;
+      },
+    }],
+  });
+  return {
+    verb: "down",
+    seconds: phase.seconds,
+    phases: [phase],
+    failures: failuresOf(phase),
+    leftOut: selection.leftOut.map((s) => s.name),
+  };
+}

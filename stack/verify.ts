@@ -1,0 +1,56 @@
+import type { Dashboard } from "./dashboard_file.ts";
+import type { Row } from "./phase.ts";
+import type { Proven } from "./proof/context.ts";
+import { dashboardsLoaded, sourcesAnswer } from "./proof/grafana.ts";
+import { logged } from "./proof/logs.ts";
+import { panelsFilled } from "./proof/panels.ts";
+import { targetsUp } from "./proof/targets.ts";
+import type { ProofThought } from "./proof/thought.ts";
+import { traced } from "./proof/trace.ts";
+import { watchdogFires } from "./proof/watchdog.ts";
+import type { ServiceName } from "./services.ts";
+
+interface Check extends Row {
+  /** Services without which there is nothing to check. */
+  needs: readonly ServiceName[];
+}
+
+/** What shows that the monitoring sees the stack: without these `up` is not through, proof or no proof. */
+export function readinessRows(proven: Proven, dashboards: readonly Dashboard[]): Row[] {
+  return select(proven, [
+    { name: "targets", needs: ["prometheus"], run: (row) => targetsUp(proven, row) },
+    { name: "data sources", needs: ["grafana"], run: (row) => sourcesAnswer(proven, row) },
+    { name: "dashboards", needs: ["grafana"], run: (row) => dashboardsLoaded(proven, dashboards, row) },
+  ]);
+}
+
+/** The whole proof: readiness, and one thought followed through every part. */
+export function proofRows(proven: Proven, dashboards: readonly Dashboard[], thought: ProofThought): Row[] {
+  const after = ["completed"];
+  return [
+    ...select(proven, [
+      { name: "accepted", needs: ["api"], run: () => thought.accepted() },
+      {
+        name: "completed",
+        needs: ["kafka-worker"],
+        after: ["accepted"],
+        run: (row) => thought.completed(row),
+      },
+      { name: "counted", needs: ["kafka-worker"], after, run: (row) => thought.counted(row) },
+      { name: "traced", needs: ["tempo"], after, run: (row) => traced(proven, thought, row) },
+      { name: "logged", needs: ["loki", "promtail"], after, run: (row) => logged(proven, thought, row) },
+      { name: "watchdog", needs: ["prometheus", "alertmanager"], run: (row) => watchdogFires(proven, row) },
+    ]),
+    ...readinessRows(proven, dashboards),
+    ...select(proven, [{
+      name: "panels",
+      needs: ["prometheus"],
+      after: ["targets", "completed"],
+      run: (row) => panelsFilled(proven, dashboards, thought, row),
+    }]),
+  ];
+}
+
+function select({ selection }: Proven, checks: readonly Check[]): Row[] {
+  return checks.filter((check) => selection.has(...check.needs));
+}

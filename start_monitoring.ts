@@ -1,0 +1,37 @@
+#!/usr/bin/env -S deno run -P=launcher
+/** The launcher's command line: arguments in, exit code out. */
+import process from "node:process";
+import config from "./deno.json" with { type: "json" };
+import { parseArguments } from "./stack/arguments.ts";
+import { checkoutHome, packedHome, type Payload, stateDirectory } from "./stack/home.ts";
+import { localHost } from "./stack/host.ts";
+import { launch } from "./stack/launch.ts";
+import { EXIT } from "./stack/failure.ts";
+
+/**
+ * Runs the launcher to its end.
+ *
+ * @param payload the stack's files, when this is a packed launcher; without them the checkout around this file
+ * @returns the exit code
+ */
+export async function main(args: readonly string[], payload?: Payload): Promise<number> {
+  const command = payload ? "thought-processor" : "deno task monitoring";
+  const asked = parseArguments(args, command, config.version);
+  if ("text" in asked) {
+    (asked.code === EXIT.fine ? process.stdout : process.stderr).write(asked.text);
+    return asked.code;
+  }
+  const home = payload
+    ? await packedHome(payload, stateDirectory(Deno.env.get))
+    : checkoutHome(import.meta.dirname!);
+  const interrupt = new AbortController();
+  const onInterrupt = () => {
+    // Asked twice: the person means now.
+    if (interrupt.signal.aborted) Deno.exit(EXIT.interrupted);
+    interrupt.abort(new DOMException("Interrupted", "AbortError"));
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  return await launch({ host: localHost(interrupt.signal), home, asked, command });
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
