@@ -45,7 +45,7 @@ const Lines = z.array(z.object({
   ),
 }));
 
-const Config = z.object({
+const ConfigShape = z.object({
   name: z.string(),
   services: z.record(
     z.string(),
@@ -66,13 +66,28 @@ const QUESTION_MS = 20_000;
 /** A first build downloads a base image and every dependency. */
 const BUILD_MS = 15 * 60_000;
 
+export interface Config {
+  project: string;
+  services: Declared[];
+}
+
 /** `docker compose` on this project, always with the monitoring profile. */
 export class Compose {
+  #config: Promise<Config> | undefined;
+
   /** @param workers replicas of the worker, when not those of `.env` */
   constructor(private readonly host: Host, private readonly home: Home, private readonly workers?: number) {}
 
-  /** @throws {LaunchFailure} of kind prerequisite, when docker-compose.yml cannot be read */
-  async config(): Promise<{ project: string; services: Declared[] }> {
+  /**
+   * What docker-compose.yml declares; read once.
+   *
+   * @throws {LaunchFailure} of kind prerequisite, when it cannot be read
+   */
+  config(): Promise<Config> {
+    return this.#config ??= this.#readConfig();
+  }
+
+  async #readConfig(): Promise<Config> {
     const output = await this.#run(["config", "--format", "json"], QUESTION_MS);
     if (output.code !== 0) {
       throw new LaunchFailure("prerequisite", {
@@ -81,7 +96,7 @@ export class Compose {
         next: [`look at ${this.home.dir}/docker-compose.yml and ${this.home.envFile}`],
       });
     }
-    const { name, services } = Config.parse(JSON.parse(output.stdout));
+    const { name, services } = ConfigShape.parse(JSON.parse(output.stdout));
     return {
       project: name,
       services: Object.entries(services).map(([service, declared]) => ({
@@ -125,6 +140,11 @@ export class Compose {
   /** Creates and starts these services, and no others: what one of them depends on is left alone. */
   up(services: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Output> {
     return this.#run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
+  }
+
+  /** Removes a service's containers, so that the next `up` makes new ones. */
+  remove(services: readonly string[]): Promise<Output> {
+    return this.#run(["rm", "--stop", "--force", ...services], QUESTION_MS);
   }
 
   async logs(service: string, lines: number): Promise<string[]> {

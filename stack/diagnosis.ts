@@ -74,7 +74,9 @@ export async function diagnose(
       `its whole log: deno task monitoring logs ${container.service}`,
       "then the same command again: what runs is kept",
     ],
-    evidence: log.length > 0 ? log : [fate?.error || fate?.health || "it logged nothing"],
+    evidence: log.length > 0
+      ? log.filter((line, i) => line !== log[i - 1])
+      : [fate?.error || fate?.health || "it logged nothing"],
   });
 }
 

@@ -5,13 +5,13 @@ import { readIfThere } from "./home.ts";
 const PASSWORD_BYTES = 18;
 
 /**
- * Writes `.env` from `.env.example`, with a random value for every variable whose name ends with `_PASSWORD`,
- * readable only by its owner. An existing file is never touched.
+ * Writes `.env` from `.env.example`, with a random value for every variable (commented out or not) whose
+ * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched.
  *
  * @returns whether it was made now
  */
 export async function makeEnvFile(path: string, example: string): Promise<boolean> {
-  const text = example.replaceAll(/^(\w+_PASSWORD)=.*$/gm, (_, name) => `${name}=${password()}`);
+  const text = example.replaceAll(/^#?(\w+_PASSWORD)=.*$/gm, (_, name) => `${name}=${password()}`);
   await Deno.mkdir(dirname(path), { recursive: true });
   try {
     await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });

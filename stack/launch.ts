@@ -65,7 +65,9 @@ function resultText(report: Report, paper: Paper): string {
     lines.push(...table(rows.map((row) => [`  ${row.name}`, row.text])));
   }
   if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(paper, addresses));
-  if (leftOut.length > 0 && verb !== "down") lines.push(`  left out: ${leftOut.join(", ")}\n`);
+  if (leftOut.length > 0 && (verb === "status" || (verb !== "down" && failures.length === 0))) {
+    lines.push(`  left out: ${leftOut.join(", ")}\n`);
+  }
   if (traceUrl) lines.push(`  One thought, all the way:\n  ${paint(paper, "cyan", traceUrl)}\n`);
   if (verb === "up" && failures.length === 0) {
     lines.push(

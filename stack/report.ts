@@ -2,7 +2,7 @@ import type { Endpoints } from "./endpoints.ts";
 import { EXIT, type LaunchFailure } from "./failure.ts";
 import type { PhaseResult } from "./phase.ts";
 import { type Service, type ServiceName, SERVICES } from "./services.ts";
-import { paint, type Paper, table, wrap } from "./text.ts";
+import { fit, paint, type Paper, table, wrap } from "./text.ts";
 
 /** One address for a person. */
 export interface Address {
@@ -80,7 +80,9 @@ export function failureText(paper: Paper, failure: LaunchFailure): string {
   return [
     `\n${paint(paper, ["red", "bold"], "✖")} ${paint(paper, "bold", failure.message)}\n`,
     failure.why ? part("cause", failure.why) : "",
-    ...failure.evidence.map((line) => `  ${paint(paper, "dim", "│")} ${line}\n`),
+    ...failure.evidence.map((line) =>
+      `  ${paint(paper, "dim", "│")} ${fit(line, Math.max(paper.columns, 80) - 5)}\n`
+    ),
     ...failure.next.map((step, i) => part(i === 0 ? "next" : "", step)),
   ].join("");
 }

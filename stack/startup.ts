@@ -77,7 +77,11 @@ class Watch {
 
   async #start(signal: AbortSignal): Promise<void> {
     const { compose, selection, deadlineMs } = this.startup;
-    for (const container of await compose.ps()) this.#old.set(container.id, container);
+    const before = await compose.ps();
+    // Compose would leave a container that keeps crashing to its restarts, with ever longer pauses between.
+    const crashing = before.filter((c) => c.state === "restarting" || c.state === "dead");
+    if (crashing.length > 0) await compose.remove([...new Set(crashing.map((c) => c.service))]);
+    for (const container of before) this.#old.set(container.id, container);
     const names = selection.wanted.map((s) => s.name);
     // Not awaited: the rows look on while it works. It rejects only when the rows are aborted too.
     compose.up(names, deadlineMs, signal)

@@ -15,29 +15,31 @@ export async function checkImages(
   const absent = await docker.missing(images);
   if (absent.length === 0) return `all ${images.length} are here`;
   const toPull = `${absent.length} of ${images.length} to be pulled: ${absent.join(" ")}`;
-  if (!askRegistries) {
-    return { warn: true, text: toPull, notes: ["`up` pulls them; the first time takes some minutes"] };
-  }
+  if (!askRegistries) return { warn: true, text: toPull, notes: [PULLED_LATER] };
   const refusals = await Promise.all(absent.map((image) => docker.unobtainable(image)));
-  const refused = refusals.findIndex((why) => why !== undefined);
-  if (refused === -1) {
-    return { warn: true, text: toPull, notes: ["`up` pulls them; the first time takes some minutes"] };
-  }
-  throw unobtainable(absent[refused]!, refusals[refused]!, pulled);
+  const refused = absent.filter((_, i) => refusals[i] !== undefined);
+  if (refused.length > 0) throw unobtainable(refused, refusals.find((why) => why !== undefined)!, pulled);
+  return { warn: true, text: toPull, notes: [PULLED_LATER] };
 }
 
-/** An image that is neither here nor to be had, with the services that need it. */
-export function unobtainable(image: string, why: string, declared: readonly Declared[]): LaunchFailure {
-  const needing = declared.filter((s) => s.image === image).map((s) => s.name).join(",");
-  return missing(`The image ${image} cannot be had`, {
+/** Images that are neither here nor to be had, with the services that need them. */
+export function unobtainable(
+  images: readonly string[],
+  why: string,
+  declared: readonly Declared[],
+): LaunchFailure {
+  const needing = declared.filter((s) => images.includes(s.image)).map((s) => s.name).join(",");
+  return missing(`The image ${images.join(", ")} cannot be had`, {
     cause: why,
     next: [
-      `try by hand: docker pull ${image}`,
+      `try by hand: docker pull ${images[0]}`,
       "behind a proxy: https://docs.docker.com/engine/daemon/proxy/",
-      `or go on without it: --without ${needing}`,
+      `or go on without: --without ${needing}`,
     ],
   });
 }
+
+const PULLED_LATER = "`up` pulls them; the first time takes some minutes";
 
 /** Images that are built here, whichever of their services has the recipe. */
 export function builtImages(declared: readonly Declared[]): Set<string> {

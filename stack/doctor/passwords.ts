@@ -11,7 +11,7 @@ export async function checkEnvFile(home: Home, docker: Docker, compose: Compose)
   const example = await Deno.readTextFile(join(home.dir, ".env.example"));
   if (await makeEnvFile(home.envFile, example)) {
     const { project } = await compose.config();
-    const old = (await docker.volumes(project)).filter((name) => /postgres|grafana/.test(name));
+    const old = (await docker.volumes(project)).filter((name) => /(postgres|grafana)_data$/.test(name));
     if (old.length === 0) return "made, with random passwords, readable only by you";
     return {
       warn: true,

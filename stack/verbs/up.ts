@@ -56,7 +56,7 @@ async function imageRows({ docker, compose, asked }: Session, declared: readonly
     run: async ({ say, signal }) => {
       say("pulling");
       const why = await docker.pull(image, signal);
-      if (why !== undefined) throw unobtainable(image, why, declared);
+      if (why !== undefined) throw unobtainable([image], why, declared);
       return `pulled ${image}`;
     },
   }));
