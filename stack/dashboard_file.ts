@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod/mini";
 
@@ -64,12 +65,16 @@ const BUILT_IN: Record<string, string> = {
   __range_s: `${LOOK_BACK_MINUTES * 60}`,
 };
 
-/** Reads the provisioned dashboards. @throws {Error} when one is no dashboard; the message names the file */
+/**
+ * Reads the provisioned dashboards; none when there is no such folder.
+ *
+ * @throws {Error} when one is no dashboard; the message names the file
+ */
 export async function readDashboards(homeDir: string): Promise<Dashboard[]> {
   const dir = join(homeDir, "config", "grafana", "dashboards");
   const dashboards: Dashboard[] = [];
-  for await (const { name } of Deno.readDir(dir)) {
-    if (!name.endsWith(".json")) continue;
+  const names = existsSync(dir) ? [...Deno.readDirSync(dir)].map((entry) => entry.name) : [];
+  for (const name of names.filter((name) => name.endsWith(".json"))) {
     const parsed = DashboardShape.safeParse(JSON.parse(await Deno.readTextFile(join(dir, name))));
     if (!parsed.success) throw new Error(`Cannot read dashboard ${name}: ${z.prettifyError(parsed.error)}`);
     dashboards.push(dashboard(parsed.data));

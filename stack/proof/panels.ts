@@ -43,6 +43,13 @@ export async function panelsFilled(
     d.panels.map((panel) => ({ panel, where: `${d.title}: ${panel.title}` }))
   );
   const shown = panels.filter(({ panel }) => panel.queries.length > 0);
+  if (shown.length === 0) {
+    throw new LaunchFailure("proof", {
+      what: "There are no panels to look at",
+      cause: "config/grafana/dashboards has no dashboard",
+      next: ["write them: deno task dashboards"],
+    });
+  }
   const end = host.now() + FILLED_MS;
   while (true) {
     const empty: Empty[] = [];
