@@ -14,6 +14,8 @@ export interface Home {
 export interface Payload {
   version: string;
   files: Readonly<Record<string, string>>;
+  /** Paths of those that are programs. */
+  executable: readonly string[];
 }
 
 /** A source checkout is its own home. */
@@ -29,7 +31,9 @@ export function checkoutHome(dir: string): Home {
 export async function packedHome(payload: Payload, stateDir: string): Promise<Home> {
   const root = join(stateDir, "thought-processor");
   const dir = join(root, payload.version);
-  for (const [path, text] of Object.entries(payload.files)) await layOut(join(dir, path), text);
+  for (const [path, text] of Object.entries(payload.files)) {
+    await layOut(join(dir, path), text, payload.executable.includes(path) ? 0o755 : 0o644);
+  }
   return { dir, envFile: join(root, ".env"), choiceFile: join(root, "launcher.json") };
 }
 
@@ -49,12 +53,14 @@ export function stateDirectory(env: (name: string) => string | undefined): strin
   throw new Error("Cannot lay out the stack's files: none of XDG_STATE_HOME, LOCALAPPDATA and HOME is set");
 }
 
-async function layOut(path: string, text: string): Promise<void> {
+async function layOut(path: string, text: string, mode: number): Promise<void> {
   if (await readIfThere(path) === text) return;
-  // Containers read these as users of their own, whatever this user's umask says.
-  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await Deno.mkdir(dirname(path), { recursive: true });
   await Deno.writeTextFile(path, text);
-  if (Deno.build.os !== "windows") await Deno.chmod(path, 0o644);
+  // Containers read these as users of their own, whatever this user's umask says.
+  if (Deno.build.os === "windows") return;
+  await Deno.chmod(path, mode);
+  await Deno.chmod(dirname(path), 0o755);
 }
 
 /** @returns undefined when there is no such file */
