@@ -11,6 +11,8 @@ export interface IntakeOptions {
   readonly maxBatch?: number;
   /** Thoughts that may wait; more are refused. @default 10_000 */
   readonly maxWaiting?: number;
+  /** Characters of the thoughts that may wait, which bounds the memory they take. @default 16 Mi */
+  readonly maxWaitingChars?: number;
   /** Inserts under way at once: one commits while the next is parsed. @default 2 */
   readonly maxInFlight?: number;
   /** A thought that has waited this long for its turn is refused, unstored. @default 5_000 */
@@ -37,24 +39,40 @@ interface Entry {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { insert, onBatch, maxBatch = 1_000, maxWaiting = 10_000, maxInFlight = 2, deadlineMs = 5_000 } =
+  const { insert, onBatch, maxBatch = 1_000, maxWaiting = 10_000, maxWaitingChars = 16 * 1024 * 1024 } =
     options;
-  let waiting: Entry[] = [];
+  const { maxInFlight = 2, deadlineMs = 5_000 } = options;
+  const waiting: Entry[] = [];
+  let waitingChars = 0;
   let inFlight = 0;
+  let scheduled = false;
   let sweeping: ReturnType<typeof setTimeout> | undefined;
+
+  /** Once this turn's requests have all been read: batches were a third larger than when the first one went alone. */
+  function sendSoon() {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(send);
+  }
 
   /** Starts what may be started. */
   function send() {
+    scheduled = false;
     while (waiting.length > 0 && inFlight < maxInFlight) {
-      const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch);
-      waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch);
       inFlight++;
-      store(batch).finally(() => {
+      store(take(maxBatch)).finally(() => {
         inFlight--;
-        send();
+        sendSoon();
       });
     }
     if (waiting.length > 0) sweeping ??= setTimeout(sweep, waiting[0]!.givenUpAt - performance.now());
+  }
+
+  /** Takes the first ones out of the line. */
+  function take(count: number): Entry[] {
+    const taken = waiting.splice(0, count);
+    for (const { thought } of taken) waitingChars -= chars(thought);
+    return taken;
   }
 
   async function store(batch: readonly Entry[]) {
@@ -72,9 +90,7 @@ export function createIntake(options: IntakeOptions): Intake {
     sweeping = undefined;
     const now = performance.now();
     const firstInTime = waiting.findIndex((entry) => entry.givenUpAt > now);
-    const late = firstInTime < 0 ? waiting : waiting.slice(0, firstInTime);
-    waiting = firstInTime < 0 ? [] : waiting.slice(firstInTime);
-    for (const entry of late) {
+    for (const entry of take(firstInTime < 0 ? waiting.length : firstInTime)) {
       entry.reject(new Problem("overloaded", { detail: `Not stored within ${deadlineMs} ms` }));
     }
     send();
@@ -82,11 +98,18 @@ export function createIntake(options: IntakeOptions): Intake {
 
   return {
     add(thought) {
-      if (waiting.length >= maxWaiting) return Promise.reject(new Problem("overloaded"));
+      if (waiting.length >= maxWaiting || waitingChars >= maxWaitingChars) {
+        return Promise.reject(new Problem("overloaded"));
+      }
+      waitingChars += chars(thought);
       return new Promise((resolve, reject) => {
         waiting.push({ thought, givenUpAt: performance.now() + deadlineMs, resolve, reject });
-        send();
+        sendSoon();
       });
     },
   };
+}
+
+function chars({ text, context }: Insertion): number {
+  return text.length + (context?.length ?? 0);
 }

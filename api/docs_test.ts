@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { openTestApp } from "./test_app.ts";
+
+Deno.test("the OpenAPI document tells of every route and answer, with the limits that validation has", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  const response = await api.request("/openapi.json");
+  assert.equal(response.headers.get("content-type"), "application/json");
+  const { openapi, paths, components } = await response.json();
+  assert.equal(openapi, "3.1.0");
+  assert.deepEqual(Object.keys(paths).toSorted(), [
+    "/alerts",
+    "/docs",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/openapi.json",
+    "/thoughts",
+    "/thoughts/{id}",
+    "/thoughts/{id}/events",
+  ]);
+  assert.deepEqual(Object.keys(paths["/thoughts"].post.responses), [
+    "201",
+    "400",
+    "408",
+    "413",
+    "415",
+    "422",
+    "500",
+    "503",
+  ]);
+  const { properties, additionalProperties, required } = components.schemas.CreateThought;
+  assert.equal(properties.text.maxLength, 10_000);
+  assert.equal(additionalProperties, false);
+  assert.deepEqual(required, ["user_id", "text"]);
+  assert.equal(properties.text.minLength, 1);
+  const problem = paths["/thoughts/{id}"].get.responses["404"].content["application/problem+json"];
+  assert.deepEqual(problem.schema, { $ref: "#/components/schemas/Problem" });
+});
+
+Deno.test("/docs loads nothing from another host", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  const page = await api.request("/docs");
+  const html = await page.text();
+  assert.match(page.headers.get("content-security-policy")!, /default-src 'none'.*script-src 'self'/);
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  assert.ok(files.length >= 3);
+  for (const path of files) {
+    assert.match(path, /^\/docs\//);
+    const file = await api.request(path);
+    assert.equal(file.status, 200, path);
+    assert.match(file.headers.get("content-type")!, /^text\/(javascript|css)/);
+    assert.ok((await file.text()).length > 50);
+  }
+  assert.equal((await api.request("/docs/constructor")).status, 404);
+});

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { LIMITS } from "../core/thought.ts";
+import { DATABASES, openTestApp } from "./test_app.ts";
+
+const GOOD = { user_id: "ada", text: "I should call the dentist", context: "at work" };
+
+for (const { kind, ignore } of DATABASES) {
+  Deno.test({ name: `thoughts on ${kind}`, ignore }, async (t) => {
+    await using api = await openTestApp({ kind });
+    const { database, post, request } = api;
+    const rows = async (sql: string) => Number((await database.query<{ n: number }>(sql))[0]!.n);
+
+    await t.step("a posted thought can be read at its Location, with its message in the outbox", async () => {
+      const response = await post(GOOD);
+      assert.equal(response.status, 201);
+      const { id, status } = await response.json();
+      assert.equal(status, "pending");
+      assert.equal(response.headers.get("location"), `/thoughts/${id}`);
+      const thought = await (await request(`/thoughts/${id}`)).json();
+      const { created_at, ...rest } = thought;
+      assert.deepEqual(rest, {
+        ...GOOD,
+        id,
+        status: "pending",
+        attempts: 0,
+        result: null,
+        error: null,
+        completed_at: null,
+      });
+      assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 60_000);
+      const outbox = await database.query("select topic, key, value from outbox");
+      assert.deepEqual([...outbox], [{ topic: "thoughts", key: "ada", value: id }]);
+      assert.equal(await api.metric("thoughts_accepted_total"), 1);
+    });
+
+    await t.step("texts at the limit, and in every script, come back as they were", async () => {
+      for (
+        const text of [
+          "x".repeat(LIMITS.textChars),
+          '思考 🧠 \u202e naïve \\ " \n\t',
+          "'; drop table thoughts; --",
+        ]
+      ) {
+        const { id } = await (await post({ user_id: "ユーザー", text })).json();
+        const thought = await (await request(`/thoughts/${id.toUpperCase()}`)).json();
+        assert.equal(thought.text, text);
+        assert.equal(thought.user_id, "ユーザー");
+      }
+    });
+
+    await t.step("200 thoughts posted at once are all stored, in few statements", async () => {
+      const before = await rows("select count(*)::int as n from thoughts");
+      const batches = await api.metric("thoughts_insert_batch_size_count") ?? 0;
+      const responses = await Promise.all(
+        Array.from({ length: 200 }, (_, n) => post({ ...GOOD, text: `thought ${n}` })),
+      );
+      const ids = await Promise.all(responses.map(async (response) => (await response.json()).id));
+      assert.equal(new Set(ids).size, 200);
+      assert.equal(await rows("select count(*)::int as n from thoughts"), before + 200);
+      const used = (await api.metric("thoughts_insert_batch_size_count"))! - batches;
+      assert.ok(used <= 20, `${used} statements`);
+    });
+
+    await t.step("the same request under the same key is stored once", async () => {
+      const key = { "idempotency-key": "once" };
+      const before = await rows("select count(*)::int as n from outbox");
+      const answers = await Promise.all([1, 2, 3].map(() => post(GOOD, key)));
+      const replayed = answers.filter((answer) => answer.headers.get("idempotent-replayed") === "true");
+      assert.equal(replayed.length, 2);
+      const bodies = await Promise.all(answers.map((answer) => answer.json()));
+      assert.equal(new Set(bodies.map(({ id }) => id)).size, 1);
+      assert.deepEqual(answers.map(({ status }) => status), [201, 201, 201]);
+      assert.equal(await rows("select count(*)::int as n from outbox"), before + 1);
+
+      await api.move(bodies[0].id, "completed");
+      const later = await post(GOOD, key);
+      assert.equal(later.headers.get("location"), `/thoughts/${bodies[0].id}`);
+      assert.deepEqual(await later.json(), { id: bodies[0].id, status: "completed" });
+    });
+
+    await t.step("another request under the same key is refused, another user's is not", async () => {
+      const key = { "idempotency-key": "once" };
+      const other = await post({ ...GOOD, text: "something else" }, key);
+      assert.equal(other.status, 422);
+      assert.equal((await other.json()).errors[0].field, "header.idempotency-key");
+      assert.equal((await post({ ...GOOD, user_id: "grace" }, key)).headers.get("idempotent-replayed"), null);
+    });
+
+    await t.step("a listing goes through all thoughts of a user, the newest first, each once", async () => {
+      const posted: string[] = [];
+      for (let n = 0; n < 7; n++) posted.push(await api.accepted(`thought ${n}`, "lin"));
+      await api.accepted("not hers", "other");
+      const listed: string[] = [];
+      let cursor: string | null = null;
+      let pages = 0;
+      do {
+        const page: { thoughts: { id: string }[]; next_cursor: string | null } = await (await request(
+          `/thoughts?user_id=lin&limit=3${cursor ? `&cursor=${cursor}` : ""}`,
+        )).json();
+        listed.push(...page.thoughts.map(({ id }) => id));
+        cursor = page.next_cursor;
+        pages++;
+      } while (cursor !== null);
+      assert.deepEqual(listed, posted.toReversed());
+      assert.equal(pages, 3);
+    });
+
+    await t.step("a listing of exactly one page has no next one", async () => {
+      const { thoughts, next_cursor } = await (await request("/thoughts?user_id=lin&limit=7")).json();
+      assert.equal(thoughts.length, 7);
+      assert.equal(next_cursor, null);
+    });
+
+    await t.step("a listing by status has these only", async () => {
+      const [first, second] = (await (await request("/thoughts?user_id=lin")).json()).thoughts;
+      await api.move(first.id, "failed");
+      await api.move(second.id, "processing");
+      for (const [status, count] of [["pending", 5], ["processing", 1], ["failed", 1], ["completed", 0]]) {
+        const { thoughts } = await (await request(`/thoughts?user_id=lin&status=${status}`)).json();
+        assert.deepEqual(
+          thoughts.map((thought: { status: string }) => thought.status),
+          Array(count).fill(status),
+        );
+      }
+    });
+
+    await t.step("a deleted thought is gone", async () => {
+      const id = await api.accepted("to be forgotten");
+      assert.equal((await request(`/thoughts/${id}`, { method: "DELETE" })).status, 204);
+      assert.equal((await request(`/thoughts/${id}`)).status, 404);
+      assert.equal((await request(`/thoughts/${id}`, { method: "DELETE" })).status, 404);
+    });
+  });
+}
+
+Deno.test("a database that is away is answered 503 with Retry-After, and said in the log", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  const path = "/thoughts/01890a5d-ac96-774b-bcce-b302099a8057";
+  for (const response of [await api.post(GOOD), await api.request(path), await api.request("/thoughts")]) {
+    assert.equal(response.status, 503);
+    assert.ok(Number(response.headers.get("retry-after")) > 0);
+    const problem = await response.json();
+    assert.equal(problem.type, "urn:thought-processor:problem:unavailable");
+    assert.doesNotMatch(JSON.stringify(problem), /refused/, "what the database said is for the log");
+    const line = api.lines().find((line) =>
+      line.msg === "request failed" && line.request_id === problem.request_id
+    );
+    assert.match(String(line?.reason), /connection refused/);
+  }
+});
+
+Deno.test("an error nobody foresaw is a plain 500, with an id that leads to its log line", async () => {
+  const insert = () => Promise.reject(new TypeError("canary of a bug"));
+  await using api = await openTestApp({ kind: "away", store: { insert } });
+  const response = await api.post(GOOD);
+  assert.equal(response.status, 500);
+  const text = await response.text();
+  assert.doesNotMatch(text, /canary|TypeError|at /);
+  const { request_id } = JSON.parse(text);
+  const line = api.lines().find((line) => line.level === "ERROR" && line.request_id === request_id);
+  assert.match(String(line?.reason), /canary of a bug/);
+});
+
+Deno.test("neither a thought's text nor its user stands in any log line or metric", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  await api.post({ user_id: "canary-user", text: "canary-text", context: "canary-context" });
+  await api.post({ user_id: "canary-user", text: "canary-text", "canary-field": 1 });
+  await api.request("/thoughts?user_id=canary-user");
+  await api.request("/canary-path");
+  assert.ok(api.lines().length >= 4);
+  assert.doesNotMatch(JSON.stringify(api.lines()), /canary/);
+  assert.doesNotMatch((await api.metrics.expose()).body, /canary/);
+});
