@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startApi } from "./serve.ts";
 import { createLogger } from "../core/log.ts";
 import { DatabaseUnavailableError } from "../core/database.ts";
-import { openTestDatabase } from "../tests/databases.ts";
+import { openTestDatabase } from "../tests/support/databases.ts";
 import { openTestApp } from "./test_app.ts";
 
 /** The events of a stream that ends, by name and data. */

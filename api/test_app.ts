@@ -1,5 +1,5 @@
 /** The API over a real database, as tests call it: no socket, its log lines kept. */
-import { DATABASES, openTestDatabase } from "../tests/databases.ts";
+import { DATABASES, openTestDatabase } from "../tests/support/databases.ts";
 import { type Database, DatabaseUnavailableError } from "../core/database.ts";
 import { createReadiness } from "../core/health.ts";
 import { createLogger } from "../core/log.ts";

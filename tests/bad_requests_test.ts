@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { startApi } from "../api/serve.ts";
 import { createLogger } from "../core/log.ts";
 import { LIMITS } from "../core/thought.ts";
-import { openTestDatabase } from "./databases.ts";
+import { openTestDatabase } from "./support/databases.ts";
 
 interface BadRequest {
   readonly name: string;

@@ -1,0 +1,34 @@
+/** Databases for tests: PGlite in memory always, and real PostgreSQL where TEST_DATABASE_URL names a server. */
+import { type Database, migrate } from "../../core/database.ts";
+import { createLogger } from "../../core/log.ts";
+import { openPglite } from "../../core/pglite.ts";
+import { openPostgres } from "../../core/postgres.ts";
+import { freshDatabase, required } from "./services.ts";
+
+const serverUrl = Deno.env.get("TEST_DATABASE_URL");
+const quiet = createLogger({ service: "test", write: () => {} });
+
+/** Each kind of database; a real one that isn't given is skipped, or fails where services are required. */
+export const DATABASES = [
+  { kind: "pglite", ignore: false },
+  { kind: "postgres", ignore: serverUrl === undefined && !required },
+] as const;
+
+/** A new and empty database, migrated; disposing it leaves nothing behind. */
+export async function openTestDatabase(kind: "pglite" | "postgres"): Promise<Database> {
+  if (kind === "pglite") {
+    const database = await openPglite();
+    await migrate(database, quiet);
+    return database;
+  }
+  const fresh = await freshDatabase(serverUrl!);
+  const database = openPostgres({ url: fresh.url });
+  await migrate(database, quiet);
+  return {
+    ...database,
+    async [Symbol.asyncDispose]() {
+      await database[Symbol.asyncDispose]();
+      await fresh[Symbol.asyncDispose]();
+    },
+  };
+}
