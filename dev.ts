@@ -1,5 +1,6 @@
 /** API and worker in one process. With nothing configured nothing else is needed: database, queue and cache are inside. */
 import { resolve } from "node:path";
+import { openAccess } from "./api/access_config.ts";
 import { startApi } from "./api/serve.ts";
 import { openCache } from "./core/cache_open.ts";
 import { loadConfigOrExit, manifest } from "./core/config.ts";
@@ -20,7 +21,15 @@ await runProcess(log, async (stack) => {
   await migrate(database, log);
   const queue = stack.use(openQueue(config, log));
   const cache = stack.use(openCache(config, log));
-  const api = stack.use(startApi({ database, log, host: config.apiHost, port: config.apiPort }));
+  const api = stack.use(
+    startApi({
+      database,
+      log,
+      host: config.apiHost,
+      port: config.apiPort,
+      access: openAccess(config, log, stack),
+    }),
+  );
   const worker = stack.use(
     startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
   );

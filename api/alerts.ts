@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Logger } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { type BodyLimits, readJson } from "./body.ts";
-import type { Routes } from "./routes.ts";
+import { KEYED, type Routes } from "./routes.ts";
 import { parse } from "./schemas.ts";
 
 /** A group of all alerts at once is larger than any thought. */
@@ -39,6 +39,7 @@ export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions)
     {
       method: "post",
       path: "/alerts",
+      security: KEYED,
       summary: "Alertmanager's webhook",
       request: { body: { required: true, content: { "application/json": { schema: Notification } } } },
       responses: { 204: { description: "Logged and counted" } },

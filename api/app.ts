@@ -5,6 +5,7 @@ import type { Health } from "../core/health.ts";
 import type { Logger } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Store } from "../core/store.ts";
+import { type AccessOptions, guards } from "./access.ts";
 import { addAlerts } from "./alerts.ts";
 import { addDocs } from "./docs.ts";
 import { addEvents, type EventsOptions } from "./events.ts";
@@ -36,11 +37,13 @@ export interface AppOptions {
   readonly version: string;
   readonly readiness: () => Promise<Health>;
   readonly limits?: Limits;
+  /** @default everybody may do everything */
+  readonly access?: AccessOptions;
 }
 
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
-  const { store, metrics, log, version, readiness, limits = {} } = options;
+  const { store, metrics, log, version, readiness, limits = {}, access = {} } = options;
   const body = {
     maxBytes: limits.bodyBytes ?? 64 * 1024,
     deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
@@ -59,7 +62,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   app.onError(answer);
   app.notFound((c) => answer(new Problem("route-not-found"), c));
 
-  const routes = createRoutes(app);
+  const routes = createRoutes(app, guards(access));
   addThoughts(routes, { store, intake, metrics, log, body });
   addEvents(routes, { store, watch, ...limits.events });
   addAlerts(routes, { metrics, log, body });

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Progress, Store } from "../core/store.ts";
 import { isFinal, type Status, STATUSES } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
-import type { Routes } from "./routes.ts";
+import { KEYED, type Routes } from "./routes.ts";
 import { ThoughtId } from "./schemas.ts";
 import { idOf } from "./thoughts.ts";
 import type { Watch } from "./watch.ts";
@@ -29,6 +29,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
     {
       method: "get",
       path: "/thoughts/{id}/events",
+      security: KEYED,
       summary: "Follow a thought by server-sent events",
       description:
         "One event per state, named `pending`, `processing`, `completed` or `failed`, each once and in " +

@@ -4,6 +4,7 @@ import { migrate } from "../core/database.ts";
 import { openDatabase } from "../core/database_open.ts";
 import { runProcess } from "../core/lifecycle.ts";
 import { createLogger } from "../core/log.ts";
+import { openAccess } from "./access_config.ts";
 import { startApi } from "./serve.ts";
 
 const config = loadConfigOrExit({ alone: true });
@@ -12,6 +13,14 @@ const log = createLogger({ service: "thoughtprocessor-api", level: config.logLev
 await runProcess(log, async (stack) => {
   const database = stack.use(await openDatabase(config));
   await migrate(database, log);
-  const api = stack.use(startApi({ database, log, host: config.apiHost, port: config.apiPort }));
+  const api = stack.use(
+    startApi({
+      database,
+      log,
+      host: config.apiHost,
+      port: config.apiPort,
+      access: openAccess(config, log, stack),
+    }),
+  );
   return { failed: api.finished.then(() => new Error("The HTTP server ended by itself")) };
 });

@@ -10,6 +10,8 @@ export interface Env {
   Variables: {
     /** Leads from a response to its log line: the trace's id, or one of our own when nothing is traced. */
     ids: { readonly trace_id: string } | { readonly request_id: string };
+    /** Who asks, where API keys say so: `key:NAME`. */
+    caller?: string;
     /** Set by a handler whose response goes on after it returned: when that ends. */
     streaming?: Promise<void>;
   };

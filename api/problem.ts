@@ -14,6 +14,7 @@ interface Declaration {
 
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid" },
+  "unauthorized": { status: 401, title: "A valid API key is needed" },
   "thought-not-found": { status: 404, title: "There is no such thought" },
   "route-not-found": { status: 404, title: "There is no such resource" },
   "method-not-allowed": { status: 405, title: "This resource does not take this method" },
@@ -22,6 +23,7 @@ export const PROBLEMS = {
   "unsupported-media-type": { status: 415, title: "The body must be application/json in UTF-8" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "unstorable": { status: 422, title: "The thought cannot be stored as it is" },
+  "rate-limited": { status: 429, title: "Too many requests" },
   "internal": { status: 500, title: "Something went wrong" },
   "overloaded": { status: 503, title: "Too many requests wait already", retryAfterS: 1 },
   "too-many-watchers": { status: 503, title: "Too many streams are open already", retryAfterS: 10 },
@@ -39,8 +41,8 @@ export interface FieldError {
 interface Particulars {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
-  /** Methods a 405 names in `Allow`. */
-  readonly allow?: string;
+  /** Headers of the answer, such as a 405's `Allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -65,9 +67,9 @@ export function answerProblem(log: Logger) {
         ...c.var.ids,
       });
     }
-    const { detail, errors, allow } = problem.particulars;
+    const { detail, errors, headers = {} } = problem.particulars;
     if (retryAfterS !== undefined) c.header("retry-after", String(retryAfterS));
-    if (allow !== undefined) c.header("allow", allow);
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
     const type = `urn:thought-processor:problem:${problem.code}`;
     const body = JSON.stringify({ type, title, status, detail, errors, ...c.var.ids });
     return c.body(body, status, { "content-type": "application/problem+json" });

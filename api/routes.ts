@@ -3,7 +3,7 @@
  * and the answer to a wrong method are all made from it.
  */
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
-import type { Handler } from "hono";
+import type { Handler, MiddlewareHandler } from "hono";
 import type { DeclaredRoute, Env } from "./observe.ts";
 import { Problem, type ProblemCode, PROBLEMS } from "./problem.ts";
 import { ProblemJson } from "./schemas.ts";
@@ -18,21 +18,30 @@ export interface Routes {
   readonly declared: readonly DeclaredRoute[];
 }
 
+/** The `security` of a route that API keys and rate limits guard. */
+export const KEYED: NonNullable<RouteConfig["security"]> = [{ apiKey: [] }];
+
 const problemContent = { "application/problem+json": { schema: ProblemJson } };
 
-export function createRoutes(app: App): Routes {
+/** @param guards run before the handler of each route that has a `security` */
+export function createRoutes(app: App, guards: readonly MiddlewareHandler<Env>[] = []): Routes {
   const declared: DeclaredRoute[] = [];
+  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer" });
   return {
     declared,
     add(route, problems, handler) {
       const responses = { ...route.responses };
-      for (const code of [...problems, "internal"] as const) {
+      const guarded = route.security !== undefined;
+      const refusals = guarded ? ["unauthorized", "rate-limited"] as const : [];
+      for (const code of [...problems, ...refusals, "internal"] as const) {
         const { status, title } = PROBLEMS[code];
         responses[status] ??= { description: title, content: problemContent };
       }
       app.openAPIRegistry.registerPath({ ...route, responses });
       const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
-      app.on(route.method.toUpperCase(), path, handler);
+      const method = route.method.toUpperCase();
+      for (const guard of guarded ? guards : []) app.on(method, path, guard);
+      app.on(method, path, handler);
       declared.push({ method: route.method, path, statuses: Object.keys(responses).map(Number) });
     },
     refuseOtherMethods() {
@@ -42,7 +51,10 @@ export function createRoutes(app: App): Routes {
         const allow = [...methods, "OPTIONS"].join(", ");
         app.all(path, (c) => {
           if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
-          throw new Problem("method-not-allowed", { allow, detail: `This resource takes ${allow}` });
+          throw new Problem("method-not-allowed", {
+            headers: { allow },
+            detail: `This resource takes ${allow}`,
+          });
         });
       }
     },

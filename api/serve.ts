@@ -6,6 +6,7 @@ import { within } from "../core/lifecycle.ts";
 import type { Logger } from "../core/log.ts";
 import { createMetrics } from "../core/metrics.ts";
 import { createStore } from "../core/store.ts";
+import type { AccessOptions } from "./access.ts";
 import { createApp, type Limits } from "./app.ts";
 
 export interface ApiOptions {
@@ -15,6 +16,7 @@ export interface ApiOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits?: Limits;
+  readonly access?: AccessOptions & { readonly allowAnonymous?: boolean };
 }
 
 export interface Api extends AsyncDisposable {
@@ -31,9 +33,10 @@ const DRAIN_MS = 15_000;
 /**
  * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests under way.
  *
- * @throws {Error} when the port is taken
+ * @throws {Error} when the port is taken, or when other machines could use the API without a key
  */
-export function startApi({ database, log, host, port, limits }: ApiOptions): Api {
+export function startApi({ database, log, host, port, limits, access = {} }: ApiOptions): Api {
+  refuseOpenHouse(host, access);
   const { version } = manifest;
   const store = createStore(database, TOPIC);
   const readiness = createReadiness({ database: store.ping }, { log });
@@ -44,6 +47,7 @@ export function startApi({ database, log, host, port, limits }: ApiOptions): Api
     log,
     version,
     readiness,
+    access,
     ...(limits === undefined ? {} : { limits }),
   });
   const server = listen(host, port, api.app.fetch);
@@ -62,13 +66,26 @@ export function startApi({ database, log, host, port, limits }: ApiOptions): Api
   };
 }
 
-function listen(hostname: string, port: number, fetch: (request: Request) => Response | Promise<Response>) {
+function listen(
+  hostname: string,
+  port: number,
+  fetch: (request: Request, connection: Deno.ServeHandlerInfo) => Response | Promise<Response>,
+) {
   try {
-    return Deno.serve({ hostname, port, onListen() {} }, (request) => fetch(request));
+    return Deno.serve({ hostname, port, onListen() {} }, (request, info) => fetch(request, info));
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     throw new Error(`Cannot listen on ${hostname}:${port}: another program does. Stop it or set API_PORT.`, {
       cause: error,
     });
   }
+}
+
+function refuseOpenHouse(host: string, { keys, allowAnonymous = false }: NonNullable<ApiOptions["access"]>) {
+  const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
+  if (loopback || allowAnonymous || keys !== undefined) return;
+  throw new Error(
+    `Cannot listen on ${host} without API keys: anybody who reaches it could read every thought. ` +
+      "Set API_KEYS_FILE, or ALLOW_ANONYMOUS=true where something else keeps strangers out.",
+  );
 }

@@ -11,7 +11,7 @@ import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";
-import type { Routes } from "./routes.ts";
+import { KEYED, type Routes } from "./routes.ts";
 import {
   Accepted,
   CreateThought,
@@ -53,6 +53,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "post",
       path: "/thoughts",
+      security: KEYED,
       summary: "Post a thought",
       description:
         "It is stored before the answer and analysed soon after. With an `Idempotency-Key`, posting " +
@@ -116,6 +117,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "get",
       path: "/thoughts/{id}",
+      security: KEYED,
       summary: "Read a thought and, once there is one, its result",
       request: byId,
       responses: { 200: { description: "The thought", content: json(ThoughtJson) } },
@@ -132,6 +134,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "get",
       path: "/thoughts",
+      security: KEYED,
       summary: "List thoughts, the newest first",
       request: { query: ListQuery },
       responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
@@ -155,6 +158,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "delete",
       path: "/thoughts/{id}",
+      security: KEYED,
       summary: "Delete a thought, whatever its state",
       request: byId,
       responses: { 204: { description: "Deleted" } },

@@ -15,6 +15,7 @@ const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).de
 const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
 const url = (protocol: RegExp) => z.url({ protocol }).optional();
+const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
 const secret = z.string().min(1).optional();
 
 export const SETTINGS = {
@@ -59,6 +60,26 @@ export const SETTINGS = {
     help: "Address the API listens on.",
   },
   apiPort: { env: "API_PORT", schema: port(8000), help: "Port of the API." },
+  apiKeysFile: {
+    env: "API_KEYS_FILE",
+    schema: z.string().min(1).optional(),
+    help: "File of the API keys that are let in, made with `deno task key NAME`. Unset: everybody is.",
+  },
+  allowAnonymous: {
+    env: "ALLOW_ANONYMOUS",
+    schema: flag,
+    help: "Whether an API without keys may listen on another address than loopback.",
+  },
+  rateLimitPerMinute: {
+    env: "RATE_LIMIT_PER_MINUTE",
+    schema: z.coerce.number().int().min(0).max(10_000_000).default(0),
+    help: "Requests under `/thoughts` one key, or else one address, may make in a minute. 0: any number.",
+  },
+  trustProxy: {
+    env: "TRUST_PROXY",
+    schema: flag,
+    help: "Whether the last address in `X-Forwarded-For` is the caller's, as behind a reverse proxy.",
+  },
   workerHost: {
     env: "WORKER_HOST",
     schema: z.string().min(1).default("127.0.0.1"),

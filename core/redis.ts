@@ -4,10 +4,14 @@ import type { Cache } from "./cache.ts";
 import { within } from "./lifecycle.ts";
 import { type Logger, reason } from "./log.ts";
 
-export interface RedisOptions {
+export interface RedisAddress {
   /** `redis://host:6379`, a password may be in it. */
   readonly url: string;
+  /** Used when the address has none. */
   readonly password?: string;
+}
+
+export interface RedisOptions extends RedisAddress {
   /** Entries live this long. */
   readonly ttlS: number;
   readonly log: Logger;
@@ -18,18 +22,25 @@ const ANSWER_MS = 150;
 /** After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch. */
 const REST_MS = 1_000;
 
-export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
+/** A connection that comes up by itself and never makes a caller wait for it: commands fail while it is down. */
+export function connectRedis({ url, password }: RedisAddress): Redis {
   const redis = new Redis(url, {
     ...(password === undefined ? {} : { password }),
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     connectTimeout: 2_000,
+    commandTimeout: ANSWER_MS,
     retryStrategy: (attempts: number) => Math.min(2_000, 100 * attempts),
     keepAlive: 5_000,
   });
   redis.on("error", () => {}); // each failed command says so itself
   redis.connect().catch(() => {});
+  return redis;
+}
+
+export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
+  const redis = connectRedis({ url, ...(password === undefined ? {} : { password }) });
   let restUntil = 0;
 
   /** Runs a command; undefined when Redis is resting, absent or slow. */

@@ -1,0 +1,28 @@
+/** What the configuration says about access, opened. */
+import type { Config } from "../core/config.ts";
+import type { Logger } from "../core/log.ts";
+import { createRateLimit } from "../core/rate_limit.ts";
+import type { ApiOptions } from "./serve.ts";
+import { openKeys } from "./keys.ts";
+
+export function openAccess(
+  config: Config,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): NonNullable<ApiOptions["access"]> {
+  const {
+    apiKeysFile,
+    rateLimitPerMinute,
+    redisUrl: url,
+    redisPassword: password,
+    trustProxy,
+    allowAnonymous,
+  } = config;
+  const redis = url === undefined ? undefined : { url, ...(password === undefined ? {} : { password }) };
+  return {
+    keys: apiKeysFile === undefined ? undefined : openKeys(apiKeysFile, log),
+    rateLimit: rateLimitPerMinute === 0 ? undefined : stack.use(createRateLimit(rateLimitPerMinute, redis)),
+    trustProxy,
+    allowAnonymous,
+  };
+}

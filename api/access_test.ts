@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import type { Database } from "../core/database.ts";
+import { createLogger } from "../core/log.ts";
+import { createRateLimit } from "../core/rate_limit.ts";
+import { openTestDatabase } from "../tests/databases.ts";
+import { waitFor } from "../tests/support/wait.ts";
+import { makeKey, openKeys } from "./keys.ts";
+import { type Api, type ApiOptions, startApi } from "./serve.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+const ada = makeKey("ada");
+const bob = makeKey("bob");
+
+/** Shared: what is tested here stores nothing. */
+const database: Database = await openTestDatabase("pglite");
+
+function serve(access: NonNullable<ApiOptions["access"]>, host = "127.0.0.1"): Api {
+  return startApi({ database, log, host, port: 0, access });
+}
+
+function list(api: Api, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${api.url}/thoughts`, { headers });
+}
+
+const statusOf = async (answer: Promise<Response>) => {
+  const response = await answer;
+  await response.body?.cancel();
+  return response.status;
+};
+
+/** A key file that can be changed; its time of change moves by a second each time, whatever the clock does. */
+class KeyFile implements Disposable {
+  readonly path = Deno.makeTempFileSync();
+  #changes = 0;
+  constructor(...lines: string[]) {
+    this.write(...lines);
+  }
+  write(...lines: string[]) {
+    Deno.writeTextFileSync(this.path, lines.join("\n"));
+    const at = new Date(1_700_000_000_000 + 1_000 * this.#changes++);
+    Deno.utimeSync(this.path, at, at);
+  }
+  [Symbol.dispose]() {
+    Deno.removeSync(this.path);
+  }
+}
+
+Deno.test("with keys, thoughts are for those who have one; health, metrics and documentation stay open", async () => {
+  using file = new KeyFile("# who may", ada.line, "", bob.line);
+  await using api = serve({ keys: openKeys(file.path, log) });
+  assert.equal(await statusOf(list(api, { authorization: `Bearer ${ada.key}` })), 200);
+  assert.equal(await statusOf(list(api, { "x-api-key": bob.key })), 200);
+  for (
+    const headers of [{}, { authorization: "Bearer wrong" }, { authorization: `Basic ${ada.key}` }, {
+      "x-api-key": "",
+    }]
+  ) {
+    const response = await list(api, headers as Record<string, string>);
+    assert.equal(response.status, 401);
+    assert.match(response.headers.get("www-authenticate")!, /^Bearer/);
+    assert.equal((await response.json()).errors[0].field, "header.authorization");
+  }
+  for (const path of ["/alerts", "/thoughts"]) {
+    assert.equal(await statusOf(fetch(`${api.url}${path}`, { method: "POST", body: "{}" })), 401, path);
+  }
+  for (const path of ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"]) {
+    assert.equal(await statusOf(fetch(`${api.url}${path}`)), 200, path);
+  }
+});
+
+Deno.test("keys come and go with their file, without a restart; a broken file leaves the old ones in force", () => {
+  using file = new KeyFile(ada.line);
+  let now = 0;
+  const keys = openKeys(file.path, log, () => now);
+  assert.equal(keys.nameOf(ada.key), "ada");
+  assert.equal(keys.nameOf(bob.key), undefined);
+
+  file.write(bob.line);
+  now += 1_000;
+  assert.equal(keys.nameOf(ada.key), undefined);
+  assert.equal(keys.nameOf(bob.key), "bob");
+
+  file.write("this is no key");
+  now += 1_000;
+  assert.equal(keys.nameOf(bob.key), "bob");
+});
+
+Deno.test("a key file that lets nobody in, or can't be read, is refused at start", () => {
+  using empty = new KeyFile("# nobody yet");
+  using wrong = new KeyFile(ada.line, "bob:abc");
+  assert.throws(() => openKeys(empty.path, log), /holds no key.*deno task key/);
+  assert.throws(() => openKeys(wrong.path, log), /:2 is no key/);
+  assert.throws(() => openKeys("/nowhere", log), Deno.errors.NotFound);
+  assert.throws(() => makeKey("two words"), RangeError);
+});
+
+Deno.test("without keys the API listens on loopback only, unless told that it may", async () => {
+  assert.throws(() => serve({}, "0.0.0.0"), /API_KEYS_FILE.*ALLOW_ANONYMOUS/);
+  await using allowed = serve({ allowAnonymous: true }, "0.0.0.0");
+  assert.equal(await statusOf(list(allowed)), 200);
+});
+
+Deno.test("a caller over the limit is told when to come back; the others go on", async () => {
+  using file = new KeyFile(ada.line, bob.line);
+  await using rateLimit = createRateLimit(3);
+  await using api = serve({ keys: openKeys(file.path, log), rateLimit });
+  const asAda = { authorization: `Bearer ${ada.key}` };
+  for (let i = 0; i < 3; i++) assert.equal(await statusOf(list(api, asAda)), 200);
+  const refused = await list(api, asAda);
+  assert.equal(refused.status, 429);
+  assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+  assert.match((await refused.json()).type, /rate-limited/);
+  assert.equal(await statusOf(list(api, { authorization: `Bearer ${bob.key}` })), 200);
+  assert.equal(await statusOf(fetch(`${api.url}/health/live`)), 200);
+});
+
+Deno.test("X-Forwarded-For counts only behind a trusted proxy, and only its last address", async () => {
+  await using rateLimit = createRateLimit(1);
+  await using trusting = serve({ rateLimit, trustProxy: true });
+  const from = (list_: string) => statusOf(list(trusting, { "x-forwarded-for": list_ }));
+  assert.equal(await from("6.6.6.6, 10.0.0.1"), 200);
+  assert.equal(await from("7.7.7.7, 10.0.0.1"), 429, "what the client itself wrote changes nothing");
+  assert.equal(await from("10.0.0.2"), 200);
+
+  await using strict = createRateLimit(1);
+  await using wary = serve({ rateLimit: strict });
+  assert.equal(await statusOf(list(wary, { "x-forwarded-for": "10.0.0.3" })), 200);
+  assert.equal(await statusOf(list(wary, { "x-forwarded-for": "10.0.0.4" })), 429);
+});
+
+const redisUrl = Deno.env.get("TEST_REDIS_URL");
+Deno.test({
+  name: `API processes share their counts in Redis, and count for themselves while it is away${
+    redisUrl === undefined ? " (skipped: no TEST_REDIS_URL)" : ""
+  }`,
+  ignore: redisUrl === undefined,
+  async fn() {
+    await using one = createRateLimit(2, { url: redisUrl! });
+    await using other = createRateLimit(2, { url: redisUrl! });
+    // Until its connection is up each counts for itself.
+    await waitFor("the counts to be shared", async () => {
+      const caller = crypto.randomUUID();
+      return await one.take(caller) + await one.take(caller) === 0 && await other.take(caller) > 0;
+    }, { timeoutMs: 5_000 });
+
+    const caller = crypto.randomUUID();
+    await using lonely = createRateLimit(1, { url: "redis://127.0.0.1:9" });
+    assert.equal(await lonely.take(caller), 0);
+    assert.ok(await lonely.take(caller) > 0);
+  },
+});
