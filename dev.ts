@@ -1,4 +1,5 @@
 /** API and worker in one process. With nothing configured nothing else is needed: database, queue and cache are inside. */
+import "./core/no_environment.ts";
 import { resolve } from "node:path";
 import { openAccess } from "./api/access_config.ts";
 import { startApi } from "./api/serve.ts";

@@ -1,4 +1,5 @@
 /** The API process. */
+import "../core/no_environment.ts";
 import { loadConfigOrExit } from "../core/config.ts";
 import { migrate } from "../core/database.ts";
 import { openDatabase } from "../core/database_open.ts";

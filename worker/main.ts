@@ -1,4 +1,5 @@
 /** The worker's process: configuration in, exit code out. */
+import "../core/no_environment.ts";
 import { openCache } from "../core/cache_open.ts";
 import { loadConfigOrExit, manifest } from "../core/config.ts";
 import { migrate } from "../core/database.ts";

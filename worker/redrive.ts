@@ -1,4 +1,5 @@
 /** `deno task redrive`: gives failed thoughts new attempts. */
+import "../core/no_environment.ts";
 import { Command, InvalidArgumentError } from "commander";
 import { createClaims } from "../core/claims.ts";
 import { loadConfigOrExit } from "../core/config.ts";
