@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../core/database.ts";
 import { createLogger } from "../core/log.ts";
 import { createRateLimit } from "../core/rate_limit.ts";
-import { openTestDatabase } from "../tests/databases.ts";
+import { openTestDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import { makeKey, openKeys } from "./keys.ts";
 import { type Api, type ApiOptions, startApi } from "./serve.ts";
