@@ -10,20 +10,26 @@ export interface Running extends AsyncDisposable {
   kill(signal: Deno.Signal): void;
 }
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+export const ROOT = new URL("../../", import.meta.url).pathname;
 
 /**
  * Starts a program of this repository with the permissions that its task has.
  *
  * @param env over the bare minimum of this process's environment: what tests are given does not leak in
+ * @param root where its source is @default this repository
  */
-export function start(permissions: string, program: string, env: Readonly<Record<string, string>>): Running {
+export function start(
+  permissions: string,
+  program: string,
+  env: Readonly<Record<string, string>>,
+  root = ROOT,
+): Running {
   const inherited = Object.fromEntries(
     ["PATH", "HOME", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
   );
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", `-P=${permissions}`, program],
-    cwd: ROOT,
+    cwd: root,
     clearEnv: true,
     env: { ...inherited, NO_COLOR: "1", ...env },
     stdout: "piped",

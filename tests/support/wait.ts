@@ -9,22 +9,28 @@ export interface WaitOptions {
 }
 
 /**
- * Asks until the answer is neither undefined nor false.
+ * Asks until the answer is neither undefined nor false. Asking in vain counts as no answer: who is asked may be down.
  *
- * @throws {Error} naming what was waited for, when time is up
+ * @throws {Error} naming what was waited for, when time is up; its cause is what asking threw last
  */
 export async function waitFor<T>(
   what: string,
-  ask: () => Promise<T | undefined | false>,
+  ask: () => T | undefined | false | Promise<T | undefined | false>,
   { timeoutMs = 30_000, everyMs = 50, describe }: WaitOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
+    let cause: unknown;
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      cause = error;
+    }
     if (Date.now() > deadline) {
       throw new Error(
         `Waited ${timeoutMs} ms for ${what}${describe ? `: ${JSON.stringify(describe())}` : ""}`,
+        { cause },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { startLoad } from "./load.ts";
+import { startModel } from "./model.ts";
+import { report } from "./report.ts";
+import { faultTest } from "./services.ts";
+import { assertNothingLostOrTwice, startSystem } from "./system.ts";
+import { waitFor } from "../support/wait.ts";
+
+const ROUNDS = 3;
+const WORKERS = 4;
+
+faultTest(
+  "12 workers killed with SIGKILL in the middle of their work lose nothing and repeat nothing",
+  async (services) => {
+    // A model that takes its time: so there is always work under way to be killed.
+    await using model = startModel({ latencyMs: 100 });
+    await using system = await startSystem(services, {
+      workers: WORKERS,
+      // Nobody knows how often one thought is in the wrong place; dying workers are not its fault.
+      env: { ANALYSER: "openai", OPENAI_BASE_URL: model.url, MAX_ATTEMPTS: "20" },
+    });
+    const load = startLoad({ api: () => system.api.url, thoughts: 2_000, perSecond: 40 });
+
+    let killed = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 16);
+      const victims = system.workers.filter((worker) => !worker.exited);
+      await Promise.all(victims.map((worker) => worker.kill()));
+      killed += victims.length;
+      assert.ok(
+        await system.ledger.count("processing") > 0,
+        "the workers were killed while they held thoughts",
+      );
+      await Promise.all(victims.map(() => system.startWorker()));
+    }
+    const mendedAt = performance.now();
+    await load.done;
+    await system.settled();
+
+    assert.ok(killed >= 10);
+    const verdict = await assertNothingLostOrTwice(system, load);
+    assert.equal(load.accepted.length, 2_000);
+    report(`${killed} workers killed`, load, verdict, (performance.now() - mendedAt) / 1_000);
+  },
+);

@@ -1,0 +1,99 @@
+/** Clients that post thoughts and do not give up: each goes on until its thought has been accepted. */
+
+export interface LoadOptions {
+  /** Address of the API, asked for before each request: after a restart it is another. */
+  readonly api: () => string;
+  readonly thoughts: number;
+  /** How fast they come; without it, as fast as they are taken. */
+  readonly perSecond?: number;
+  /** Clients at once. @default 16 */
+  readonly clients?: number;
+  /** The text of the nth thought. @default a short one of its own */
+  readonly text?: (n: number) => string;
+}
+
+export interface Load {
+  /** The ids answered with 201, so far. */
+  readonly accepted: readonly string[];
+  /** Requests that were refused with 503 and a Retry-After. */
+  readonly refused: number;
+  /** Requests that got no answer. */
+  readonly unanswered: number;
+  /** Resolves when every thought has been accepted. */
+  readonly done: Promise<void>;
+}
+
+/** A request that gets no answer in this time is made again. */
+const ANSWER_TIMEOUT_MS = 20_000;
+/** Before a request that was refused or lost is made again. */
+const AGAIN_MS = 200;
+
+/** Starts posting. A request made again carries the same Idempotency-Key, so it can't be stored twice. */
+export function startLoad(options: LoadOptions): Load {
+  const { api, thoughts, perSecond, clients = 16, text = defaultText } = options;
+  const accepted: string[] = [];
+  const keys = crypto.randomUUID();
+  const startedAt = performance.now();
+  let next = 0;
+  let refused = 0;
+  let unanswered = 0;
+
+  async function post(n: number): Promise<string | undefined> {
+    try {
+      const response = await fetch(`${api()}/thoughts`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": `${keys}-${n}` },
+        body: JSON.stringify({ user_id: `user-${n % 100}`, text: text(n) }),
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      });
+      const body = await response.text();
+      if (response.status === 201) return (JSON.parse(body) as { id: string }).id;
+      if (response.status === 503 && response.headers.has("retry-after")) refused++;
+      else throw new Error(`POST /thoughts was answered ${response.status}: ${body}`);
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      unanswered++;
+    }
+    return undefined;
+  }
+
+  async function client() {
+    for (let n = next++; n < thoughts; n = next++) {
+      if (perSecond !== undefined) await reached(startedAt + n / perSecond * 1_000);
+      for (;;) {
+        const id = await post(n);
+        if (id !== undefined) {
+          accepted.push(id);
+          break;
+        }
+        await reached(performance.now() + AGAIN_MS);
+      }
+    }
+  }
+
+  const done = Promise.all(Array.from({ length: clients }, client)).then(() => {});
+  done.catch(() => {}); // whoever awaits it hears of it
+  return {
+    accepted,
+    get refused() {
+      return refused;
+    },
+    get unanswered() {
+      return unanswered;
+    },
+    done,
+  };
+}
+
+function defaultText(n: number): string {
+  return `Thought ${n} of ${crypto.randomUUID()} about the garden`;
+}
+
+/** fetch says TypeError when the connection breaks, and TimeoutError when the signal ends it. */
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
+}
+
+function reached(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, time - performance.now())));
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { openKafka } from "../../core/kafka.ts";
+import { createLogger } from "../../core/log.ts";
+import { THOUGHTS_TOPIC } from "../../core/queue.ts";
+import { LIMITS } from "../../core/thought.ts";
+import { readDeadLetters } from "./dead_letters.ts";
+import { startLoad } from "./load.ts";
+import { startModel, TRIGGERS } from "./model.ts";
+import { faultTest } from "./services.ts";
+import { startSystem, type System } from "./system.ts";
+import { waitFor } from "../support/wait.ts";
+
+const MESSAGES = 1_000;
+/** Three of a kind where a thought is poison, four where the message itself is: 20 in all. */
+const KINDS = ["error", "hang", "invalid", "atLimit"] as const;
+const OF_EACH_KIND = 3;
+const MALFORMED = ["not json", "{}", "", "'; drop table thoughts; --"];
+const UNKNOWN = Array.from({ length: 4 }, () => crypto.randomUUID());
+const POISON = KINDS.length * OF_EACH_KIND + MALFORMED.length + UNKNOWN.length;
+
+/** Three bytes each in UTF-8: the longest text there is, by any measure. */
+const LONGEST = "語".repeat(LIMITS.textChars - 10);
+
+function poison(n: number): string | undefined {
+  const kind = KINDS[Math.floor(n / OF_EACH_KIND)];
+  if (kind === undefined) return undefined;
+  return kind === "atLimit" ? `${LONGEST}${String(n).padStart(10)}` : `Thought ${n} ${TRIGGERS[kind]}`;
+}
+
+faultTest("20 poison messages among 1,000 end as designed and disturb nobody", async (services) => {
+  await using model = startModel();
+  await using system = await startSystem(services, {
+    env: {
+      ANALYSER: "openai",
+      OPENAI_BASE_URL: model.url,
+      ANALYSER_TIMEOUT_MS: "1000",
+      ANALYSER_CONCURRENCY: "20",
+    },
+  });
+  await using deadLetters = await readDeadLetters(services.kafkaBrokers);
+
+  await publish(services.kafkaBrokers, [...MALFORMED, ...UNKNOWN]);
+  const load = startLoad({
+    api: () => system.api.url,
+    thoughts: MESSAGES - MALFORMED.length - UNKNOWN.length,
+    text: (n) => poison(n) ?? `Thought ${n} of ${crypto.randomUUID()}`,
+  });
+  await load.done;
+  await system.settled();
+
+  const failing = await system.ledger.query<{ id: string; text: string; attempts: number; error: string }>(
+    "select id, text, attempts, error from thoughts where status = 'failed'",
+  );
+  assert.equal(POISON, 20);
+  assert.equal(failing.length, 3 * OF_EACH_KIND);
+  for (const { text, attempts, error } of failing) {
+    assert.equal(attempts, 5, text);
+    assert.match(error, errorOf(text));
+  }
+  assert.equal(
+    await system.ledger.count("completed"),
+    980 + OF_EACH_KIND,
+    "the rest, and texts at the limit",
+  );
+
+  await waitFor("the dead letters are there", () => failing.every(({ id }) => deadLetters.reasons.has(id)));
+  for (const { id, error } of failing) assert.equal(deadLetters.reasons.get(id), error);
+  const malformed = [...deadLetters.reasons].filter(([, reason]) => reason === "malformed message");
+  assert.ok(malformed.length >= MALFORMED.length);
+  assert.equal(
+    await sum(system, 'batch_processor_messages_skipped_total{reason="malformed"}'),
+    MALFORMED.length,
+  );
+  assert.equal(await sum(system, 'batch_processor_messages_skipped_total{reason="unknown"}'), UNKNOWN.length);
+  assert.ok(system.workers.every((worker) => !worker.exited), "no worker ended");
+
+  model.mend();
+  assert.match(await system.task("worker/redrive.ts"), /^9 thoughts queued again/);
+  await system.settled();
+  const verdict = await system.ledger.verdict(load.accepted);
+  assert.deepEqual(verdict, {
+    stored: load.accepted.length,
+    completed: load.accepted.length,
+    failed: 0,
+    lost: 0,
+    twice: 0,
+    mixedUp: 0,
+  });
+});
+
+function errorOf(text: string): RegExp {
+  if (text.includes(TRIGGERS.error)) return /^The model at 127\.0\.0\.1 failed \(HTTP 500\)$/;
+  if (text.includes(TRIGGERS.hang)) return /did not answer within 1000 ms|failed \(no answer\)/;
+  return /^The analyser's result is not valid/;
+}
+
+/** Past API and outbox, as something else that writes to the topic would. */
+async function publish(brokers: string, values: readonly string[]): Promise<void> {
+  const log = createLogger({ service: "test", level: "ERROR" });
+  await using kafka = openKafka({ brokers: brokers.split(","), log });
+  await kafka.publish(
+    values.map((value) => ({ topic: THOUGHTS_TOPIC, key: value, value, reason: null, traceparent: null })),
+  );
+}
+
+async function sum(system: System, metric: string): Promise<number> {
+  const values = await Promise.all(system.workers.map((worker) => worker.metric(metric)));
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,71 @@
+/** One process of ours to be broken: the API or a worker. */
+import { loggedUrl, type Running, start } from "../support/process.ts";
+
+export interface Program extends AsyncDisposable {
+  /** Its HTTP address. */
+  readonly url: string;
+  readonly pid: number;
+  /** True once it has ended, for whatever reason. */
+  readonly exited: boolean;
+  signal(name: Deno.Signal): void;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM, and waits until it has ended. @returns its exit code */
+  stop(): Promise<number>;
+  /** The value of a metric: by its name with labels, or by its bare name the sum over them. */
+  metric(name: string): Promise<number>;
+}
+
+export interface ProgramOptions {
+  /** Where its source is. */
+  readonly root: string;
+  readonly entry: "api" | "worker";
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Starts a program and waits until it serves. */
+export async function startProgram({ root, entry, env }: ProgramOptions): Promise<Program> {
+  const running = start(entry, `${entry}/main.ts`, { API_PORT: "0", WORKER_PORT: "0", ...env }, root);
+  let exited = false;
+  const ended = running.status.then(({ code }) => {
+    exited = true;
+    return code;
+  });
+  const url = await servingUrl(running, entry);
+
+  return {
+    url,
+    pid: running.pid,
+    get exited() {
+      return exited;
+    },
+    signal: (name) => running.kill(name),
+    async kill() {
+      if (!exited) running.kill("SIGKILL");
+      await ended;
+    },
+    async stop() {
+      if (!exited) running.kill("SIGTERM");
+      return await ended;
+    },
+    async metric(name) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return text.split("\n")
+        .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+    },
+    async [Symbol.asyncDispose]() {
+      if (!exited) running.kill("SIGCONT"); // one that was stopped can't end otherwise
+      await running[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function servingUrl(running: Running, entry: ProgramOptions["entry"]): Promise<string> {
+  try {
+    return await loggedUrl(running, entry === "api" ? "url" : "metrics");
+  } catch (error) {
+    running.kill("SIGKILL");
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+/** A system to break: a database of its own, one API, some workers, all of them real processes. */
+import assert from "node:assert/strict";
+import { createLedger, type Ledger, type Verdict } from "./ledger.ts";
+import type { Load } from "./load.ts";
+import { type Program, startProgram } from "./program.ts";
+import { ROOT } from "../support/process.ts";
+import type { Services } from "../support/services.ts";
+import { waitFor } from "../support/wait.ts";
+
+export interface SystemOptions {
+  /** @default 3 */
+  readonly workers?: number;
+  /** Settings beyond the defaults below. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The source to run. @default this repository */
+  readonly root?: string;
+}
+
+export interface System extends AsyncDisposable {
+  readonly ledger: Ledger;
+  readonly api: Program;
+  readonly workers: readonly Program[];
+  startWorker(): Promise<Program>;
+  /** Starts another API in the place of the present one, which goes on until it is stopped. */
+  replaceApi(): Promise<{ readonly before: Program }>;
+  /** Waits until no thought is on its way. @returns seconds it took */
+  settled(timeoutMs?: number): Promise<number>;
+  /** Runs a task of ours against this system's database. @returns what it printed */
+  task(script: string): Promise<string>;
+}
+
+/** Claims go stale sooner than in production, so that a test needn't wait for it. */
+const QUICK = {
+  LEASE_MS: "5000",
+  RECONCILE_EVERY_MS: "500",
+  RETRY_FIRST_MS: "50",
+};
+
+export async function startSystem(services: Services, options: SystemOptions = {}): Promise<System> {
+  const { workers = 3, env = {}, root = ROOT } = options;
+  await using stack = new AsyncDisposableStack();
+  const ledger = stack.use(await createLedger(services.databaseUrl));
+  const settings = {
+    ...QUICK,
+    DATABASE_URL: ledger.url,
+    REDIS_URL: services.redisUrl,
+    KAFKA_BROKERS: services.kafkaBrokers,
+    ...env,
+  };
+  // Stopped together: one after the other they would wait for each other's rebalance.
+  const programs: Program[] = [];
+  const start = async (entry: "api" | "worker") => {
+    const program = await startProgram({ root, entry, env: settings });
+    programs.push(program);
+    return program;
+  };
+  stack.defer(async () => {
+    await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
+  });
+
+  let api = await start("api");
+  await ledger.watch();
+  const running = await Promise.all(Array.from({ length: workers }, () => start("worker")));
+
+  const owned = stack.move();
+  return {
+    ledger,
+    get api() {
+      return api;
+    },
+    workers: running,
+    async startWorker() {
+      const worker = await start("worker");
+      running.push(worker);
+      return worker;
+    },
+    async replaceApi() {
+      const before = api;
+      api = await start("api");
+      return { before };
+    },
+    async settled(timeoutMs = 90_000) {
+      const from = performance.now();
+      await waitFor("no thought is on its way", async () => await ledger.open() === 0, { timeoutMs });
+      return (performance.now() - from) / 1_000;
+    },
+    async task(script) {
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "-P=worker", script],
+        cwd: root,
+        env: settings,
+      }).output();
+      return new TextDecoder().decode(stdout);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted. */
+export async function assertNothingLostOrTwice(system: System, load: Load): Promise<Verdict> {
+  const verdict = await system.ledger.verdict(load.accepted);
+  const all = load.accepted.length;
+  assert.deepEqual(verdict, { stored: all, completed: all, failed: 0, lost: 0, twice: 0, mixedUp: 0 });
+  return verdict;
+}
