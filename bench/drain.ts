@@ -1,0 +1,137 @@
+/** How fast one worker empties the queue. */
+import postgres from "postgres";
+import { uuidv7 } from "uuidv7";
+import { openKafka } from "../core/kafka.ts";
+import { createLogger } from "../core/log.ts";
+import { THOUGHTS_TOPIC } from "../core/queue.ts";
+import { waitFor } from "../tests/support/wait.ts";
+import type { Stores } from "./stores.ts";
+import type { Subject } from "./subject.ts";
+
+export interface Drain {
+  readonly thoughts: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  /** CPU time of the worker for a thousand thoughts, in milliseconds. */
+  readonly cpuMsPer1000: number;
+  readonly peakMemoryBytes: number;
+}
+
+export interface DrainOptions {
+  readonly thoughts: number;
+  /** Share of thoughts whose text was there before. */
+  readonly repeats: number;
+  /** Where the thoughts wait: in Kafka already, or in the outbox, so that the worker's relay has work too. */
+  readonly from: "kafka" | "outbox";
+  /** Share of thoughts that belong to a sampled trace. @default 0 */
+  readonly sampled?: number;
+}
+
+/**
+ * Queues thoughts while the worker is stopped (SIGSTOP: it stays a member of its group), lets it go, and waits until
+ * the last result is committed. Counts from the moment it is let go to the last `finished_at`.
+ */
+export async function measureDrain(
+  worker: Subject,
+  services: NonNullable<Stores["services"]>,
+  options: DrainOptions,
+): Promise<Drain> {
+  const sql = postgres(services.databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
+  const kafka = openKafka({
+    brokers: services.kafkaBrokers.split(","),
+    log: createLogger({ service: "bench", level: "ERROR" }),
+  });
+  try {
+    const rows = thoughtsToQueue(options);
+    await kafka.ping();
+    worker.signal("SIGSTOP");
+    await sql.unsafe(`${INSERT}${options.from === "outbox" ? ALSO_QUEUE : ""} select`, [
+      JSON.stringify(rows),
+    ]);
+    if (options.from === "kafka") {
+      await kafka.publish(rows.map(({ id, user, traceparent }) => ({
+        topic: THOUGHTS_TOPIC,
+        key: user,
+        value: id,
+        reason: null,
+        traceparent,
+      })));
+    }
+    await sql.unsafe("checkpoint");
+    const cpuBefore = worker.cpuS();
+    const startedAt = Date.now();
+    worker.signal("SIGCONT");
+    await waitFor("the queue is empty", async () => {
+      const [row] = await sql.unsafe(
+        "select exists (select from thoughts where finished_at is null) as open",
+      );
+      return !row!.open;
+    }, { timeoutMs: 120_000 });
+    const peakMemoryBytes = worker.peakMemoryBytes();
+    const cpuS = worker.cpuS() - cpuBefore;
+    const [row] = await sql.unsafe(
+      "select count(*)::int as n, extract(epoch from max(finished_at))::float8 as at from thoughts where status = 'completed'",
+    );
+    await sql.unsafe("truncate thoughts");
+    if (row!.n !== options.thoughts) {
+      throw new Error(`${options.thoughts - row!.n} thoughts were not completed`);
+    }
+    const seconds = row!.at - startedAt / 1_000;
+    return {
+      thoughts: options.thoughts,
+      seconds,
+      perSecond: options.thoughts / seconds,
+      cpuMsPer1000: cpuS / options.thoughts * 1e6,
+      peakMemoryBytes,
+    };
+  } finally {
+    await sql.end();
+    await kafka[Symbol.asyncDispose]();
+  }
+}
+
+const TOPICS = [
+  "the garden",
+  "my boss",
+  "our holiday",
+  "a guitar",
+  "the bank",
+  "my sleep",
+  "the climate",
+  "a friend",
+];
+
+/** Every text is new to the cache but for the repeats, which are spread over the whole. */
+function thoughtsToQueue({ thoughts, repeats, sampled = 0 }: DrainOptions) {
+  const run = crypto.randomUUID();
+  const distinct = Math.round(thoughts * (1 - repeats));
+  return Array.from({ length: thoughts }, (_, n) => {
+    const text = Math.floor(n * distinct / thoughts);
+    return {
+      id: uuidv7(),
+      traceparent: sampled === 0 ? null : traceparent(Math.random() < sampled),
+      user: `user-${n % 1_000}`,
+      text:
+        `I want to think about ${
+          TOPICS[text % TOPICS.length]
+        } before the weekend, because plan ${text} of ${run} ` +
+        "makes me happy and a little worried at the same time",
+    };
+  });
+}
+
+function traceparent(sampled: boolean): string {
+  const hex = crypto.randomUUID().replaceAll("-", "");
+  return `00-${hex}-${hex.slice(0, 16)}-${sampled ? "01" : "00"}`;
+}
+
+const INSERT = `
+  with given as (
+    select * from jsonb_to_recordset($1::text::jsonb) as given(id uuid, "user" text, text text, traceparent text)
+  ), stored as (
+    insert into thoughts (id, user_id, text, traceparent) select id, "user", text, traceparent from given
+  )`;
+const ALSO_QUEUE = `, queued as (
+    insert into outbox (topic, key, value, traceparent)
+    select '${THOUGHTS_TOPIC}', "user", id::text, traceparent from given
+  )`;

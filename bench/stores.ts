@@ -1,0 +1,50 @@
+/** Where the benchmark stores things: real services named by the environment, or what is embedded. */
+import { freshDatabase } from "../tests/support/services.ts";
+
+export interface Stores extends AsyncDisposable {
+  /** Absent: embedded. */
+  readonly services?: {
+    readonly databaseUrl: string;
+    readonly kafkaBrokers: string;
+    readonly redisUrl: string;
+  };
+  /** The environment by which our processes find them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** What they are, for the report. */
+  readonly description: string;
+}
+
+/**
+ * Opens a database of its own on the server that `TEST_DATABASE_URL` or `DATABASE_URL` names, beside the Redis and
+ * Kafka of `TEST_REDIS_URL`, `TEST_KAFKA_BROKERS` or their namesakes without `TEST_`. Without them: embedded, in a
+ * folder that is removed at the end.
+ *
+ * @throws {Error} when only some of the three are given
+ */
+export async function openStores(): Promise<Stores> {
+  const given = (name: string) => Deno.env.get(`TEST_${name}`) || Deno.env.get(name) || undefined;
+  const [databaseUrl, redisUrl, kafkaBrokers] = ["DATABASE_URL", "REDIS_URL", "KAFKA_BROKERS"].map(given);
+  if (databaseUrl === undefined && redisUrl === undefined && kafkaBrokers === undefined) {
+    return await embedded();
+  }
+  if (databaseUrl === undefined || redisUrl === undefined || kafkaBrokers === undefined) {
+    throw new Error("Cannot measure: give DATABASE_URL, REDIS_URL and KAFKA_BROKERS, or none of them");
+  }
+  const database = await freshDatabase(databaseUrl);
+  const services = { databaseUrl: database.url, kafkaBrokers, redisUrl };
+  return {
+    services,
+    env: { DATABASE_URL: database.url, KAFKA_BROKERS: kafkaBrokers, REDIS_URL: redisUrl },
+    description: "PostgreSQL, Redis, Kafka",
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
+
+async function embedded(): Promise<Stores> {
+  const folder = await Deno.makeTempDir({ prefix: "bench-" });
+  return {
+    env: { DATA_DIR: folder },
+    description: "embedded (PGlite, in-process queue and cache)",
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}

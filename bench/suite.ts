@@ -1,0 +1,155 @@
+/** Everything that is measured, in order. */
+import postgres from "postgres";
+import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
+import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
+import { type Embedded, measureEmbedded } from "./embedded.ts";
+import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
+import { startSink } from "./sink.ts";
+import { openStores, type Stores } from "./stores.ts";
+import { startSubject, type Subject } from "./subject.ts";
+
+export const PARTS = ["api", "worker", "scrape", "costs"] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface SuiteOptions {
+  readonly parts: readonly Part[];
+  /** How long the API is under load, each time. */
+  readonly seconds: number;
+  readonly connections: number;
+  /** How many are queued for the worker. */
+  readonly thoughts: number;
+  /** Called with what comes next. */
+  readonly onStep?: (step: string) => void;
+}
+
+export interface Results {
+  readonly stores: string;
+  embedded?: Embedded;
+  api?: Acceptance;
+  apiIdempotent?: Acceptance;
+  worker?: Drain;
+  workerFromOutbox?: Drain;
+  scrape?: Scrapes;
+  /** CPU time for a thousand thoughts, in milliseconds, by what is switched on or off. */
+  costs?: { readonly [variant: string]: { readonly api: number; readonly worker: number } };
+}
+
+/** A variant's program and environment. */
+interface Variant {
+  readonly env: Readonly<Record<string, string>>;
+  readonly sampled: number;
+  readonly withoutMetrics?: true;
+}
+
+const WARM_UP_S = 3;
+/** One round warms the worker up; of the others the middle one counts. */
+const DRAIN_ROUNDS = 3;
+const REPEATS = 0.3;
+
+export async function runSuite(options: SuiteOptions): Promise<Results> {
+  const { parts, seconds, connections, thoughts, onStep = () => {} } = options;
+  await using stores = await openStores();
+  const results: Results = { stores: stores.description };
+  const load: AcceptOptions = { seconds, warmUpS: WARM_UP_S, connections };
+  const queue: DrainOptions = { thoughts, repeats: REPEATS, from: "kafka" };
+  const { services } = stores;
+  if (services === undefined) {
+    onStep("API and worker in one process");
+    return { ...results, embedded: await measureEmbedded(stores, load) };
+  }
+
+  if (parts.includes("api")) {
+    onStep("API");
+    await using api = await startApi(stores);
+    results.api = await measureAcceptance(api, load);
+    onStep("API, each request with an Idempotency-Key");
+    results.apiIdempotent = await measureAcceptance(api, { ...load, idempotent: true });
+  }
+  if (parts.includes("scrape")) {
+    onStep("scrapes of the API under load");
+    await using api = await startApi(stores);
+    await makeSeries(api);
+    const loaded = measureAcceptance(api, load);
+    results.scrape = await measureScrapes(api, loaded);
+    await loaded;
+  }
+  if (parts.includes("worker")) {
+    await forget(services.databaseUrl);
+    await using worker = await startWorker(stores);
+    onStep("worker");
+    results.worker = await drainRepeatedly(worker, services, queue);
+    onStep("worker and its relay");
+    results.workerFromOutbox = await drainRepeatedly(worker, services, { ...queue, from: "outbox" });
+  }
+  if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
+  return results;
+}
+
+async function measureCosts(
+  stores: Stores,
+  { onStep = () => {} }: SuiteOptions,
+  load: AcceptOptions,
+  queue: DrainOptions,
+): Promise<NonNullable<Results["costs"]>> {
+  await using sink = startSink();
+  const variants: Record<string, Variant> = {
+    "as it is": { env: {}, sampled: 0 },
+    "no logs": { env: { LOG_LEVEL: "ERROR" }, sampled: 0 },
+    "no metrics": { env: {}, sampled: 0, withoutMetrics: true },
+    "traced, none sampled": { env: sink.env(0), sampled: 0 },
+    "traced, 10 % sampled": { env: sink.env(0.1), sampled: 0.1 },
+    "traced, all sampled": { env: sink.env(1), sampled: 1 },
+  };
+  const costs: Record<string, { api: number; worker: number }> = {};
+  for (const [name, variant] of Object.entries(variants)) {
+    onStep(`costs: ${name}`);
+    await forget(stores.services!.databaseUrl);
+    let apiCost: number;
+    {
+      await using api = await startApi(stores, variant);
+      apiCost = (await measureAcceptance(api, load)).cpuMsPer1000;
+    }
+    await forget(stores.services!.databaseUrl);
+    await using worker = await startWorker(stores, variant);
+    const drained = await drainRepeatedly(worker, stores.services!, { ...queue, sampled: variant.sampled });
+    costs[name] = { api: apiCost, worker: drained.cpuMsPer1000 };
+  }
+  return costs;
+}
+
+async function drainRepeatedly(
+  worker: Subject,
+  services: NonNullable<Stores["services"]>,
+  options: DrainOptions,
+) {
+  await measureDrain(worker, services, options);
+  const rounds: Drain[] = [];
+  for (let round = 0; round < DRAIN_ROUNDS; round++) {
+    rounds.push(await measureDrain(worker, services, options));
+  }
+  rounds.sort((a, b) => a.perSecond - b.perSecond);
+  return rounds[Math.floor(DRAIN_ROUNDS / 2)]!;
+}
+
+function startApi({ env }: Stores, variant?: Variant): Promise<Subject> {
+  const args = variant?.withoutMetrics
+    ? ["-A", "bench/without_metrics.ts", "api/main.ts"]
+    : ["-P=api", "api/main.ts"];
+  return startSubject({ portVariable: "API_PORT", args, env: { ...env, ...variant?.env } });
+}
+
+function startWorker({ env }: Stores, variant?: Variant): Promise<Subject> {
+  const args = variant?.withoutMetrics
+    ? ["-A", "bench/without_metrics.ts", "worker/main.ts"]
+    : ["-P=worker", "worker/main.ts"];
+  return startSubject({ portVariable: "WORKER_PORT", args, env: { ...env, ...variant?.env } });
+}
+
+/** Empties the database, so that a worker starts without the thoughts that the API has taken. */
+async function forget(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
+  await sql.unsafe(`do $$ begin
+    if to_regclass('thoughts') is not null then truncate thoughts, outbox; end if;
+  end $$`);
+  await sql.end();
+}

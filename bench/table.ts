@@ -1,0 +1,80 @@
+/** The benchmark's results for a person. */
+import type { Results } from "./suite.ts";
+
+interface Machine {
+  readonly cpus: number;
+  readonly model: string;
+  readonly deno: string;
+  readonly loadBefore: number | undefined;
+  readonly loadAfter: number | undefined;
+}
+
+type Row = readonly [what: string, measured: string, aim?: string];
+
+/** @returns lines of "what, measured, aim" */
+export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
+  const { embedded, api, apiIdempotent, worker, workerFromOutbox, scrape, costs } = results;
+  const rows: Row[] = [
+    ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
+    ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
+    ["stores", results.stores],
+  ];
+  if (embedded) {
+    rows.push(
+      ["accepted, worker in the same process", perSecond(embedded.perSecond)],
+      ["completed", perSecond(embedded.completedPerSecond)],
+      ["latency p50 / p95 / p99", latencies(embedded)],
+      ["memory", megabytes(embedded.peakMemoryBytes)],
+    );
+  }
+  if (api) {
+    rows.push(
+      ["API: accepted", perSecond(api.perSecond), "12,000 /s"],
+      ["API: latency p50 / p95 / p99", latencies(api), "p95 10 ms"],
+      ["API: CPU for 1,000 thoughts", milliseconds(api.cpuMsPer1000)],
+      ["API: peak memory", megabytes(api.peakMemoryBytes), "150 MB"],
+    );
+  }
+  if (apiIdempotent) {
+    rows.push(
+      ["API with Idempotency-Key: accepted", perSecond(apiIdempotent.perSecond)],
+      ["API with Idempotency-Key: CPU for 1,000 thoughts", milliseconds(apiIdempotent.cpuMsPer1000)],
+    );
+  }
+  if (worker) {
+    rows.push(
+      ["worker: completed from Kafka", perSecond(worker.perSecond), "20,000 /s"],
+      ["worker: CPU for 1,000 thoughts", milliseconds(worker.cpuMsPer1000)],
+      ["worker: peak memory", megabytes(worker.peakMemoryBytes), "200 MB"],
+    );
+  }
+  if (workerFromOutbox) {
+    rows.push(["worker: completed from the outbox, relay included", perSecond(workerFromOutbox.perSecond)]);
+  }
+  if (scrape) {
+    rows.push([
+      `scrape of ${scrape.series} series under load, p50 / p95`,
+      `${scrape.p50Ms.toFixed(1)} / ${scrape.p95Ms.toFixed(1)} ms`,
+      "5 ms",
+    ]);
+  }
+  const base = costs?.["as it is"];
+  for (const [name, cost] of Object.entries(costs ?? {})) {
+    const ratio = (value: number, to: number) => `${value.toFixed(0)} ms (× ${(value / to).toFixed(2)})`;
+    rows.push([
+      `CPU for 1,000 thoughts, ${name}`,
+      `API ${ratio(cost.api, base!.api)}, worker ${ratio(cost.worker, base!.worker)}`,
+    ]);
+  }
+  const width = Math.max(...rows.map(([what]) => what.length));
+  return rows.map(([what, measured, aim]) =>
+    `${what.padEnd(width)}  ${measured}${aim ? `  (aim: ${aim})` : ""}`
+  )
+    .join("\n");
+}
+
+const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")} /s`;
+const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+const latencies = ({ p50Ms, p95Ms, p99Ms }: { p50Ms: number; p95Ms: number; p99Ms: number }) =>
+  `${p50Ms.toFixed(1)} / ${p95Ms.toFixed(1)} / ${p99Ms.toFixed(1)} ms`;
