@@ -1,5 +1,6 @@
 /** Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the process. */
 import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
+import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
 import type { Logger } from "./log.ts";
 
 export type Row = Record<string, unknown>;
@@ -28,7 +29,10 @@ export class UnstorableError extends Error {
   override readonly name = "UnstorableError";
 }
 
-const MIGRATIONS = [{ version: 1, sql: migration0001 }] as const;
+const MIGRATIONS = [
+  { version: 1, sql: migration0001 },
+  { version: 2, sql: migration0002 },
+] as const;
 
 /** Any constant will do; it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_264_001;

@@ -46,6 +46,8 @@ export interface Store {
   delete(id: string): Promise<boolean>;
   /** Where thoughts stand now, for those that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
+  /** How many thoughts are not finished; counted no further than `most`. */
+  waiting(most: number): Promise<number>;
   /** Answers when the database does. */
   ping(): Promise<void>;
 }
@@ -100,6 +102,13 @@ export function createStore(database: Database, topic: string): Store {
         "select id, status, attempts, error from thoughts where id = any($1::text::uuid[])",
         [`{${ids.join(",")}}`],
       );
+    },
+    async waiting(most) {
+      const [row] = await database.query<{ waiting: number }>(
+        "select count(*)::int as waiting from (select from thoughts where finished_at is null limit $1) unfinished",
+        [most],
+      );
+      return row!.waiting;
     },
     async ping() {
       await database.query("select 1");

@@ -3,6 +3,7 @@ import type { Cache } from "../core/cache.ts";
 import { createClaims } from "../core/claims.ts";
 import type { Config } from "../core/config.ts";
 import type { Database } from "../core/database.ts";
+import { createHeartbeats } from "../core/heartbeats.ts";
 import { createReadiness } from "../core/health.ts";
 import { pause, repeat } from "../core/lifecycle.ts";
 import type { Logger } from "../core/log.ts";
@@ -14,6 +15,7 @@ import { createAnalysisCache } from "./analysis_cache.ts";
 import type { Analyser } from "./analysers/analyser.ts";
 import { createBatchHandler } from "./batch.ts";
 import { initialiseLabels, runGauges } from "./gauges.ts";
+import { runHeartbeat } from "./heartbeat.ts";
 import { createOperations } from "./operations.ts";
 import { runReconciler } from "./reconciler.ts";
 import { runRelay } from "./relay.ts";
@@ -65,6 +67,7 @@ export function startWorker(
   failure.promise.catch(() => {}); // whoever starts the worker listens; before that it must not end the process
 
   let subscription: Subscription | undefined;
+  const active = () => subscription?.active() ?? false;
   const joining = repeat("joining the queue", { log, signal }, async () => {
     subscription = await queue.subscribe(handler, Math.min(config.batchSize, analyser.batchSize));
     subscription.failed.catch(failure.reject);
@@ -82,6 +85,14 @@ export function startWorker(
       lostAfterMs: config.requeueAfterMs,
     }),
     runGauges({ claims, metrics, log, signal }),
+    runHeartbeat({
+      heartbeats: createHeartbeats(database),
+      metrics,
+      expected: config.expectedWorkers,
+      active,
+      log,
+      signal,
+    }),
     joining,
   ];
 
@@ -90,7 +101,6 @@ export function startWorker(
     queue: () => queue.ping(),
     cache: () => cache.ping(),
   }, { log });
-  const active = () => subscription?.active() ?? false;
   const server = Deno.serve(
     { hostname: config.workerHost, port: config.workerPort, onListen() {} },
     createOperations({ metrics, readiness, active }).fetch,

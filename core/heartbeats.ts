@@ -1,0 +1,77 @@
+/** Heartbeats of the workers: who is there and how much they have done, for an API that otherwise knows of none of them. */
+import type { Database } from "./database.ts";
+
+/** How often a worker beats, in milliseconds. */
+export const BEAT_MS = 2_000;
+/** A worker that has not beaten for this long is gone. */
+const GONE_AFTER_S = 10;
+const FORGOTTEN_AFTER_S = 3_600;
+
+export interface Heartbeat {
+  readonly id: string;
+  /** Whether it is a live member of the consumer group. */
+  readonly active: boolean;
+  /** Workers that should be running. */
+  readonly expected: number;
+  /** Counts since the worker's start. */
+  readonly processed: number;
+  readonly failed: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+}
+
+export interface Heartbeats {
+  beat(heartbeat: Heartbeat): Promise<void>;
+  /** Takes a worker's line away, when it stops. */
+  leave(id: string): Promise<void>;
+  /** The workers that are there now. `seenAtMs` is by the database's clock. */
+  present(): Promise<(Heartbeat & { readonly seenAtMs: number })[]>;
+}
+
+export function createHeartbeats(database: Database): Heartbeats {
+  return {
+    async beat({ id, active, expected, processed, failed, cacheHits, cacheMisses }) {
+      await database.query(BEAT, [id, active, expected, processed, failed, cacheHits, cacheMisses]);
+    },
+    async leave(id) {
+      await database.query("delete from workers where id = $1", [id]);
+    },
+    async present() {
+      const rows = await database.query<PresentRow>(PRESENT);
+      return rows.map(({ seen_at_ms, cache_hits, cache_misses, ...same }) => ({
+        ...same,
+        processed: Number(same.processed),
+        failed: Number(same.failed),
+        cacheHits: Number(cache_hits),
+        cacheMisses: Number(cache_misses),
+        seenAtMs: Number(seen_at_ms),
+      }));
+    },
+  };
+}
+
+interface PresentRow {
+  id: string;
+  active: boolean;
+  expected: number;
+  processed: string | number;
+  failed: string | number;
+  cache_hits: string | number;
+  cache_misses: string | number;
+  seen_at_ms: string | number;
+}
+
+const BEAT = `
+  with forgotten as (
+    delete from workers where seen_at < now() - interval '${FORGOTTEN_AFTER_S} seconds'
+  )
+  insert into workers (id, active, expected, processed, failed, cache_hits, cache_misses)
+  values ($1, $2, $3, $4, $5, $6, $7)
+  on conflict (id) do update set seen_at = now(), active = excluded.active, expected = excluded.expected,
+    processed = excluded.processed, failed = excluded.failed, cache_hits = excluded.cache_hits,
+    cache_misses = excluded.cache_misses`;
+
+const PRESENT = `
+  select id, active, expected, processed, failed, cache_hits, cache_misses,
+    extract(epoch from seen_at) * 1000 as seen_at_ms
+  from workers where seen_at > now() - interval '${GONE_AFTER_S} seconds'`;

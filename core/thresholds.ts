@@ -1,0 +1,219 @@
+/**
+ * The limits, once. Dashboards colour and draw them, the alert rules compare with them (a test holds the two
+ * together), and the launcher and the live page read them here.
+ */
+
+export interface Threshold {
+  readonly title: string;
+  /** `ratio` is 0 to 1; the others are SI: seconds, bytes (1 MB = 1,000,000), or a plain count. */
+  readonly unit: "ratio" | "seconds" | "bytes" | "count";
+  /** `above`: more than the value is bad. `below`: less than the value is bad. */
+  readonly bad: "above" | "below";
+  readonly warn: number;
+  /** Absent where nothing worse than a warning follows. */
+  readonly critical?: number;
+  /** The alert that fires on it; a level without a rule of its own only colours. */
+  readonly alert: string;
+}
+
+const MB = 1_000_000;
+
+export const THRESHOLDS = {
+  apiErrorRatio: {
+    title: "API requests that fail",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.01,
+    critical: 0.05,
+    alert: "ApiErrorsHigh",
+  },
+  apiP95: {
+    title: "API latency, 95th percentile",
+    unit: "seconds",
+    bad: "above",
+    warn: 1,
+    critical: 2,
+    alert: "ApiSlow",
+  },
+  consumerLag: {
+    title: "Messages the workers are behind",
+    unit: "count",
+    bad: "above",
+    warn: 100,
+    critical: 1000,
+    alert: "ConsumerLagHigh",
+  },
+  cacheHitRatio: {
+    title: "Analyses found in the cache",
+    unit: "ratio",
+    bad: "below",
+    warn: 0.2,
+    critical: 0.1,
+    alert: "CacheHitsLow",
+  },
+  processingP95: {
+    title: "Processing time, 95th percentile",
+    unit: "seconds",
+    bad: "above",
+    warn: 30,
+    critical: 60,
+    alert: "ProcessingSlow",
+  },
+  activeWorkers: {
+    title: "Workers in the consumer group",
+    unit: "count",
+    bad: "below",
+    warn: 3,
+    critical: 1,
+    alert: "WorkersMissing",
+  },
+  oldestWaiting: {
+    title: "Age of the oldest thought that waits",
+    unit: "seconds",
+    bad: "above",
+    warn: 120,
+    critical: 300,
+    alert: "OldestThoughtWaiting",
+  },
+  outboxAge: {
+    title: "Age of the oldest message in the outbox",
+    unit: "seconds",
+    bad: "above",
+    warn: 60,
+    critical: 300,
+    alert: "OutboxStuck",
+  },
+  deadLetters: {
+    title: "Dead letters in 15 minutes",
+    unit: "count",
+    bad: "above",
+    warn: 0,
+    alert: "DeadLetters",
+  },
+  databaseConnections: {
+    title: "PostgreSQL connections",
+    unit: "count",
+    bad: "above",
+    warn: 50,
+    critical: 80,
+    alert: "DatabaseConnectionsHigh",
+  },
+  databaseSize: {
+    title: "Database size",
+    unit: "bytes",
+    bad: "above",
+    warn: 400 * MB,
+    critical: 475 * MB,
+    alert: "DatabaseSizeHigh",
+  },
+  databaseSizeForecast: {
+    title: "Database size in three days, at the present rate",
+    unit: "bytes",
+    bad: "above",
+    warn: 500 * MB,
+    alert: "DatabaseFullSoon",
+  },
+  redisMemory: {
+    title: "Redis memory",
+    unit: "bytes",
+    bad: "above",
+    warn: 100 * MB,
+    alert: "RedisMemoryHigh",
+  },
+  apiMemory: {
+    title: "API resident memory",
+    unit: "bytes",
+    bad: "above",
+    warn: 500 * MB,
+    alert: "ApiMemoryHigh",
+  },
+  workerMemory: {
+    title: "Worker resident memory",
+    unit: "bytes",
+    bad: "above",
+    warn: 1000 * MB,
+    alert: "WorkerMemoryHigh",
+  },
+  diskFree: {
+    title: "Free space on a disk",
+    unit: "ratio",
+    bad: "below",
+    warn: 0.15,
+    critical: 0.05,
+    alert: "DiskAlmostFull",
+  },
+} as const satisfies Record<string, Threshold>;
+
+/** How a value stands to its threshold. */
+export type Level = "ok" | "warn" | "critical";
+
+export function levelOf(
+  value: number,
+  { bad, warn, critical }: Pick<Threshold, "bad" | "warn" | "critical">,
+): Level {
+  const beyond = (limit: number) => bad === "above" ? value > limit : value < limit;
+  if (critical !== undefined && beyond(critical)) return "critical";
+  return beyond(warn) ? "warn" : "ok";
+}
+
+export type ThresholdName = keyof typeof THRESHOLDS;
+
+export interface Objective {
+  readonly title: string;
+  /** Share of events that must be good over `SLO_PERIOD`. */
+  readonly target: number;
+  /** What makes an event good, as a sentence. */
+  readonly good: string;
+  /** The limit a good event stays within, in seconds, where there is one. */
+  readonly withinSeconds?: number;
+}
+
+/** Service level objectives by the `slo` label of the rules in config/prometheus/slo.yml. */
+export const OBJECTIVES = {
+  "api-availability": {
+    title: "API availability",
+    target: 0.99,
+    good: "A request under /thoughts is answered without a 5xx.",
+  },
+  "api-latency": {
+    title: "API latency",
+    target: 0.95,
+    good: "A request under /thoughts that succeeds is answered within 1 s.",
+    withinSeconds: 1,
+  },
+  "processing-success": {
+    title: "Processing success",
+    target: 0.99,
+    good: "A thought ends completed, not failed.",
+  },
+  "processing-latency": {
+    title: "Processing latency",
+    target: 0.95,
+    good: "A thought is completed within 30 s of being claimed.",
+    withinSeconds: 30,
+  },
+  freshness: {
+    title: "Freshness",
+    target: 0.99,
+    good: "A second in which the workers report and no thought has waited longer than 5 min.",
+    withinSeconds: 300,
+  },
+} as const satisfies Record<string, Objective>;
+
+/** Error budgets are counted over this long; Prometheus must keep at least as much. */
+export const SLO_PERIOD = "30d";
+
+/**
+ * Multi-window, multi-burn-rate alerting: an alert needs the budget to burn faster than `rate` over the long window
+ * (enough is at stake) and over the short one (it still goes on). Factors and windows are those of the SRE
+ * Workbook, chapter 5, table 5-8.
+ */
+export const BURN_RATES = [
+  { alert: "ErrorBudgetBurningFast", long: "1h", short: "5m", rate: 14.4 },
+  { alert: "ErrorBudgetBurningFast", long: "6h", short: "30m", rate: 6 },
+  { alert: "ErrorBudgetBurningSlow", long: "1d", short: "2h", rate: 3 },
+  { alert: "ErrorBudgetBurningSlow", long: "3d", short: "6h", rate: 1 },
+] as const;
+
+/** Fewer bad events than this in the long window alert nobody: one failure at night is not an outage. */
+export const MIN_BAD_EVENTS = 10;
