@@ -8,6 +8,13 @@ import { ThoughtId } from "./schemas.ts";
 import { idOf } from "./thoughts.ts";
 import type { Watch } from "./watch.ts";
 
+/** One event, as clients see it after parsing the stream. */
+const Event = z.strictObject({
+  id: z.enum(STATUSES),
+  event: z.enum(STATUSES),
+  data: z.string().describe("JSON: `{id, status, attempts, error}`"),
+}).openapi("ProgressEvent");
+
 export interface EventsOptions {
   readonly store: Pick<Store, "progress">;
   readonly watch: Watch;
@@ -37,7 +44,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
         "comes back with `Last-Event-ID` gets what is new; 204 tells it that nothing will be.",
       request: { params: z.strictObject({ id: ThoughtId }) },
       responses: {
-        200: { description: "The events", content: { "text/event-stream": { schema: z.string() } } },
+        200: { description: "The events", content: { "text/event-stream": { schema: Event } } },
         204: { description: "The last event was seen already" },
       },
     },
