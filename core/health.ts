@@ -19,6 +19,8 @@ export interface Health {
 
 export interface ReadinessOptions {
   readonly log: Logger;
+  /** Names of checks that are shown but not needed: the process does its work without them. @default none */
+  readonly optional?: readonly string[];
   /** A check that takes longer has failed. @default 2_000 */
   readonly timeoutMs?: number;
   /** An answer is given again for this long. @default 1_000 */
@@ -27,12 +29,12 @@ export interface ReadinessOptions {
   readonly now?: () => number;
 }
 
-/** Makes the readiness of a process: up when every dependency is. Probes that come together share one round of checks. */
+/** Makes the readiness of a process: up when every dependency that it needs is. Probes that come together share one round of checks. */
 export function createReadiness(
   checks: Readonly<Record<string, Check>>,
   options: ReadinessOptions,
 ): () => Promise<Health> {
-  const { log, timeoutMs = 2_000, maxAgeMs = 1_000, now = () => performance.now() } = options;
+  const { log, optional = [], timeoutMs = 2_000, maxAgeMs = 1_000, now = () => performance.now() } = options;
   let asked = -Infinity;
   let answer: Promise<Health> | undefined;
 
@@ -55,7 +57,9 @@ export function createReadiness(
 
   async function checkAll(): Promise<Health> {
     const entries = await Promise.all(Object.entries(checks).map(([name, run]) => check(name, run)));
-    const status = entries.every(([, dependency]) => dependency.status === "up") ? "up" : "down";
+    const status = entries.every(([name, { status }]) => status === "up" || optional.includes(name))
+      ? "up"
+      : "down";
     return { status, dependencies: Object.fromEntries(entries) };
   }
 

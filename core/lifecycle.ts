@@ -25,10 +25,11 @@ export async function runProcess(
   const stack = new AsyncDisposableStack();
   let code: number = EXIT.ok;
   try {
-    const { failed } = await start(stack, stopping.signal);
+    // A start that hangs, as on a database that does not answer, must not hold up a stop.
+    const started = await Promise.race([start(stack, stopping.signal), stopped]);
     const failure = await Promise.race([
       stopped,
-      failed.then((error) => ({ error }), (error) => ({ error })),
+      started?.failed.then((error) => ({ error }), (error) => ({ error })),
     ]);
     if (failure) throw failure.error;
     log.info("stopping", { signal: String(stopping.signal.reason) });

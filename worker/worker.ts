@@ -100,7 +100,7 @@ export function startWorker(
     database: () => database.query("select 1").then(() => {}),
     queue: () => queue.ping(),
     cache: () => cache.ping(),
-  }, { log });
+  }, { log, optional: ["cache"] });
   const server = Deno.serve(
     { hostname: config.workerHost, port: config.workerPort, onListen() {} },
     createOperations({ metrics, readiness, active }).fetch,
