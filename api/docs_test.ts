@@ -21,10 +21,12 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
   assert.deepEqual(Object.keys(paths["/thoughts"].post.responses), [
     "201",
     "400",
+    "401",
     "408",
     "413",
     "415",
     "422",
+    "429",
     "500",
     "503",
   ]);
