@@ -1,0 +1,158 @@
+/** The seven ways to fail: each with its exit code, its cause and a next step, in under 30 s. */
+import assert from "node:assert/strict";
+import { EXIT } from "../../stack/failure.ts";
+import { fakeStack } from "./fake_stack.ts";
+import { Machine, type Run } from "./run_launcher.ts";
+import {
+  type Answer,
+  configJson,
+  healthyContainers,
+  psJson,
+  scriptDocker,
+  WITHOUT,
+} from "./scripted_docker.ts";
+
+const DEADLINE_SECONDS = 30;
+
+function assertFailure(run: Run, code: number, ...words: RegExp[]): void {
+  assert.equal(run.code, code, run.stderr);
+  for (const word of words) assert.match(run.stderr, word);
+  assert.match(run.stderr, /\n {2}next {3}\S/, "no next step");
+  assert.ok(run.seconds < DEADLINE_SECONDS, `took ${run.seconds} s`);
+}
+
+async function up(answers: readonly Answer[], ...args: string[]): Promise<Run> {
+  await using machine = await Machine.make();
+  await scriptDocker(machine.bin, answers);
+  return await machine.launch("up", "--without", WITHOUT, ...args);
+}
+
+Deno.test("no Docker: says so, and names the way without it", async () => {
+  await using machine = await Machine.make();
+  const run = await machine.launch();
+  assertFailure(run, EXIT.prerequisite, /Docker is not installed/, /docs\.docker\.com/, /deno task dev/);
+});
+
+Deno.test("Docker not running: says so", async () => {
+  const run = await up([{
+    when: "version *",
+    stdout: '{"Client":{"Version":"28.2.2"},"Server":null}',
+    stderr:
+      "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    code: 1,
+  }]);
+  assertFailure(run, EXIT.prerequisite, /not running/, /Cannot connect/, /systemctl start docker/);
+});
+
+Deno.test("Compose missing: says where to get it", async () => {
+  const run = await up([{
+    when: "compose version *",
+    stderr: "docker: 'compose' is not a docker command.",
+    code: 1,
+  }]);
+  assertFailure(run, EXIT.prerequisite, /Docker Compose is missing/, /docs\.docker\.com\/compose/);
+});
+
+Deno.test("a port is taken: names who holds it", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const run = await up([{ when: "* config --format json", stdout: configJson({ loki: port }) }]);
+  assertFailure(run, EXIT.prerequisite, new RegExp(`Port ${port} is taken, loki needs it`));
+  if (Deno.build.os === "linux") assert.match(run.stderr, new RegExp(`deno.* \\(pid ${Deno.pid}\\)`));
+});
+
+Deno.test("a port is taken by a container: names that", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const run = await up([
+    { when: "* config --format json", stdout: configJson({ loki: listener.addr.port }) },
+    { when: "ps --filter *", stdout: "somebody-loki-1\n" },
+  ]);
+  assertFailure(
+    run,
+    EXIT.prerequisite,
+    /held by the container somebody-loki-1/,
+    /docker stop somebody-loki-1/,
+  );
+});
+
+Deno.test("an image cannot be had: names it, the reason and how to go on without", async () => {
+  const run = await up([
+    { when: "image inspect * test/loki:1", stderr: "Error: No such image: test/loki:1", code: 1 },
+    {
+      when: "pull * test/loki:1",
+      stderr: "Error response from daemon: manifest for test/loki:1 not found",
+      code: 1,
+    },
+  ]);
+  assertFailure(
+    run,
+    EXIT.prerequisite,
+    /test\/loki:1 cannot be had/,
+    /manifest .* not found/,
+    /--without loki/,
+  );
+});
+
+Deno.test("a container exits at once: its code, last lines and likely cause", async () => {
+  const containers = healthyContainers(1).map((c) =>
+    c.service === "loki" ? { ...c, state: "restarting", exitCode: 1 } : c
+  );
+  const run = await up([
+    { when: "* ps --all *", stdout: psJson(containers), afterUp: true },
+    { when: "inspect * tp-loki-1", stdout: '[{"RestartCount":4,"State":{"ExitCode":1}}]' },
+    { when: "* logs * loki", stdout: "failed parsing config: yaml: line 3: did not find expected key\n" },
+  ]);
+  assertFailure(
+    run,
+    EXIT.service,
+    /loki exits at once, again and again \(4 times\)/,
+    /│ failed parsing config: yaml: line 3/,
+    /does not accept its configuration/,
+    /logs loki/,
+  );
+});
+
+Deno.test("Compose refuses to start a service: its own words", async () => {
+  const containers = healthyContainers(1).map((c) => c.service === "loki" ? { ...c, state: "created" } : c);
+  const words =
+    "Error response from daemon: driver failed programming external connectivity on endpoint tp-loki-1 " +
+    "(0ab): Bind for 127.0.0.1:3100 failed: port is already allocated";
+  const run = await up([
+    { when: "* ps --all *", stdout: psJson(containers), afterUp: true },
+    { when: "* up --detach *", stderr: words, code: 1 },
+  ]);
+  assertFailure(run, EXIT.service, /Compose could not start loki/, /its port is taken/, /doctor/);
+});
+
+Deno.test("a target stays down: Prometheus's own error", async () => {
+  await using stack = fakeStack({ down: { job: "loki", error: "server returned HTTP status 500" } });
+  const run = await up([{
+    when: "* ps --all *",
+    stdout: psJson(healthyContainers(stack.port)),
+    afterUp: true,
+  }]);
+  assertFailure(run, EXIT.target, /target loki stays down/, /HTTP status 500/, /logs loki/);
+});
+
+Deno.test("a worker never processes: says so, and what the workers say themselves", async () => {
+  await using stack = fakeStack({ neverProcess: true });
+  const run = await up([{
+    when: "* ps --all *",
+    stdout: psJson(healthyContainers(stack.port)),
+    afterUp: true,
+  }]);
+  assertFailure(run, EXIT.proof, /no worker processed it/, /still pending/, /logs kafka-worker/);
+});
+
+Deno.test("wrong usage: an unknown verb, service or number", async () => {
+  await using machine = await Machine.make();
+  for (
+    const args of [["frob"], ["--without", "db"], ["--without", "nothing"], ["--workers", "11"], [
+      "--timeout",
+      "x",
+    ]]
+  ) {
+    const run = await machine.launch(...args);
+    assert.equal(run.code, EXIT.usage, `${args}: ${run.stderr}`);
+  }
+});

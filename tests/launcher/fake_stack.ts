@@ -1,0 +1,57 @@
+/** The HTTP side of a running stack: API, worker, Prometheus and Loki on one port. */
+
+export interface FakeStack extends AsyncDisposable {
+  port: number;
+  /** Bodies of the thoughts that were posted. */
+  posted: { traceparent: string }[];
+}
+
+export interface Behaviour {
+  /** A job whose target is down, with Prometheus's own error. */
+  down?: { job: string; error: string };
+  /** Thoughts stay as they are. */
+  neverProcess?: boolean;
+}
+
+const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
+
+export function fakeStack({ down, neverProcess = false }: Behaviour = {}): FakeStack {
+  const posted: FakeStack["posted"] = [];
+  let scrapes = 0;
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/thoughts") {
+      const traceparent = request.headers.get("traceparent") ?? "";
+      posted.push({ traceparent });
+      const headers = { "x-trace-id": traceparent.split("-")[1] ?? "" };
+      return Response.json({ id: `thought-${posted.length}`, status: "pending" }, { status: 201, headers });
+    }
+    if (pathname.startsWith("/thoughts/")) {
+      return Response.json({
+        status: neverProcess ? "pending" : "completed",
+        attempts: neverProcess ? 0 : 1,
+      });
+    }
+    if (pathname === "/metrics") {
+      const done = neverProcess ? 0 : posted.length;
+      return new Response(`batch_processor_thoughts_processed_total{analyser="local"} ${done}\n`);
+    }
+    if (pathname === "/health/ready") return Response.json({ status: "ready" });
+    if (pathname === "/api/v1/targets") {
+      scrapes++;
+      const activeTargets = JOBS.map((job) => ({
+        labels: { job },
+        scrapeUrl: `http://${job}/metrics`,
+        health: job === down?.job ? "down" : "up",
+        lastError: job === down?.job ? down.error : "",
+        lastScrape: `scrape ${scrapes}`,
+      }));
+      return Response.json({ data: { activeTargets } });
+    }
+    if (pathname === "/api/v1/query" || pathname === "/api/v1/query_range") {
+      return Response.json({ data: { result: [{ values: [[1, "5"]], value: [1, "5"] }] } });
+    }
+    return new Response("not found", { status: 404 });
+  });
+  return { port: server.addr.port, posted, [Symbol.asyncDispose]: () => server.shutdown() };
+}

@@ -1,0 +1,64 @@
+/** The launcher as a whole, from a foreign folder, when all is well. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { EXIT } from "../../stack/failure.ts";
+import { fakeStack } from "./fake_stack.ts";
+import { Machine } from "./run_launcher.ts";
+import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
+
+Deno.test("up starts, proves and shows, and leaves its files in the state directory", async () => {
+  await using stack = fakeStack();
+  await using machine = await Machine.make();
+  const { calls } = await scriptDocker(machine.bin, [
+    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
+  ]);
+  const run = await machine.launch("up", "--without", WITHOUT, "--workers", "1", "--json");
+  const report = JSON.parse(run.stdout);
+  const rows = report.phases.at(-1).rows.map((row: { name: string; outcome: string }) =>
+    `${row.name} ${row.outcome}`
+  );
+
+  assert.deepEqual([run.code, report.exitCode, report.ok], [EXIT.fine, 0, true], run.stderr);
+  assert.deepEqual(report.leftOut, WITHOUT.split(",").sort((a, b) => order(a) - order(b)));
+  assert.ok(
+    ["accepted ok", "completed ok", "counted ok", "targets ok"].every((row) => rows.includes(row)),
+    `${rows}`,
+  );
+  assert.match(stack.posted[0]!.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  assert.match(
+    await Deno.readTextFile(calls),
+    / up --detach --no-build --no-deps secrets db redis kafka api /,
+  );
+  assert.ok((await Deno.stat(join(machine.state, "0.0.0-test", "docker-compose.yml"))).isFile);
+  assert.equal((await Deno.stat(join(machine.state, ".env"))).mode! & 0o777, 0o600);
+  assert.doesNotMatch(run.stdout, /PASSWORD=/);
+
+  const again = await machine.launch("verify", "--json");
+  assert.equal(again.code, EXIT.fine, again.stderr);
+  assert.deepEqual(JSON.parse(again.stdout).leftOut, report.leftOut, "verify forgot what up left out");
+});
+
+Deno.test("status misses a service that was wanted and is gone", async () => {
+  await using machine = await Machine.make();
+  const containers = healthyContainers(1).filter((c) => c.service !== "loki");
+  await scriptDocker(machine.bin, [{ when: "* ps --all *", stdout: psJson(containers) }]);
+  const run = await machine.launch("status", "--without", WITHOUT);
+  assert.equal(run.code, EXIT.service);
+  assert.match(run.stdout, /loki +no container/);
+  assert.match(run.stderr, /loki does not run as it should/);
+});
+
+Deno.test("down keeps the data unless told otherwise", async () => {
+  await using machine = await Machine.make();
+  const { calls } = await scriptDocker(machine.bin, []);
+  const kept = await machine.launch("down");
+  const deleted = await machine.launch("down", "--volumes");
+  assert.deepEqual([kept.code, deleted.code], [EXIT.fine, EXIT.fine]);
+  assert.match(kept.stderr, /the data is kept/);
+  assert.match(deleted.stderr, /all data deleted/);
+  const downs = (await Deno.readTextFile(calls)).split("\n").filter((line) => line.includes(" down "));
+  assert.deepEqual(downs.map((line) => line.endsWith("--volumes")), [false, true]);
+});
+
+const ORDER = "prometheus alertmanager grafana loki promtail tempo node- postgres- redis- kafka-".split(" ");
+const order = (name: string) => ORDER.findIndex((start) => name.startsWith(start));

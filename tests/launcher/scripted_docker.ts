@@ -1,0 +1,114 @@
+/**
+ * A `docker` for tests: a shell script that answers by its arguments, so that the launcher can be run as a whole where
+ * there is no Docker, and shown what a real one seldom does.
+ */
+import { join } from "node:path";
+
+export interface Answer {
+  /** A shell pattern for the whole command line, such as `*ps --all*`. The first that matches counts. */
+  when: string;
+  stdout?: string;
+  stderr?: string;
+  /** @default 0 */
+  code?: number;
+  /** Holds only once `compose up` was called. */
+  afterUp?: boolean;
+}
+
+export interface ScriptedContainer {
+  service: string;
+  state?: string;
+  health?: string;
+  exitCode?: number;
+  /** Container port → host port. */
+  ports?: Record<number, number>;
+}
+
+/** The services that these tests are about: enough for the proof, few enough to read. */
+export const SERVICES = ["secrets", "db", "redis", "kafka", "api", "kafka-worker", "prometheus", "loki"];
+
+/** What to leave out so that only those are wanted. */
+export const WITHOUT =
+  "alertmanager,grafana,promtail,tempo,node-exporter,postgres-exporter,redis-exporter,kafka-exporter";
+
+/** Puts a `docker` into a folder. `calls` is the file where each of its command lines is written down. */
+export async function scriptDocker(dir: string, answers: readonly Answer[]): Promise<{ calls: string }> {
+  const cases = await Promise.all([...answers, ...healthyDocker()].map(async (answer, i) => {
+    const { when, stdout = "", stderr = "", code = 0, afterUp = false } = answer;
+    await Deno.writeTextFile(join(dir, `${i}.out`), stdout);
+    await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
+    const guard = afterUp ? `[ -e "$here/up" ] &&` : "";
+    const pattern = when.replaceAll(" ", "\\ ");
+    return `case "$*" in ${pattern}) ${guard} { cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
+  }));
+  const calls = join(dir, "calls");
+  const script = `#!/bin/sh
+PATH=/usr/bin:/bin
+here='${dir}'
+echo "$*" >>"$here/calls"
+case "$*" in *\\ up\\ --detach*) : >"$here/up";; esac
+${cases.join("\n")}
+echo "scripted docker knows no answer to: $*" >&2
+exit 99
+`;
+  await Deno.writeTextFile(join(dir, "docker"), script, { mode: 0o755 });
+  return { calls };
+}
+
+/** Containers as `docker compose ps --all --format json` tells them. */
+export function psJson(containers: readonly ScriptedContainer[]): string {
+  return containers.map(({ service, state = "running", health = "healthy", exitCode = 0, ports = {} }) =>
+    JSON.stringify({
+      ID: `id-${service}`,
+      Name: `tp-${service}-1`,
+      Service: service,
+      State: state,
+      Health: state === "running" ? health : "",
+      ExitCode: exitCode,
+      Status: state,
+      Publishers: Object.entries(ports).map(([target, published]) => ({
+        TargetPort: Number(target),
+        PublishedPort: published,
+      })),
+    })
+  ).join("\n");
+}
+
+/** What `docker compose config` says; no ports unless a test is about them. */
+export function configJson(ports: Record<string, number> = {}): string {
+  const services = SERVICES.map((name) => [name, {
+    image: `test/${name}:1`,
+    ...(name === "api" && { build: { context: "." } }),
+    ports: ports[name] ? [{ published: String(ports[name]), host_ip: "127.0.0.1", target: 1 }] : [],
+  }]);
+  return JSON.stringify({ name: "tp", services: Object.fromEntries(services) });
+}
+
+/** Every container well, all published ports leading to one fake server. */
+export function healthyContainers(port: number): ScriptedContainer[] {
+  const published: Record<string, number> = { api: 8000, "kafka-worker": 8001, prometheus: 9090, loki: 3100 };
+  return SERVICES.map((service) =>
+    service === "secrets"
+      ? { service, state: "exited" }
+      : { service, ...(published[service] && { ports: { [published[service]]: port } }) }
+  );
+}
+
+function healthyDocker(): Answer[] {
+  return [
+    { when: "version *", stdout: '{"Client":{"Version":"28.2.2"},"Server":{"Version":"28.2.2"}}' },
+    { when: "compose version *", stdout: "2.40.3\n" },
+    { when: "info *", stdout: "16000000000 4\n" },
+    { when: "* config --format json", stdout: configJson() },
+    { when: "* ps --all *", stdout: psJson(healthyContainers(1)), afterUp: true },
+    { when: "* ps --all *" },
+    { when: "image inspect *", stdout: "sha256:1\n" },
+    { when: "volume ls *" },
+    { when: "ps --filter *" },
+    { when: "* build --quiet" },
+    { when: "* up --detach *" },
+    { when: "* logs *", stdout: "first line\nlast line\n" },
+    { when: "* down *" },
+    { when: "inspect *", stdout: "[]" },
+  ];
+}
