@@ -4,10 +4,11 @@ import { EXIT, LaunchFailure } from "./failure.ts";
 import type { Home } from "./home.ts";
 import type { Host } from "./host.ts";
 import { liveView } from "./live_view.ts";
+import type { Outcome } from "./phase.ts";
 import { plainView } from "./plain_view.ts";
 import { addressText, exitCode, failureText, type Report, toJson } from "./report.ts";
 import { openSession, type Session } from "./session.ts";
-import { paint, type Paper, seconds, table } from "./text.ts";
+import { COLOUR, GLYPH, paint, type Paper, seconds, table } from "./text.ts";
 import { doctor } from "./verbs/doctor.ts";
 import { down } from "./verbs/down.ts";
 import { logs } from "./verbs/logs.ts";
@@ -62,7 +63,8 @@ function resultText(report: Report, paper: Paper): string {
   const lines: string[] = [];
   if (verb === "status") {
     const rows = report.phases.flatMap((phase) => phase.rows);
-    lines.push(...table(rows.map((row) => [`  ${row.name}`, row.text])));
+    const glyph = (outcome: Outcome) => paint(paper, COLOUR[outcome], GLYPH[outcome]);
+    lines.push(...table(rows.map((row) => [`  ${glyph(row.outcome)} ${row.name}`, row.text])));
   }
   if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(paper, addresses));
   if (leftOut.length > 0 && (verb === "status" || (verb !== "down" && failures.length === 0))) {

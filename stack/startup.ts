@@ -17,7 +17,7 @@ export interface Startup {
 }
 
 /** Between two looks at the containers. */
-const LOOK_MS = 400;
+const LOOK_MS = 700;
 /** A program that ends this often on its own will not get better by waiting. */
 const RESTARTS_THAT_TELL = 3;
 /** Docker has already waited for a health check's retries; one that waits for a neighbour may still turn. */
@@ -154,6 +154,7 @@ class Watch {
     if (containers.length > 1) return `${containers.filter(isFine).length} of ${containers.length} healthy`;
     const { id, state, health } = containers[0]!;
     if (!ended && this.#old.has(id)) return "looking whether it changed";
+    if (state === "created") return "waiting for what it depends on";
     return state === "running" ? health || "running" : state;
   }
 }

@@ -20,14 +20,14 @@ export const COLOUR: Record<Outcome, Style> = { ok: "green", warn: "yellow", fai
 
 const NAME_COLUMNS = 18;
 const SECONDS_COLUMNS = 8;
+/** A table as wide as a wide terminal is hard to read across. */
+const WIDEST = 100;
+/** Indent, glyph and the margin that listr2 keeps. */
+const MARGIN = 8;
 
 /** One row in three columns, name, what and seconds, cut so that it takes one line. */
-export function rowText(
-  paper: Paper,
-  row: { name: string; text: string; seconds: number },
-  indent = 4,
-): string {
-  const room = Math.max(20, Math.min(paper.columns, 120) - indent - NAME_COLUMNS - SECONDS_COLUMNS - 1);
+export function rowText(paper: Paper, row: { name: string; text: string; seconds: number }): string {
+  const room = Math.max(20, Math.min(paper.columns, WIDEST) - MARGIN - NAME_COLUMNS - SECONDS_COLUMNS);
   const name = row.name.padEnd(NAME_COLUMNS);
   const text = fit(row.text, room).padEnd(room);
   return `${name}${text}${paint(paper, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;

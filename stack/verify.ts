@@ -28,6 +28,7 @@ export function readinessRows(proven: Proven, dashboards: readonly Dashboard[]):
 export function proofRows(proven: Proven, dashboards: readonly Dashboard[], thought: ProofThought): Row[] {
   const after = ["completed"];
   return [
+    ...readinessRows(proven, dashboards),
     ...select(proven, [
       { name: "accepted", needs: ["api"], run: () => thought.accepted() },
       {
@@ -39,15 +40,14 @@ export function proofRows(proven: Proven, dashboards: readonly Dashboard[], thou
       { name: "counted", needs: ["kafka-worker"], after, run: (row) => thought.counted(row) },
       { name: "traced", needs: ["tempo"], after, run: (row) => traced(proven, thought, row) },
       { name: "logged", needs: ["loki", "promtail"], after, run: (row) => logged(proven, thought, row) },
+      {
+        name: "panels",
+        needs: ["prometheus"],
+        after: ["targets", ...after],
+        run: (row) => panelsFilled(proven, dashboards, thought, row),
+      },
       { name: "watchdog", needs: ["prometheus", "alertmanager"], run: (row) => watchdogFires(proven, row) },
     ]),
-    ...readinessRows(proven, dashboards),
-    ...select(proven, [{
-      name: "panels",
-      needs: ["prometheus"],
-      after: ["targets", "completed"],
-      run: (row) => panelsFilled(proven, dashboards, thought, row),
-    }]),
   ];
 }
 
