@@ -3,9 +3,10 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 
 const Source = z.union([z.string(), z.object({ type: z.optional(z.string()), uid: z.optional(z.string()) })]);
-const Target = z.looseObject({
+const Target = z.object({
   refId: z._default(z.string(), "A"),
   expr: z.optional(z.string()),
+  instant: z._default(z.boolean(), false),
   datasource: z.optional(z.nullable(Source)),
 });
 const PanelShape = z.object({
@@ -22,13 +23,13 @@ const DashboardShape = z.object({
   title: z.string(),
   panels: z.array(PanelShape),
   templating: z.optional(z.object({
-    list: z.array(z.object({
+    list: z.optional(z.array(z.object({
       name: z.string(),
       type: z.string(),
       includeAll: z.optional(z.boolean()),
       allValue: z.optional(z.nullable(z.string())),
       current: z.optional(z.object({ value: z.optional(z.union([z.string(), z.array(z.string())])) })),
-    })),
+    }))),
   })),
 });
 
@@ -38,6 +39,8 @@ export interface Query {
   source: string;
   /** Its language's expression, every variable replaced. */
   expr: string;
+  /** The value now, not its course. */
+  instant: boolean;
 }
 
 export interface Panel {
@@ -104,6 +107,7 @@ function panel(shape: z.output<typeof PanelShape>, variables: ReadonlyMap<string
     refId: target.refId,
     source: fill(uidOf(target.datasource) ?? uidOf(shape.datasource) ?? "prometheus", variables),
     expr: fill(target.expr!, variables),
+    instant: target.instant,
   }));
   return { title: shape.title, queries };
 }

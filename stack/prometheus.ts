@@ -22,7 +22,22 @@ const Samples = z.object({
     })),
   }),
 });
+const Rules = z.object({
+  data: z.object({
+    groups: z.array(z.object({
+      interval: z.number(),
+      rules: z.array(z.object({ name: z.string(), lastError: z._default(z.string(), "") })),
+    })),
+  }),
+});
 const SeriesFound = z.object({ data: z.array(z.record(z.string(), z.string())) });
+
+export interface Recording {
+  /** Evaluated this often. */
+  intervalSeconds: number;
+  /** Why the last evaluation failed; empty when it did not. */
+  error: string;
+}
 
 export interface Target {
   job: string;
@@ -58,6 +73,16 @@ export class Prometheus {
 
   async instant(query: string): Promise<number[]> {
     return await this.#samples("query", { query });
+  }
+
+  /** Its recording rules, by the name of what they record. */
+  async recordings(): Promise<Map<string, Recording>> {
+    const { data } = await askJson(this.host, `${this.url}/api/v1/rules?type=record`, Rules);
+    return new Map(
+      data.groups.flatMap(({ interval, rules }) =>
+        rules.map(({ name, lastError }) => [name, { intervalSeconds: interval, error: lastError }] as const)
+      ),
+    );
   }
 
   /** How many series a metric has had within the last hour. */

@@ -1,33 +1,32 @@
-import {
-  type Dashboard,
-  LOOK_BACK_MINUTES,
-  metricsOf,
-  type Panel,
-  type Query,
-  STEP_SECONDS,
-} from "../dashboard_file.ts";
+import { type Dashboard, metricsOf, type Panel } from "../dashboard_file.ts";
 import { LaunchFailure } from "../failure.ts";
-import { Grafana } from "../grafana.ts";
-import { Unreachable } from "../http.ts";
-import { Loki } from "../loki.ts";
+import { type Reading, readPanel } from "../panel_reading.ts";
 import type { Finding, RunningRow } from "../phase.ts";
-import { Prometheus } from "../prometheus.ts";
+import { Prometheus, type Recording } from "../prometheus.ts";
 import type { Proven } from "./context.ts";
 import type { ProofThought } from "./thought.ts";
 
-/** A rate needs two scrapes with traffic before each: three intervals of 15 s. */
-const FILLED_MS = 60_000;
+/** A rate needs two scrapes, 15 s apart, and a rule over it up to 30 s more. */
+const FILLED_MS = 75_000;
 const PULSE_MS = 3000;
 /** Scrapes of every target after which more waiting brings no new series. */
 const SCRAPES_THAT_TELL = 4;
+/** Rules that are evaluated less often than this are not waited for. */
+const SLOW_RULE_SECONDS = 60;
 
-/** What a query brought: samples, only samples without a number (0 of 0), or nothing at all. */
-type Reading = "data" | "nan" | "none";
-
-interface Empty {
+interface Shown {
   panel: Panel;
+  /** "API Metrics: Error rate" */
   where: string;
-  reading: Reading;
+}
+
+/** Why a panel is empty. */
+interface Reason {
+  why: string;
+  /** As it should be. */
+  explained: boolean;
+  /** Some traffic and another scrape may fill it. */
+  mayCome: boolean;
 }
 
 /** Runs every panel's queries, with some traffic to draw, and says of each empty one why. */
@@ -39,33 +38,94 @@ export async function panelsFilled(
 ): Promise<Finding> {
   const { host, endpoints } = proven;
   const prometheus = new Prometheus(host, endpoints.of("prometheus"));
-  const panels = dashboards.flatMap((d) =>
+  const shown = dashboards.flatMap((d) =>
     d.panels.map((panel) => ({ panel, where: `${d.title}: ${panel.title}` }))
-  );
-  const shown = panels.filter(({ panel }) => panel.queries.length > 0);
-  if (shown.length === 0) {
-    throw new LaunchFailure("proof", {
-      what: "There are no panels to look at",
-      cause: "config/grafana/dashboards has no dashboard",
-      next: ["write them: deno task dashboards"],
-    });
-  }
+  )
+    .filter(({ panel }) => panel.queries.length > 0);
+  if (shown.length === 0) throw noPanels();
+
   const end = host.now() + FILLED_MS;
+  let empty: readonly Shown[] = shown;
   while (true) {
-    const empty: Empty[] = [];
-    for (const { panel, where } of shown) {
-      signal.throwIfAborted();
-      const reading = await readPanel(proven, panel);
-      if (reading !== "data") empty.push({ panel, where, reading });
-    }
-    const text = `${shown.length - empty.length} of ${shown.length} panels have data`;
+    const readings = await readAll(proven, empty, signal);
+    empty = empty.filter((e) => readings.get(e) !== "data");
+    const text = `${shown.length - empty.length} of ${shown.length} have data`;
     if (empty.length === 0) return { text };
-    const settled = empty.every((e) => e.reading === "none") && await scrapedOften(prometheus);
-    if (settled || host.now() + PULSE_MS > end) return await judge(text, empty, proven, prometheus);
-    say(`${text}, drawing more`);
+    const reasons = await Promise.all(
+      empty.map((e) => reasonFor(e.panel, readings.get(e)!, proven, prometheus)),
+    );
+    const notes = empty.map((e, i) => `${e.where}: ${reasons[i]!.why}`);
+    if (!reasons.some((r) => r.mayCome) || host.now() + PULSE_MS > end) {
+      const wrong = reasons.findIndex((r) => !r.explained);
+      if (wrong === -1) return { text, notes };
+      throw unexplained(
+        empty[wrong]!.where,
+        reasons[wrong]!.why,
+        [text, ...notes],
+        endpoints.of("prometheus"),
+      );
+    }
+    say(`${text}, making traffic for the others`);
     await thought.pulse();
     await host.sleep(PULSE_MS, signal);
   }
+}
+
+/** A few at a time: Grafana and Prometheus are small here. */
+async function readAll(
+  proven: Proven,
+  panels: readonly Shown[],
+  signal: AbortSignal,
+): Promise<Map<Shown, Reading>> {
+  const readings = new Map<Shown, Reading>();
+  const waiting = [...panels];
+  const worker = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      signal.throwIfAborted();
+      readings.set(next, await readPanel(proven, next.panel));
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, worker));
+  return readings;
+}
+
+async function reasonFor(
+  panel: Panel,
+  reading: Reading,
+  proven: Proven,
+  prometheus: Prometheus,
+): Promise<Reason> {
+  const { leftOut } = proven.selection;
+  for (const { source, expr } of panel.queries) {
+    const metrics = metricsOf(expr);
+    const gone = leftOut.find((s) =>
+      s.name === source || metrics.some((m) => s.metrics?.some((p) => m.startsWith(p)))
+    );
+    if (gone) return { why: `needs ${gone.name}, which was left out`, explained: true, mayCome: false };
+  }
+  const more = !await scrapedOften(prometheus);
+  if (reading === "nan") {
+    return { why: "nothing to measure yet, only 0 of 0", explained: true, mayCome: true };
+  }
+  const recordings = await prometheus.recordings();
+  for (const { source, expr } of panel.queries) {
+    if (source !== "prometheus") {
+      return { why: `${source} has nothing for ${expr}`, explained: false, mayCome: more };
+    }
+    for (const metric of metricsOf(expr)) {
+      if (await prometheus.seriesOf(metric) > 0) continue;
+      const recording = recordings.get(metric);
+      if (recording) return recorded(metric, recording);
+      return { why: `no series is named ${metric}`, explained: false, mayCome: more };
+    }
+  }
+  return { why: "its series are there, none matches now", explained: true, mayCome: more };
+}
+
+function recorded(metric: string, { intervalSeconds, error }: Recording): Reason {
+  if (error) return { why: `the rule for ${metric} fails: ${error}`, explained: false, mayCome: false };
+  const why = `${metric} is recorded every ${intervalSeconds} s and has had nothing to record yet`;
+  return { why, explained: true, mayCome: intervalSeconds < SLOW_RULE_SECONDS };
 }
 
 /** Whether waiting for another scrape is in vain. */
@@ -74,90 +134,22 @@ async function scrapedOften(prometheus: Prometheus): Promise<boolean> {
   return least >= SCRAPES_THAT_TELL;
 }
 
-async function readPanel(proven: Proven, panel: Panel): Promise<Reading> {
-  let best: Reading = "none";
-  for (const query of panel.queries) {
-    const reading = await readQuery(proven, query);
-    if (reading === "data") return "data";
-    if (reading === "nan") best = "nan";
-  }
-  return best;
-}
-
-/** Through Grafana, as the panel itself does; when Grafana is left out, from the source directly. */
-async function readQuery(
-  { host, endpoints, selection, grafanaLogin }: Proven,
-  query: Query,
-): Promise<Reading> {
-  try {
-    if (selection.has("grafana")) {
-      const grafana = new Grafana(host, endpoints.of("grafana"), grafanaLogin);
-      const [, ...columns] = await grafana.query(query, LOOK_BACK_MINUTES);
-      return reading(columns.flat());
-    }
-    if (query.source === "loki" && selection.has("loki")) {
-      const loki = new Loki(host, endpoints.of("loki"));
-      return reading(await loki.range(query.expr, LOOK_BACK_MINUTES, STEP_SECONDS));
-    }
-    if (query.source === "prometheus") {
-      const prometheus = new Prometheus(host, endpoints.of("prometheus"));
-      return reading(await prometheus.range(query.expr, LOOK_BACK_MINUTES, STEP_SECONDS));
-    }
-    return "none";
-  } catch (error) {
-    if (error instanceof Unreachable) return "none";
-    throw error;
-  }
-}
-
-function reading(values: readonly unknown[]): Reading {
-  if (values.length === 0) return "none";
-  return values.some((v) => typeof v === "string" || (typeof v === "number" && Number.isFinite(v)))
-    ? "data"
-    : "nan";
-}
-
-async function judge(
-  text: string,
-  empty: readonly Empty[],
-  proven: Proven,
-  prometheus: Prometheus,
-): Promise<Finding> {
-  const reasons = await Promise.all(empty.map((e) => reasonFor(e, proven, prometheus)));
-  const lines = empty.map((e, i) => `${e.where}: ${reasons[i]!.why}`);
-  const wrong = reasons.findIndex((r) => !r.explained);
-  if (wrong === -1) return { text, notes: lines };
-  throw new LaunchFailure("proof", {
-    what: `A panel has no data: ${empty[wrong]!.where}`,
-    cause: reasons[wrong]!.why,
-    next: [`ask Prometheus yourself: ${proven.endpoints.of("prometheus")}/graph`, "or see its service's log"],
-    evidence: [text, ...lines],
+function noPanels(): LaunchFailure {
+  return new LaunchFailure("proof", {
+    what: "There are no panels to look at",
+    cause: "config/grafana/dashboards has no dashboard",
+    next: ["write them: deno task dashboards"],
   });
 }
 
-/** Why a panel is empty, and whether that is as it should be. */
-async function reasonFor(
-  { panel, reading }: Empty,
-  { selection }: Proven,
-  prometheus: Prometheus,
-): Promise<{ why: string; explained: boolean }> {
-  if (reading === "nan") {
-    return { why: "nothing to measure yet, all its samples are 0 of 0", explained: true };
-  }
-  for (const { source, expr } of panel.queries) {
-    const leftOut = selection.leftOut.find((s) =>
-      s.name === source ||
-      metricsOf(expr).some((metric) => s.metrics?.some((start) => metric.startsWith(start)))
-    );
-    if (leftOut) return { why: `needs ${leftOut.name}, which was left out`, explained: true };
-    if (source !== "prometheus") {
-      return { why: `${source} has nothing for ${expr}`, explained: source !== "loki" };
-    }
-    for (const metric of metricsOf(expr)) {
-      if (await prometheus.seriesOf(metric) === 0) {
-        return { why: `no series is named ${metric}`, explained: false };
-      }
-    }
-  }
-  return { why: "its series are there, none matches now", explained: true };
+function unexplained(where: string, why: string, evidence: string[], prometheus: string): LaunchFailure {
+  return new LaunchFailure("proof", {
+    what: `A panel has no data: ${where}`,
+    cause: why,
+    next: [
+      `ask Prometheus yourself: ${prometheus}/graph`,
+      "is its exporter well? deno task monitoring status",
+    ],
+    evidence,
+  });
 }
