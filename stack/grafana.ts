@@ -16,6 +16,8 @@ const Answers = z.object({
   ),
 });
 
+const Short = z.object({ uid: z.string() });
+
 /** Grafana's HTTP API, as its administrator. */
 export class Grafana {
   constructor(private readonly host: Host, private readonly url: string, private readonly login: string) {}
@@ -55,4 +57,31 @@ export class Grafana {
     if (result?.error) throw new Unreachable(`${query.source} refused "${query.expr}": ${result.error}`);
     return (result?.frames ?? []).flatMap((frame) => frame.data?.values ?? []);
   }
+
+  /** An address for a person that opens one trace in Explore; short, since a terminal has to show it. */
+  async traceUrl(traceId: string): Promise<string> {
+    const path = explorePath(traceId);
+    // Told that it is localhost; with another name its login would not stick.
+    const base = this.url.replace("127.0.0.1", "localhost");
+    try {
+      const request = { method: "POST", body: { path }, login: this.login };
+      const { uid } = await askJson(this.host, `${this.url}/api/short-urls`, Short, request);
+      return `${base}/goto/${uid}?orgId=1`;
+    } catch (error) {
+      if (error instanceof Unreachable) return `${base}/${path}`;
+      throw error;
+    }
+  }
+}
+
+function explorePath(traceId: string): string {
+  const datasource = { type: "tempo", uid: "tempo" };
+  const panes = {
+    trace: {
+      datasource: "tempo",
+      queries: [{ refId: "A", datasource, queryType: "traceql", query: traceId }],
+      range: { from: "now-1h", to: "now" },
+    },
+  };
+  return `explore?${new URLSearchParams({ schemaVersion: "1", orgId: "1", panes: JSON.stringify(panes) })}`;
 }

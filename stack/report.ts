@@ -87,14 +87,18 @@ export function failureText(paper: Paper, failure: LaunchFailure): string {
   ].join("");
 }
 
+/** A table of addresses, one row a service, and the logins below it. */
 export function addressText(paper: Paper, addresses: readonly Address[]): string {
-  const rows = addresses.map(({ service, url, does, login }) => [
-    `  ${service}`,
-    paint(paper, "cyan", url),
-    login ? `${login.user} / ${login.password}` : "",
-    paint(paper, "dim", does),
-  ]);
-  return `\n${table(rows).join("\n")}\n`;
+  const services = [...new Set(addresses.map((a) => a.service))];
+  const rows = services.map((service) => {
+    const [first, ...others] = addresses.filter((a) => a.service === service);
+    const ports = others.map((a) => `:${new URL(a.url).port}`).join(" ");
+    return [`  ${service}`, `${paint(paper, "cyan", first!.url)} ${ports}`, paint(paper, "dim", first!.does)];
+  });
+  const logins = addresses.flatMap(({ service, login }) =>
+    login ? [`  ${service} login: ${login.user} / ${login.password}`] : []
+  );
+  return `\n${[...table(rows), ...logins].join("\n")}\n`;
 }
 
 /** Every published address of the running services. */
@@ -110,24 +114,6 @@ export function addressesOf(endpoints: Endpoints, login: Address["login"]): Addr
       ...(name === "grafana" && login && { login }),
     }));
   });
-}
-
-/** Opens one trace in Grafana's Explore. */
-export function exploreUrl(grafana: string, traceId: string): string {
-  const panes = {
-    trace: {
-      datasource: "tempo",
-      queries: [{
-        refId: "A",
-        datasource: { type: "tempo", uid: "tempo" },
-        queryType: "traceql",
-        query: traceId,
-      }],
-      range: { from: "now-1h", to: "now" },
-    },
-  };
-  const params = new URLSearchParams({ schemaVersion: "1", orgId: "1", panes: JSON.stringify(panes) });
-  return `${grafana.replace("127.0.0.1", "localhost")}/explore?${params}`;
 }
 
 function round(seconds: number): number {

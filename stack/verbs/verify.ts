@@ -1,8 +1,9 @@
 import { readDashboards } from "../dashboard_file.ts";
+import { Grafana } from "../grafana.ts";
 import { failuresOf, type PhaseResult, runPhase } from "../phase.ts";
 import type { Proven } from "../proof/context.ts";
 import { ProofThought } from "../proof/thought.ts";
-import { exploreUrl, type Report } from "../report.ts";
+import type { Report } from "../report.ts";
 import { observe, type Session } from "../session.ts";
 import { proofRows, readinessRows } from "../verify.ts";
 
@@ -35,10 +36,8 @@ export async function prove({ host, home, view }: Session, proven: Proven): Prom
     const rows = proofRows(proven, dashboards, thought);
     const phase = await runPhase(host, view, { name: "proof", rows });
     const traced = phase.rows.some((row) => row.name === "traced" && row.outcome === "ok");
-    return {
-      phase,
-      trace: traced ? { traceId: thought.traceId, traceUrl: traceUrl(proven, thought.traceId) } : {},
-    };
+    const { traceId } = thought;
+    return { phase, trace: traced ? { traceId, traceUrl: await traceUrl(proven, traceId) } : {} };
   } finally {
     await thought.forget();
   }
@@ -50,7 +49,11 @@ export async function ready({ host, home, view }: Session, proven: Proven): Prom
   return { phase: await runPhase(host, view, { name: "ready", rows }), trace: {} };
 }
 
-function traceUrl({ endpoints, selection }: Proven, traceId: string): string {
-  if (selection.has("grafana")) return exploreUrl(endpoints.of("grafana"), traceId);
-  return `${endpoints.of("tempo")}/api/v2/traces/${traceId}`;
+/** In Grafana; or what Tempo itself has, when Grafana is left out. */
+async function traceUrl(
+  { host, endpoints, selection, grafanaLogin }: Proven,
+  traceId: string,
+): Promise<string> {
+  if (!selection.has("grafana")) return `${endpoints.of("tempo")}/api/v2/traces/${traceId}`;
+  return await new Grafana(host, endpoints.of("grafana"), grafanaLogin).traceUrl(traceId);
 }
