@@ -1,4 +1,6 @@
 import type { Dashboard } from "./dashboard_file.ts";
+import { LaunchFailure } from "./failure.ts";
+import { Unreachable } from "./http.ts";
 import type { Row } from "./phase.ts";
 import type { Proven } from "./proof/context.ts";
 import { dashboardsLoaded, sourcesAnswer } from "./proof/grafana.ts";
@@ -51,6 +53,20 @@ export function proofRows(proven: Proven, dashboards: readonly Dashboard[], thou
   ];
 }
 
+/** The checks that can be made with the services that are wanted. */
 function select({ selection }: Proven, checks: readonly Check[]): Row[] {
-  return checks.filter((check) => selection.has(...check.needs));
+  return checks.filter((check) => selection.has(...check.needs)).map((check) => ({
+    ...check,
+    run: (row) => check.run(row).catch(lostContact),
+  }));
+}
+
+/** A server that goes away in the middle of a check is a finding, not a bug. */
+function lostContact(error: unknown): never {
+  if (!(error instanceof Unreachable)) throw error;
+  throw new LaunchFailure("proof", {
+    what: "A service stopped answering in the middle of the proof",
+    cause: error.message,
+    next: ["see what runs: deno task monitoring status", "prove it again: deno task monitoring verify"],
+  });
 }

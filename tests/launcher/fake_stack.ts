@@ -51,6 +51,10 @@ export function fakeStack({ down, neverProcess = false }: Behaviour = {}): FakeS
     if (pathname === "/api/v1/query" || pathname === "/api/v1/query_range") {
       return Response.json({ data: { result: [{ values: [[1, "5"]], value: [1, "5"] }] } });
     }
+    if (pathname === "/loki/api/v1/query_range") {
+      return Response.json({ data: { result: [{ stream: {}, values: [["1", "a line"]] }] } });
+    }
+    if (pathname === "/api/v1/rules") return Response.json({ data: { groups: [] } });
     return new Response("not found", { status: 404 });
   });
   return { port: server.addr.port, posted, [Symbol.asyncDispose]: () => server.shutdown() };

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 
+const PACKED = ["--quiet", "-A", "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
+
 export interface Run {
   code: number;
   stdout: string;
@@ -26,14 +28,26 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Runs the packed launcher from a folder that has nothing to do with it. */
-  async launch(...args: string[]): Promise<Run> {
-    const script = join(import.meta.dirname!, "packed_launcher.ts");
-    return await this.run(["run", "--quiet", "-A", "--no-lock", script, ...args]);
+  launch(...args: string[]): Promise<Run> {
+    return this.run(["run", ...PACKED, ...args]);
   }
 
+  /** Starts the packed launcher and does not wait for it. */
+  spawn(...args: string[]): Deno.ChildProcess {
+    return this.#command(["run", ...PACKED, ...args]).spawn();
+  }
+
+  /** Runs Deno there. */
   async run(args: string[]): Promise<Run> {
     const from = performance.now();
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { code, stdout, stderr } = await this.#command(args).output();
+    const text = new TextDecoder();
+    const seconds = (performance.now() - from) / 1000;
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), seconds };
+  }
+
+  #command(args: string[]): Deno.Command {
+    return new Deno.Command(Deno.execPath(), {
       args,
       cwd: join(this.dir, "elsewhere"),
       clearEnv: true,
@@ -44,14 +58,9 @@ export class Machine implements AsyncDisposable {
         XDG_STATE_HOME: join(this.dir, "state"),
         XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? "",
       },
-    }).output();
-    const text = new TextDecoder();
-    return {
-      code,
-      stdout: text.decode(stdout),
-      stderr: text.decode(stderr),
-      seconds: (performance.now() - from) / 1000,
-    };
+      stdout: "piped",
+      stderr: "piped",
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

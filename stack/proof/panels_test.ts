@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
+import type { Dashboard } from "../dashboard_file.ts";
+import { Endpoints } from "../endpoints.ts";
+import { LaunchFailure } from "../failure.ts";
+import { checkoutHome } from "../home.ts";
+import { select } from "../services.ts";
+import type { Proven } from "./context.ts";
+import { panelsFilled } from "./panels.ts";
+import { ProofThought } from "./thought.ts";
+
+interface Metrics {
+  /** What an expression has by the time that many thoughts were posted; without an entry it has nothing. */
+  samples?: Record<string, (posted: number) => string[]>;
+  /** Metrics that have series. */
+  series?: string[];
+  /** What is recorded, and every how many seconds. */
+  rules?: Record<string, number>;
+  /** Scrapes of every target so far. @default 4 */
+  scrapes?: number;
+  without?: string[];
+}
+
+const panel = (title: string, expr: string) => ({
+  title,
+  queries: [{ refId: "A", source: "prometheus", expr, instant: true }],
+});
+
+async function look(exprs: Record<string, string>, metrics: Metrics) {
+  const { samples = {}, series = [], rules = {}, scrapes = 4, without = [] } = metrics;
+  let posted = 0;
+  const host = fakeHost({
+    fetch: ({ pathname, searchParams }, { method }) => {
+      if (method === "POST") posted++;
+      if (pathname === "/api/v1/series") {
+        return Response.json({ data: series.includes(searchParams.get("match[]")!) ? [{ a: "1" }] : [] });
+      }
+      if (pathname === "/api/v1/rules") {
+        const groups = Object.entries(rules).map(([name, interval]) => ({ interval, rules: [{ name }] }));
+        return Response.json({ data: { groups } });
+      }
+      if (pathname !== "/api/v1/query") return Response.json({}, { status: 500 });
+      const query = searchParams.get("query")!;
+      const values = query.includes("count_over_time") ? [`${scrapes}`] : samples[query]?.(posted) ?? [];
+      return Response.json({ data: { result: values.map((value) => ({ value: [1, value] })) } });
+    },
+  });
+  const container = (service: string, port: number) => ({
+    id: service,
+    name: service,
+    service,
+    state: "running",
+    health: "healthy",
+    exitCode: 0,
+    status: "",
+    ports: [{ container: port, host: port }],
+  });
+  const proven: Proven = {
+    host,
+    home: checkoutHome("/nowhere"),
+    selection: select(["grafana", ...without]),
+    endpoints: new Endpoints([container("prometheus", 9090), container("api", 8000)]),
+    workers: 1,
+    grafanaLogin: "",
+  };
+  const dashboard: Dashboard = {
+    uid: "d",
+    title: "D",
+    panels: Object.entries(exprs).map(([t, e]) => panel(t, e)),
+  };
+  const finding = panelsFilled(proven, [dashboard], new ProofThought(proven), runningRow());
+  return { finding: await finding.catch((error: LaunchFailure) => error), host, posted: () => posted };
+}
+
+Deno.test("all panels have data: nothing is waited for, and nothing posted", async () => {
+  const { finding, host, posted } = await look({ a: "a" }, { samples: { a: () => ["1"] } });
+  assert.deepEqual(finding, { text: "1 of 1 have data" });
+  assert.deepEqual([host.slept, posted()], [0, 0]);
+});
+
+Deno.test("a quantile of no traffic is waited for, with traffic", async () => {
+  const { finding, posted } = await look({ p95: "p95" }, {
+    samples: { p95: (n) => n < 3 ? ["NaN"] : ["0.2"] },
+  });
+  assert.deepEqual(finding, { text: "1 of 1 have data" });
+  assert.equal(posted(), 3);
+});
+
+Deno.test("a metric that no target has fails the proof, and is named", async () => {
+  const { finding } = await look({ lag: "sum(lag_total)" }, {});
+  assert.ok(finding instanceof LaunchFailure);
+  assert.deepEqual([finding.kind, finding.why], ["proof", "no series is named lag_total"]);
+});
+
+Deno.test("while targets are young, a missing metric is waited for", async () => {
+  const { finding, host } = await look({ lag: "lag_total" }, { scrapes: 1 });
+  assert.ok(finding instanceof LaunchFailure && host.slept > 30_000);
+});
+
+Deno.test("a rule that is evaluated seldom is named, not waited for", async () => {
+  const { finding, host } = await look({ budget: "slo:left" }, { rules: { "slo:left": 120 } });
+  assert.ok(!(finding instanceof LaunchFailure), `${finding}`);
+  assert.match(finding.notes![0]!, /D: budget: slo:left is recorded every 120 s/);
+  assert.equal(host.slept, 0);
+});
+
+Deno.test("a panel of a service that was left out is explained by that", async () => {
+  const { finding } = await look({ spans: "rate(traces_spanmetrics_calls_total[1m])" }, {
+    without: ["tempo"],
+  });
+  assert.ok(!(finding instanceof LaunchFailure), `${finding}`);
+  assert.deepEqual(finding.notes, ["D: spans: needs tempo, which was left out"]);
+});
+
+Deno.test("no dashboards is no proof", async () => {
+  const { finding } = await look({}, {});
+  assert.ok(finding instanceof LaunchFailure && finding.kind === "proof");
+});

@@ -1,0 +1,72 @@
+import type { Host, Output } from "../../stack/host.ts";
+import type { RowResult, RunningRow, View } from "../../stack/phase.ts";
+
+export interface FakeHost extends Host {
+  /** Every command line that was run. */
+  commands: string[];
+  /** Every address that was asked. */
+  requests: string[];
+  /** Milliseconds that were slept: nobody waits for them. */
+  slept: number;
+}
+
+export interface Fakes {
+  /** Answers a command line; what it leaves out is that of a program that went well and said nothing. */
+  run?: (commandLine: string) => Partial<Output> | Promise<Partial<Output>>;
+  /** Answers a request; undefined is a refused connection. */
+  fetch?: (url: URL, init: RequestInit) => Response | undefined;
+  signal?: AbortSignal;
+}
+
+/** A machine on which sleeping takes no time, and that holds what a test says. */
+export function fakeHost({ run, fetch, signal = new AbortController().signal }: Fakes = {}): FakeHost {
+  const host: FakeHost = {
+    commands: [],
+    requests: [],
+    slept: 0,
+    signal,
+    now: () => host.slept,
+    async sleep(ms, other) {
+      await Promise.resolve();
+      signal.throwIfAborted();
+      other?.throwIfAborted();
+      host.slept += ms;
+    },
+    async run(program, args) {
+      const commandLine = [program, ...args].join(" ");
+      host.commands.push(commandLine);
+      return { code: 0, stdout: "", stderr: "", timedOut: false, ...await run?.(commandLine) };
+    },
+    attach: () => Promise.resolve(0),
+    fetch(url, init) {
+      host.requests.push(`${init.method} ${url}`);
+      const response = fetch?.(new URL(url), init);
+      return response
+        ? Promise.resolve(response)
+        : Promise.reject(new TypeError("Connection refused (os error 111)"));
+    },
+  };
+  return host;
+}
+
+/** A view that only remembers how the rows ended. */
+export function silentView(): View & { finished: RowResult[]; ended: boolean } {
+  const view = {
+    finished: [] as RowResult[],
+    ended: false,
+    start: () => {},
+    update: () => {},
+    finish: (result: RowResult) => void view.finished.push(result),
+    end: () => {
+      view.ended = true;
+      return Promise.resolve();
+    },
+  };
+  return view;
+}
+
+/** What a row is given when a test calls it by itself. */
+export function runningRow(): RunningRow & { said: string[] } {
+  const said: string[] = [];
+  return { said, say: (state) => void said.push(state), signal: new AbortController().signal };
+}
