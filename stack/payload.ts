@@ -13,7 +13,6 @@ const SHIPPED = [
   "core",
   "api",
   "worker",
-  "stack/thresholds.ts",
 ];
 
 /** Nothing that runs needs these. */
