@@ -2,6 +2,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createDeadline } from "../core/deadline.ts";
 import type { Health } from "../core/health.ts";
+import type { Heartbeats } from "../core/heartbeats.ts";
 import type { Logger } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Store } from "../core/store.ts";
@@ -13,6 +14,8 @@ import { securityHeaders } from "./headers.ts";
 import { createIntake, type IntakeOptions } from "./intake.ts";
 import { type Env, observe, startAtZero } from "./observe.ts";
 import { addOperations } from "./operations.ts";
+import { createPulse, type PulseOptions } from "./page/pulse.ts";
+import { addPage } from "./page/route.tsx";
 import { answerProblem, Problem } from "./problem.ts";
 import { type App, createRoutes } from "./routes.ts";
 import { addThoughts } from "./thoughts.ts";
@@ -27,10 +30,13 @@ export interface Limits {
   readonly intake?: Omit<IntakeOptions, "insert" | "onBatch">;
   readonly watch?: Omit<WatchOptions, "store" | "log">;
   readonly events?: Pick<EventsOptions, "deadlineMs" | "keepAliveMs">;
+  readonly pulse?: Pick<PulseOptions, "everyMs" | "idleMs">;
 }
 
 export interface AppOptions {
   readonly store: Store;
+  /** Tells the live page of the workers. */
+  readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
   /** Shown in the OpenAPI document. */
@@ -43,7 +49,7 @@ export interface AppOptions {
 
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
-  const { store, metrics, log, version, readiness, limits = {}, access = {} } = options;
+  const { store, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
   const body = {
     maxBytes: limits.bodyBytes ?? 64 * 1024,
     deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
@@ -54,6 +60,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     onBatch: (size) => metrics.thoughts_insert_batch_size.observe({ value: size, labels: {} }),
     ...limits.intake,
   });
+  const pulse = createPulse({ metrics, store, heartbeats, log, ...limits.pulse });
 
   const app: App = new OpenAPIHono<Env>();
   app.use(observe({ metrics, log }));
@@ -66,9 +73,9 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addThoughts(routes, { store, intake, metrics, log, body });
   addEvents(routes, { store, watch, ...limits.events });
   addAlerts(routes, { metrics, log, body });
-  addOperations(routes, { metrics, readiness });
+  const monitored = addOperations(routes, { metrics, readiness });
   addDocs(app, routes, version);
-  app.get("/", (c) => c.redirect("/docs"));
+  addPage(app, { pulse, version, monitored });
   routes.refuseOtherMethods();
   startAtZero(metrics, routes.declared);
 
@@ -76,6 +83,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     app,
     [Symbol.asyncDispose]() {
       watch[Symbol.dispose]();
+      pulse[Symbol.dispose]();
       return Promise.resolve();
     },
   };

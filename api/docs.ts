@@ -1,25 +1,22 @@
 /** The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing from another host. */
-import { Problem } from "./problem.ts";
+import { addFiles, type PageFile } from "./files.ts";
 import type { App, Routes } from "./routes.ts";
 
 const START =
   `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });\n`;
 
-/** Swagger UI is read when first asked for: most processes never need its 1.9 MB. */
-const FILES = new Map<string, { readonly type: string; readonly load: () => Promise<string> }>(
-  Object.entries({
-    "swagger-ui.css": {
-      type: "text/css",
-      load: async () => (await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } })).default,
-    },
-    "swagger-ui.js": {
-      type: "text/javascript",
-      load: async () =>
-        (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
-    },
-    "start.js": { type: "text/javascript", load: () => Promise.resolve(START) },
-  }),
-);
+const FILES: Readonly<Record<string, PageFile>> = {
+  "swagger-ui.css": {
+    type: "text/css",
+    load: async () => (await import("swagger-ui-dist/swagger-ui.css", { with: { type: "text" } })).default,
+  },
+  "swagger-ui.js": {
+    type: "text/javascript",
+    load: async () =>
+      (await import("swagger-ui-dist/swagger-ui-bundle.js", { with: { type: "text" } })).default,
+  },
+  "start.js": { type: "text/javascript", load: () => Promise.resolve(START) },
+};
 
 /** Swagger UI draws its icons from data: addresses and sets styles from its script. */
 const DOCS_CSP =
@@ -32,6 +29,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Thought Processor API</title>
+<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>
@@ -65,13 +63,7 @@ export function addDocs(app: App, routes: Routes, version: string): void {
     },
   );
 
-  // Files of a page are no part of the API: they stand in no document.
-  app.get("/docs/:file", async (c) => {
-    const file = FILES.get(c.req.param("file"));
-    if (file === undefined) throw new Problem("route-not-found");
-    c.header("cache-control", "public, max-age=3600");
-    return c.body(await file.load(), 200, { "content-type": file.type });
-  });
+  addFiles(app, "/docs", FILES);
 
   routes.add(
     {

@@ -47,10 +47,10 @@ Deno.test("/docs loads nothing from another host", async () => {
   const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
   assert.ok(files.length >= 3);
   for (const path of files) {
-    assert.match(path, /^\/docs\//);
+    assert.match(path, /^\/(docs|page)\//);
     const file = await api.request(path);
     assert.equal(file.status, 200, path);
-    assert.match(file.headers.get("content-type")!, /^text\/(javascript|css)/);
+    assert.match(file.headers.get("content-type")!, /^(text\/(javascript|css)|image\/svg\+xml)/);
     assert.ok((await file.text()).length > 50);
   }
   assert.equal((await api.request("/docs/constructor")).status, 404);

@@ -28,8 +28,8 @@ export interface DeclaredRoute {
 /** Any path that no route matches. One value, so that scanners can't make label values. */
 const UNMATCHED = "unmatched";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Machines ask these every few seconds; their lines would drown the others. */
-const QUIET = /^\/(metrics|health\/)/;
+/** Machines, and the live page, ask these every few seconds; their lines would drown the others. */
+const QUIET = /^\/(metrics|health\/|page\/)/;
 
 export interface ObserveOptions {
   readonly metrics: Metrics<"api">;

@@ -22,7 +22,12 @@ export interface OperationsOptions {
   readonly readiness: () => Promise<Health>;
 }
 
-export function addOperations(routes: Routes, { metrics, readiness }: OperationsOptions): void {
+/** Prometheus scrapes every 15 s; after this long without it is taken for gone. */
+const SCRAPED_WITHIN_MS = 60_000;
+
+/** @returns whether Prometheus has scraped this process lately: then the monitoring stack is up */
+export function addOperations(routes: Routes, { metrics, readiness }: OperationsOptions): () => boolean {
+  let scrapedAt = -Infinity;
   const health = (description: string) => ({
     description,
     content: { "application/json": { schema: HealthJson } },
@@ -64,8 +69,10 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     },
     [],
     async (c) => {
+      if (c.req.header("user-agent")?.startsWith("Prometheus/")) scrapedAt = performance.now();
       const { body, contentType } = await metrics.expose(c.req.header("accept"));
       return c.body(body, 200, { "content-type": contentType });
     },
   );
+  return () => performance.now() - scrapedAt < SCRAPED_WITHIN_MS;
 }

@@ -2,6 +2,7 @@
 import { manifest } from "../core/config.ts";
 import type { Database } from "../core/database.ts";
 import { createReadiness } from "../core/health.ts";
+import { createHeartbeats } from "../core/heartbeats.ts";
 import { within } from "../core/lifecycle.ts";
 import type { Logger } from "../core/log.ts";
 import { createMetrics } from "../core/metrics.ts";
@@ -43,6 +44,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   const metrics = createMetrics("api", version);
   const api = createApp({
     store,
+    heartbeats: createHeartbeats(database),
     metrics,
     log,
     version,

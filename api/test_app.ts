@@ -2,6 +2,7 @@
 import { DATABASES, openTestDatabase } from "../tests/support/databases.ts";
 import { type Database, DatabaseUnavailableError } from "../core/database.ts";
 import { createReadiness } from "../core/health.ts";
+import { createHeartbeats } from "../core/heartbeats.ts";
 import { createLogger } from "../core/log.ts";
 import { createMetrics, type Metrics } from "../core/metrics.ts";
 import { createStore, type Store } from "../core/store.ts";
@@ -50,7 +51,15 @@ export async function openTestApp(
   const store = { ...createStore(database, "thoughts"), ...part };
   const metrics = createMetrics("api", "0.0.0");
   const readiness = createReadiness({ database: store.ping }, { log, maxAgeMs: 0 });
-  const api = createApp({ store, metrics, log, version: "0.0.0", readiness, limits });
+  const api = createApp({
+    store,
+    heartbeats: createHeartbeats(database),
+    metrics,
+    log,
+    version: "0.0.0",
+    readiness,
+    limits,
+  });
   const request = async (path: string, init?: RequestInit) => await api.app.request(path, init);
   const post = (body: unknown, headers: Record<string, string> = {}) =>
     request("/thoughts", {
