@@ -110,8 +110,9 @@ function isTopic(word: string): boolean {
 function summaryOf(text: string): string {
   const sentence = text.trim().match(/^[\s\S]{1,200}?(?:[.!?](?=\s|$)|\n|$)/)?.[0].trim();
   if (sentence) return sentence;
-  const cut = text.trim().slice(0, 200).toWellFormed();
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 100))}…`;
+  const cut = text.trim().slice(0, 200);
+  // Where there is no space the cut may go through a surrogate pair, and half of one cannot be stored.
+  return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 100)).replace(/[\uD800-\uDBFF]$/, "")}…`;
 }
 
 const URGENCY_POINTS: Record<Urgency, number> = { none: 0, low: 10, medium: 30, high: 50, immediate: 70 };

@@ -1,0 +1,27 @@
+/** Thoughts and results for tests: valid, new each time, with what a test says about them. */
+import { uuidv7 } from "uuidv7";
+import type { Insertion } from "../../core/store.ts";
+import type { Result } from "../../core/thought.ts";
+
+export function aThought(particulars: Partial<Insertion> = {}): Insertion {
+  return {
+    id: uuidv7(),
+    userId: "ada",
+    text: "I should call the dentist tomorrow",
+    context: null,
+    idempotencyKey: null,
+    requestHash: null,
+    traceparent: null,
+    ...particulars,
+  };
+}
+
+export function aResult(summary = "Call the dentist"): Result {
+  return {
+    classification: { type: "task", urgency: "medium", tone: "neutral" },
+    analysis: { summary, keywords: ["dentist"] },
+    value: { health: 0.5 },
+    actions: ["Call now"],
+    priority: { level: "medium", score: 48, reason: "It is due tomorrow" },
+  };
+}
