@@ -147,7 +147,9 @@ function check(result: unknown, usage: Usage | undefined): Outcome {
 
 function failed(error: unknown): Outcome {
   if (error instanceof DeadlineError) return { ok: false, reason: "analyser_timeout", error: error.message };
+  if (error instanceof AnalysisError) {
+    return { ok: false, reason: "analyser_error", error: error.message, usage: error.usage };
+  }
   const kind = error instanceof Error ? error.name : typeof error;
-  const message = error instanceof AnalysisError ? error.message : `The analyser failed (${kind})`;
-  return { ok: false, reason: "analyser_error", error: message };
+  return { ok: false, reason: "analyser_error", error: `The analyser failed (${kind})` };
 }

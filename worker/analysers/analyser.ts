@@ -42,4 +42,14 @@ export interface Analyser {
 /** A failure whose message is known to hold no thought text. */
 export class AnalysisError extends Error {
   override readonly name = "AnalysisError";
+  /** What was used up before it failed. */
+  readonly usage: Usage | undefined;
+
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly usage?: Usage | undefined } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.usage = options.usage;
+  }
 }

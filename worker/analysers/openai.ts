@@ -3,7 +3,7 @@ import OpenAI from "openai";
 import { z } from "zod";
 import type { Config } from "../../core/config.ts";
 import { ResultSchema } from "../../core/result.ts";
-import { type Analyser, type Analysis, AnalysisError } from "./analyser.ts";
+import { type Analyser, type Analysis, AnalysisError, type Usage } from "./analyser.ts";
 import { costUsd, priceOf } from "./prices.ts";
 
 /** Far more than a valid result needs. */
@@ -17,6 +17,7 @@ const INSTRUCTIONS = [
 ].join(" ");
 
 type Messages = OpenAI.Chat.ChatCompletionMessageParam[];
+type Tokens = { readonly input: number; readonly output: number };
 
 /** @throws {Error} when neither a key nor another endpoint than the default is set */
 export function createOpenAiAnalyser(config: Config): Analyser {
@@ -37,19 +38,39 @@ export function createOpenAiAnalyser(config: Config): Analyser {
   const price = priceOf(model, config.pricesFile);
   const schema = z.toJSONSchema(ResultSchema, { unrepresentable: "any" });
 
-  async function ask(messages: Messages, signal: AbortSignal) {
-    try {
-      return await client.chat.completions.create({
-        model,
-        messages,
-        max_completion_tokens: MAX_OUTPUT_TOKENS,
-        response_format: { type: "json_schema", json_schema: { name: "analysis", schema } },
-      }, { signal });
-    } catch (error) {
-      const status = error instanceof OpenAI.APIError && error.status ? `HTTP ${error.status}` : "no answer";
-      throw new AnalysisError(`The model at ${provider} failed (${status})`, { cause: error });
-    }
+  /** @param used by this analysis before; an answer that never came costs nothing more */
+  async function ask(messages: Messages, signal: AbortSignal, used: Tokens) {
+    const failure = (what: string, cause?: unknown) =>
+      new AnalysisError(`The model at ${provider} failed (${what})`, { cause, usage: usage(used) });
+    const completion = await client.chat.completions.create({
+      model,
+      messages,
+      max_completion_tokens: MAX_OUTPUT_TOKENS,
+      response_format: { type: "json_schema", json_schema: { name: "analysis", schema } },
+    }, { signal }).catch((error) => {
+      throw failure(
+        error instanceof OpenAI.APIError && error.status ? `HTTP ${error.status}` : "no answer",
+        error,
+      );
+    });
+    // Whoever listens at that address is not trusted to speak the protocol.
+    if (!Array.isArray(completion?.choices)) throw failure("the answer is not a completion");
+    return {
+      content: String(completion.choices[0]?.message?.content ?? ""),
+      used: {
+        input: used.input + (completion.usage?.prompt_tokens ?? 0),
+        output: used.output + (completion.usage?.completion_tokens ?? 0),
+      },
+    };
   }
+
+  const usage = ({ input, output }: Tokens): Usage => ({
+    provider,
+    model,
+    inputTokens: input,
+    outputTokens: output,
+    costUsd: costUsd(price, input, output),
+  });
 
   return {
     name: "openai",
@@ -61,23 +82,16 @@ export function createOpenAiAnalyser(config: Config): Analyser {
         { role: "system", content: `${INSTRUCTIONS} Its JSON schema: ${JSON.stringify(schema)}` },
         { role: "user", content: JSON.stringify({ thought: subject.text, context: subject.context }) },
       ];
-      let inputTokens = 0;
-      let outputTokens = 0;
-      for (let repairs = 0;; repairs++) {
-        const { choices, usage } = await ask(messages, signal);
-        inputTokens += usage?.prompt_tokens ?? 0;
-        outputTokens += usage?.completion_tokens ?? 0;
-        const content = choices[0]?.message.content ?? "";
-        const { result, wrong } = parse(content);
-        if (wrong === undefined || repairs === 1) {
-          const cost = costUsd(price, inputTokens, outputTokens);
-          return { result, usage: { provider, model, inputTokens, outputTokens, costUsd: cost } };
-        }
-        messages.push({ role: "assistant", content }, {
-          role: "user",
-          content: `Not valid: ${wrong}. Answer again.`,
-        });
-      }
+      const first = await ask(messages, signal, { input: 0, output: 0 });
+      const { result, wrong } = parse(first.content);
+      if (wrong === undefined) return { result, usage: usage(first.used) };
+
+      messages.push(
+        { role: "assistant", content: first.content },
+        { role: "user", content: `Not valid: ${wrong}. Answer again.` },
+      );
+      const repaired = await ask(messages, signal, first.used);
+      return { result: parse(repaired.content).result, usage: usage(repaired.used) };
     },
   };
 }

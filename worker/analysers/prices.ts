@@ -27,7 +27,8 @@ const PricesSchema = z.record(
  * @throws {Error} when the file can't be read or has another shape
  */
 export function priceOf(model: string, file?: string): Price {
-  return { ...BUILT_IN, ...(file === undefined ? {} : readPrices(file)) }[model] ?? { input: 0, output: 0 };
+  const prices = new Map(Object.entries({ ...BUILT_IN, ...(file === undefined ? {} : readPrices(file)) }));
+  return prices.get(model) ?? { input: 0, output: 0 };
 }
 
 function readPrices(file: string): Readonly<Record<string, Price>> {

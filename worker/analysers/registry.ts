@@ -4,17 +4,17 @@ import type { Analyser } from "./analyser.ts";
 import { createLocalAnalyser } from "./local.ts";
 import { createOpenAiAnalyser } from "./openai.ts";
 
-const ANALYSERS: Readonly<Record<string, (config: Config) => Analyser>> = {
-  local: createLocalAnalyser,
-  openai: createOpenAiAnalyser,
-};
+const ANALYSERS = new Map<string, (config: Config) => Analyser>([
+  ["local", createLocalAnalyser],
+  ["openai", createOpenAiAnalyser],
+]);
 
 /** @throws {Error} naming those there are, or what the analyser lacks */
 export function createAnalyser(config: Config): Analyser {
-  const create = ANALYSERS[config.analyser];
+  const create = ANALYSERS.get(config.analyser);
   if (create === undefined) {
     throw new Error(
-      `Cannot start: ANALYSER is "${config.analyser}", there are ${Object.keys(ANALYSERS).join(", ")}`,
+      `Cannot start: ANALYSER is "${config.analyser}", there are ${[...ANALYSERS.keys()].join(", ")}`,
     );
   }
   return create(config);
