@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { ConfigError, loadConfig, SETTINGS } from "./config.ts";
+
+const load = (env: Record<string, string>, files: Record<string, string> = {}) =>
+  loadConfig((name) => env[name], (path) => {
+    if (!(path in files)) throw new Deno.errors.NotFound();
+    return files[path]!;
+  });
+
+Deno.test("with nothing set, everything is embedded and every limit has its default", () => {
+  const config = load({});
+  assert.deepEqual([config.databaseUrl, config.kafkaBrokers, config.redisUrl], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assert.deepEqual([config.dataDir, config.apiHost, config.apiPort], [".data", "127.0.0.1", 8000]);
+  assert.deepEqual([config.workerPort, config.logLevel, config.analyser], [8001, "INFO", "local"]);
+  assert.deepEqual([config.maxAttempts, config.leaseMs, config.expectedWorkers], [5, 30_000, 1]);
+});
+
+Deno.test("an empty variable counts as unset, as compose files make them", () => {
+  const empty = Object.fromEntries(
+    Object.values(SETTINGS).flatMap(({ env }) => [[env, ""], [`${env}_FILE`, ""]]),
+  );
+  assert.deepEqual(load(empty), load({}));
+});
+
+Deno.test("brokers are a list, spaces around them do not matter", () => {
+  assert.deepEqual(load({ KAFKA_BROKERS: "a:1, b:2" }).kafkaBrokers, ["a:1", "b:2"]);
+});
+
+Deno.test("a secret may come from a file, whose trailing newline does not belong to it", () => {
+  const env = { DATABASE_PASSWORD_FILE: "/run/secrets/db", OPENAI_API_KEY_FILE: "/run/secrets/key" };
+  const files = { "/run/secrets/db": "s3cret\n", "/run/secrets/key": "sk-1" };
+  const { databasePassword, openaiApiKey } = load(env, files);
+  assert.deepEqual([databasePassword, openaiApiKey], ["s3cret", "sk-1"]);
+});
+
+Deno.test("the variable itself wins over its file, which is then not read", () => {
+  assert.equal(load({ REDIS_PASSWORD: "direct", REDIS_PASSWORD_FILE: "/nowhere" }).redisPassword, "direct");
+});
+
+Deno.test("only secrets are read from files", () => {
+  assert.equal(load({ API_PORT_FILE: "/port" }, { "/port": "9" }).apiPort, 8000);
+});
+
+for (
+  const [env, value] of [
+    ["DATABASE_URL", "mysql://root:canary@db/thoughts"],
+    ["DATABASE_URL", "canary"],
+    ["KAFKA_BROKERS", "canary"],
+    ["KAFKA_BROKERS", "a:1,,b:2"],
+    ["KAFKA_BROKERS", "a:1,canary b:2"],
+    ["REDIS_URL", "http://:canary@redis"],
+    ["API_PORT", "canary"],
+    ["API_PORT", "65536"],
+    ["API_PORT", "-1"],
+    ["WORKER_PORT", "80.5"],
+    ["EXPECTED_WORKERS", "0"],
+    ["LOG_LEVEL", "canary"],
+    ["BATCH_SIZE", "10001"],
+    ["MAX_ATTEMPTS", "0"],
+    ["LEASE_MS", "30s"],
+    ["RETRY_FIRST_MS", "NaN"],
+    ["CACHE_TTL_S", "Infinity"],
+    ["OPENAI_BASE_URL", "ftp://canary"],
+  ] as const
+) {
+  Deno.test(`${env}="${value}" is refused by name, its value unsaid`, () => {
+    assert.throws(
+      () => load({ [env]: value }),
+      (error) =>
+        error instanceof ConfigError && error.message.includes(`\n  ${env}: `) &&
+        !error.message.includes("canary"),
+    );
+  });
+}
+
+Deno.test("all wrong settings are named at once", () => {
+  assert.throws(
+    () => load({ API_PORT: "x", LOG_LEVEL: "x", OPENAI_API_KEY_FILE: "/nowhere" }),
+    /API_PORT: .*\n {2}LOG_LEVEL: .*\n {2}OPENAI_API_KEY_FILE: cannot read the file \(NotFound\)/,
+  );
+});
+
+Deno.test("every setting says what it is for, under a name of its own", () => {
+  const settings = Object.values(SETTINGS);
+  assert.equal(new Set(settings.map(({ env }) => env)).size, settings.length);
+  for (const { env, help } of settings) assert.match(help, /^[A-Z].*\.$/, env);
+});
+
+Deno.test("a program with a wrong setting says so on stderr and exits with 2", async () => {
+  for (const program of ["api/main.ts", "worker/main.ts", "dev.ts"]) {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-sys", program],
+      cwd: new URL("..", import.meta.url).pathname,
+      env: { API_PORT: "none" },
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.equal(code, 2, text(stderr));
+    assert.match(text(stderr), /^Cannot start: wrong settings\n {2}API_PORT: /, program);
+    assert.equal(text(stdout), "");
+  }
+});
