@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { aResult } from "../tests/thoughts.ts";
+import { aResult } from "../tests/support/thoughts.ts";
 import { ResultSchema } from "./result.ts";
 
 const valid = aResult();

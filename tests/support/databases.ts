@@ -32,3 +32,25 @@ export async function openTestDatabase(kind: "pglite" | "postgres"): Promise<Dat
     },
   };
 }
+
+/** A test on each kind. The tests of a file share one database of each, emptied before every test. */
+export function testOnDatabases(name: string, run: (database: Database) => Promise<void>): void {
+  for (const { kind, ignore } of DATABASES) {
+    Deno.test({
+      name: `${name} (${kind}${ignore ? ", skipped: no TEST_DATABASE_URL" : ""})`,
+      ignore,
+      fn: async () => {
+        if (!shared.has(kind)) shared.set(kind, openTestDatabase(kind));
+        const database = await shared.get(kind)!;
+        await database.query("truncate thoughts, outbox");
+        await run(database);
+      },
+    });
+  }
+}
+
+const shared = new Map<string, Promise<Database>>();
+
+Deno.test.afterAll(async () => {
+  for (const database of shared.values()) await (await database)[Symbol.asyncDispose]();
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { createReadiness } from "./health.ts";
+import { createLogger } from "./log.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+
+Deno.test("a process is up when every dependency answers", async () => {
+  const readiness = createReadiness({ database: () => Promise.resolve(), queue: () => Promise.resolve() }, {
+    log,
+  });
+  const { status, dependencies } = await readiness();
+  assert.equal(status, "up");
+  assert.deepEqual(Object.keys(dependencies), ["database", "queue"]);
+  assert.equal(dependencies.database!.status, "up");
+});
+
+Deno.test("one dependency down is the process down; its reason is general, without address or message", async () => {
+  const readiness = createReadiness({
+    database: () => Promise.reject(new Error("connect to postgres://canary refused")),
+    queue: () => Promise.resolve(),
+  }, { log });
+  const health = await readiness();
+  assert.equal(health.status, "down");
+  assert.equal(health.dependencies.database!.reason, "not reachable");
+  assert.equal(health.dependencies.queue!.status, "up");
+  assert.doesNotMatch(JSON.stringify(health), /canary/);
+});
+
+Deno.test("a process does its work without what is optional, and still shows it", async () => {
+  const readiness = createReadiness({ cache: () => Promise.reject(new Error("gone")) }, {
+    log,
+    optional: ["cache"],
+  });
+  const { status, dependencies } = await readiness();
+  assert.deepEqual([status, dependencies.cache!.status], ["up", "down"]);
+});
+
+Deno.test("a dependency that does not answer in time is down", async () => {
+  const readiness = createReadiness({ cache: () => new Promise(() => {}) }, { log, timeoutMs: 10 });
+  const { dependencies } = await readiness();
+  assert.equal(dependencies.cache!.reason, "no answer within 10 ms");
+});
+
+Deno.test("a check that throws at once is a dependency down, not a failed probe", async () => {
+  const readiness = createReadiness({
+    cache: () => {
+      throw new Error("not connected");
+    },
+  }, { log });
+  assert.equal((await readiness()).status, "down");
+});
+
+Deno.test("however many probes come, a dependency is asked once a second", async () => {
+  let now = 0;
+  let asked = 0;
+  const check = () => {
+    asked++;
+    return asked === 2 ? Promise.reject(new Error()) : Promise.resolve();
+  };
+  const readiness = createReadiness({ database: check }, { log, now: () => now });
+  assert.deepEqual(
+    (await Promise.all([readiness(), readiness(), readiness()])).map(({ status }) => status),
+    ["up", "up", "up"],
+  );
+  now = 999;
+  await readiness();
+  assert.equal(asked, 1);
+  now = 1_000;
+  assert.equal((await readiness()).status, "down", "then it is asked again");
+  assert.equal(asked, 2);
+});
