@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../core/config.ts";
 import { within } from "../../core/lifecycle.ts";
-import { aResult } from "../../tests/thoughts.ts";
+import { aResult } from "../../tests/support/thoughts.ts";
 import { type Analysis, AnalysisError } from "./analyser.ts";
 import { createOpenAiAnalyser } from "./openai.ts";
 
