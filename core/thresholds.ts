@@ -195,7 +195,7 @@ export const OBJECTIVES = {
   freshness: {
     title: "Freshness",
     target: 0.99,
-    good: "A second in which the workers report and no thought has waited longer than 5 min.",
+    good: "A minute in which the workers report and no thought has waited longer than 5 min.",
     withinSeconds: 300,
   },
 } as const satisfies Record<string, Objective>;

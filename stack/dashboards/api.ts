@@ -1,0 +1,217 @@
+/** API Metrics: are requests answered, correctly and fast? */
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { dashboard, row, upFrom, variable } from "./look.ts";
+import { dial, graph, logLines, number, recentTraces, serviceMap } from "./panels.ts";
+
+const JOB = 'job="thoughtprocessor-api"';
+/** The variables' choice. */
+const PICKED = 'instance=~"$instance", route=~"$route"';
+const LOGS = '{service="thoughtprocessor-api"}';
+
+export function apiDashboard(): Dashboard {
+  return dashboard(
+    "tp-api",
+    "Requests, errors, latency and resources of the API, with its logs and traces.",
+    LOGS,
+  )
+    .withVariable(variable("instance", "Instance", `http_requests_total{${JOB}}`))
+    .withVariable(variable("route", "Route", `http_requests_total{${JOB}}`))
+    .withPanel(number({
+      title: "API",
+      description: "Instances of the API that Prometheus can scrape. 0: nothing is accepted; see TargetDown.",
+      span: 3,
+      unit: "count",
+      expr: `sum(up{${JOB}}) or vector(0)`,
+      colours: upFrom(1),
+    }))
+    .withPanel(dial({
+      title: "Error rate",
+      description:
+        "Share of requests under /thoughts answered with a 5xx, over 5 minutes. Health probes don't count.",
+      span: 4,
+      unit: "ratio",
+      threshold: "apiErrorRatio",
+      expr: "api:http_error_ratio:rate5m",
+      min: 0,
+      max: 0.1,
+      noValue: "No requests yet",
+    }))
+    .withPanel(number({
+      title: "Latency p95",
+      description: "19 of 20 requests were faster than this, over 5 minutes. Event streams don't count.",
+      span: 3,
+      unit: "seconds",
+      threshold: "apiP95",
+      expr: "api:http_request_duration_seconds:p95_5m",
+      noValue: "No traffic",
+    }))
+    .withPanel(number({
+      title: "Requests",
+      description: "Requests per second under /thoughts, over 5 minutes.",
+      span: 3,
+      unit: "per second",
+      expr: "api:http_requests:rate5m",
+      decimals: 2,
+      noValue: "No requests yet",
+    }))
+    .withPanel(number({
+      title: "In progress",
+      description: "Requests being answered now, open event streams among them.",
+      span: 3,
+      unit: "count",
+      expr: "sum(http_requests_inprogress)",
+    }))
+    .withPanel(number({
+      title: "Thoughts accepted",
+      description: "Thoughts stored in the last hour.",
+      span: 4,
+      unit: "count",
+      expr: "sum(increase(thoughts_accepted_total[1h]))",
+      decimals: 0,
+    }))
+    .withPanel(number({
+      title: "Alerts firing",
+      description: "Warnings and critical alerts of every part. The dashboard SLOs lists them.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
+    }))
+    .withPanel(graph({
+      title: "Request rate by endpoint",
+      description: "Requests per second by method and route pattern.",
+      span: 12,
+      unit: "per second",
+      lines: {
+        "{{method}} {{route}}":
+          `sum by (method, route) (rate(http_requests_total{${PICKED}}[$__rate_interval]))`,
+      },
+      min: 0,
+      logql: LOGS,
+    }))
+    .withPanel(graph({
+      title: "Latency",
+      description: "Quantiles over the picked routes. A dot is one request: click it to see its trace.",
+      span: 12,
+      unit: "seconds",
+      threshold: "apiP95",
+      exemplars: true,
+      lines: { p99: quantile(0.99), p95: quantile(0.95), p50: quantile(0.5) },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Status codes",
+      description: "Requests per second by status. 4xx are the caller's mistakes, 5xx ours.",
+      span: 12,
+      unit: "per second",
+      stacked: true,
+      lines: { "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval]))` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Error ratio",
+      description: "Share of 5xx over 5 minutes, with the limits at which ApiErrorsHigh fires.",
+      span: 12,
+      unit: "ratio",
+      threshold: "apiErrorRatio",
+      lines: { "5xx": "api:http_error_ratio:rate5m" },
+      min: 0,
+      logql: `${LOGS} |= "ERROR"`,
+    }))
+    .withRow(row("Endpoints and intake"))
+    .withPanel(graph({
+      title: "Latency p95 by endpoint",
+      description: "Which route is slow. Event streams count until their first byte.",
+      span: 12,
+      unit: "seconds",
+      threshold: "apiP95",
+      exemplars: true,
+      lines: {
+        "{{method}} {{route}}":
+          `histogram_quantile(0.95, sum by (le, method, route) (rate(http_request_duration_seconds_bucket{${PICKED}}[$__rate_interval])))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Requests in progress",
+      description: "A line that only rises means that requests don't end.",
+      span: 6,
+      unit: "count",
+      lines: { "{{method}} {{route}}": `sum by (method, route) (http_requests_inprogress{${PICKED}})` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Thoughts per insert",
+      description: "Mean size of a group commit. It grows with the load and keeps the database's work flat.",
+      span: 6,
+      unit: "count",
+      lines: {
+        "mean": "sum(rate(thoughts_insert_batch_size_sum[$__rate_interval]))" +
+          " / (sum(rate(thoughts_insert_batch_size_count[$__rate_interval])) > 0)",
+      },
+      min: 0,
+    }))
+    .withRow(row("Process"))
+    .withPanel(graph({
+      title: "Memory",
+      description: "Resident memory as Deno reports it. A line that never falls is a leak.",
+      span: 6,
+      unit: "bytes",
+      threshold: "apiMemory",
+      lines: { "{{instance}}": `app_resident_memory_bytes{${JOB}, instance=~"$instance"}` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "File descriptors",
+      description: "Open files and sockets. Connections that are not closed show up here.",
+      span: 6,
+      unit: "count",
+      lines: { "{{instance}}": `process_open_fds{${JOB}, instance=~"$instance"}` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "CPU",
+      description: "Cores in use. JavaScript runs on one: near 1 it is full.",
+      span: 6,
+      unit: "count",
+      lines: {
+        "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, instance=~"$instance"}[$__rate_interval])`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Event loop lag p99",
+      description:
+        "How long work that was ready had to wait for the loop. Above 0.1 s every request feels it.",
+      span: 6,
+      unit: "seconds",
+      lines: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, instance=~"$instance"}` },
+      min: 0,
+    }))
+    .withRow(row("Logs and traces"))
+    .withPanel(logLines({
+      title: "API logs",
+      description: "The API's lines, newest first. Open one for its trace.",
+      span: 12,
+      height: 12,
+      logql: LOGS,
+    }))
+    .withPanel(recentTraces({
+      title: "Recent traces",
+      description:
+        "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
+      span: 12,
+      height: 12,
+      traceql: '{ resource.service.name = "thoughtprocessor-api" && kind = server }',
+    }))
+    .withPanel(serviceMap({
+      title: "Service map",
+      description: "Who calls whom, from the traces of the last minutes.",
+      span: 24,
+    }))
+    .build();
+}
+
+function quantile(q: number): string {
+  return `histogram_quantile(${q}, sum by (le) (rate(http_request_duration_seconds_bucket{${PICKED}}[$__rate_interval])))`;
+}

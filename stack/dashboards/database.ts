@@ -1,0 +1,251 @@
+/** Database & Cache: PostgreSQL and Redis. */
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { dashboard, row, upFrom } from "./look.ts";
+import { dial, graph, logLines, number } from "./panels.ts";
+
+const DB = 'datname="thoughts"';
+const LOGS = '{service=~"db|redis"}';
+
+export function databaseDashboard(): Dashboard {
+  return dashboard(
+    "tp-database",
+    "PostgreSQL, which holds every thought, and Redis, which holds analyses.",
+    LOGS,
+  )
+    .withPanel(number({
+      title: "PostgreSQL",
+      description: "1 while the exporter reaches the server. Without it the API refuses thoughts.",
+      span: 3,
+      unit: "bool",
+      expr: "min(pg_up) or vector(0)",
+      colours: upFrom(1),
+    }))
+    .withPanel(number({
+      title: "Connections",
+      description: "Open connections to every database of the server.",
+      span: 3,
+      unit: "count",
+      threshold: "databaseConnections",
+      expr: "sum(pg_stat_database_numbackends)",
+    }))
+    .withPanel(number({
+      title: "Database size",
+      description: "What the database thoughts occupies on disk; 500 MB is the end.",
+      span: 3,
+      unit: "bytes",
+      threshold: "databaseSize",
+      expr: `pg_database_size_bytes{${DB}}`,
+    }))
+    .withPanel(dial({
+      title: "Buffer hits",
+      description: "Share of blocks found in PostgreSQL's own memory, over 5 minutes. Normal is above 95 %.",
+      span: 3,
+      unit: "ratio",
+      expr: blockHits("5m"),
+      min: 0,
+      max: 1,
+      noValue: "No reads",
+    }))
+    .withPanel(number({
+      title: "Redis",
+      description:
+        "1 while the exporter reaches the server. Without it every look-up is a miss; nothing is lost.",
+      span: 3,
+      unit: "bool",
+      expr: "min(redis_up) or vector(0)",
+      colours: upFrom(1),
+    }))
+    .withPanel(number({
+      title: "Redis memory",
+      description: "Memory that Redis holds.",
+      span: 3,
+      unit: "bytes",
+      threshold: "redisMemory",
+      expr: "sum(redis_memory_used_bytes)",
+    }))
+    .withPanel(number({
+      title: "Redis clients",
+      description: "Open connections to Redis: one for each worker, one for the exporter.",
+      span: 3,
+      unit: "count",
+      expr: "sum(redis_connected_clients)",
+    }))
+    .withPanel(dial({
+      title: "Cache hits",
+      description: "Share of analyses found in the cache over 15 minutes, as the workers count it.",
+      span: 3,
+      unit: "ratio",
+      threshold: "cacheHitRatio",
+      expr: "worker:cache_hit_ratio:rate15m",
+      min: 0,
+      max: 1,
+      noValue: "No look-ups",
+    }))
+    .withPanel(graph({
+      title: "Connections by state",
+      description: "`idle in transaction` should be 0: it holds locks and stops clean-up.",
+      span: 8,
+      unit: "count",
+      threshold: "databaseConnections",
+      lines: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}})` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Transactions",
+      description: "Transactions per second. Rollbacks are refused statements and fenced writes.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        commits: `sum(rate(pg_stat_database_xact_commit{${DB}}[$__rate_interval]))`,
+        rollbacks: `sum(rate(pg_stat_database_xact_rollback{${DB}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Redis operations",
+      description: "Commands per second by kind.",
+      span: 8,
+      unit: "per second",
+      lines: { "{{cmd}}": "sum by (cmd) (rate(redis_commands_total[$__rate_interval]))" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Row operations",
+      description:
+        "Rows inserted, updated and deleted per second. One thought is an insert and a few updates.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        inserted: `sum(rate(pg_stat_database_tup_inserted{${DB}}[$__rate_interval]))`,
+        updated: `sum(rate(pg_stat_database_tup_updated{${DB}}[$__rate_interval]))`,
+        deleted: `sum(rate(pg_stat_database_tup_deleted{${DB}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Database size",
+      description: "Size, and where a straight line through the last six hours ends in three days.",
+      span: 8,
+      unit: "bytes",
+      threshold: "databaseSize",
+      lines: {
+        "size": `pg_database_size_bytes{${DB}}`,
+        "in 3 days": `predict_linear(pg_database_size_bytes{${DB}}[6h], 3 * 86400)` +
+          ` and pg_database_size_bytes{${DB}} offset 3h`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Redis memory",
+      description: "Memory in use.",
+      span: 8,
+      unit: "bytes",
+      threshold: "redisMemory",
+      lines: { used: "sum(redis_memory_used_bytes)" },
+      min: 0,
+    }))
+    .withRow(row("PostgreSQL"))
+    .withPanel(graph({
+      title: "Rows read",
+      description:
+        "Rows scanned and rows returned by indexes, per second. Far more scanned than fetched: an index is missing.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        returned: `sum(rate(pg_stat_database_tup_returned{${DB}}[$__rate_interval]))`,
+        fetched: `sum(rate(pg_stat_database_tup_fetched{${DB}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Buffer hits",
+      description: "Share of blocks found in memory.",
+      span: 8,
+      unit: "ratio",
+      lines: { hits: blockHits("$__rate_interval") },
+      min: 0,
+      max: 1,
+    }))
+    .withPanel(graph({
+      title: "Longest transaction",
+      description: "Age of the oldest open transaction. Long ones stop clean-up and hold locks.",
+      span: 8,
+      unit: "seconds",
+      lines: { longest: `max(pg_stat_activity_max_tx_duration{${DB}})` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Deadlocks and conflicts",
+      description: "Both should be 0.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        deadlocks: `sum(rate(pg_stat_database_deadlocks{${DB}}[$__rate_interval]))`,
+        conflicts: `sum(rate(pg_stat_database_conflicts{${DB}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Temporary files",
+      description: "Bytes per second that sorts and joins wrote to disk because memory was too small.",
+      span: 8,
+      unit: "bytes/s",
+      lines: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Dead rows",
+      description:
+        "Rows that were updated or deleted and not yet cleaned up. A line that only rises: autovacuum is behind.",
+      span: 8,
+      unit: "count",
+      lines: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup{${DB}})` },
+      min: 0,
+    }))
+    .withRow(row("Redis"))
+    .withPanel(graph({
+      title: "Key look-ups",
+      description: "Hits and misses as Redis counts them, per second.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        hits: "sum(rate(redis_keyspace_hits_total[$__rate_interval]))",
+        misses: "sum(rate(redis_keyspace_misses_total[$__rate_interval]))",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Keys",
+      description: "Analyses in the cache.",
+      span: 8,
+      unit: "count",
+      lines: { keys: "sum(redis_db_keys)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Keys lost",
+      description:
+        "Evicted for want of memory, and expired, per second. Evictions at all: the cache is too small.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        evicted: "sum(rate(redis_evicted_keys_total[$__rate_interval]))",
+        expired: "sum(rate(redis_expired_keys_total[$__rate_interval]))",
+      },
+      min: 0,
+    }))
+    .withRow(row("Logs"))
+    .withPanel(logLines({
+      title: "PostgreSQL and Redis logs",
+      description: "Both servers' lines, newest first.",
+      span: 24,
+      logql: LOGS,
+    }))
+    .build();
+}
+
+function blockHits(window: string): string {
+  const hit = `sum(rate(pg_stat_database_blks_hit{${DB}}[${window}]))`;
+  const read = `sum(rate(pg_stat_database_blks_read{${DB}}[${window}]))`;
+  return `${hit} / (${hit} + ${read} > 0)`;
+}

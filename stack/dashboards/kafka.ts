@@ -1,0 +1,255 @@
+/** Kafka & Batch Processing: do thoughts get done, and is anything piling up? */
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { dashboard, row, variable } from "./look.ts";
+import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
+
+const JOB = 'job="kafka-worker"';
+const GROUP = 'consumergroup="batch-processor", topic="thoughts"';
+const LOGS = '{service="kafka-worker"}';
+const PICKED = 'instance=~"$instance"';
+
+export function kafkaDashboard(): Dashboard {
+  return dashboard(
+    "tp-kafka",
+    "Workers, the queue between API and workers, and what becomes of the thoughts.",
+    LOGS,
+  )
+    .withVariable(variable("instance", "Worker", `batch_processor_active_workers{${JOB}}`))
+    .withPanel(number({
+      title: "Active workers",
+      description: "Workers that are live members of the consumer group. With none, thoughts only wait.",
+      span: 3,
+      unit: "count",
+      threshold: "activeWorkers",
+      expr: "worker:active_workers:sum",
+    }))
+    .withPanel(number({
+      title: "Consumer lag",
+      description: "Messages written to the topic and not yet committed by the workers.",
+      span: 3,
+      unit: "count",
+      threshold: "consumerLag",
+      expr: "kafka:consumer_lag:sum",
+      noValue: "Nothing committed yet",
+    }))
+    .withPanel(number({
+      title: "Oldest waiting thought",
+      description:
+        "Age of the oldest thought that is not finished; 0 when none waits. The best single sign of trouble.",
+      span: 4,
+      unit: "seconds",
+      threshold: "oldestWaiting",
+      expr: "max(batch_processor_oldest_waiting_seconds)",
+      noValue: "No worker",
+    }))
+    .withPanel(number({
+      title: "Waiting thoughts",
+      description: "Thoughts in the store that are not finished. Every worker reports the same number.",
+      span: 3,
+      unit: "count",
+      expr: "max(batch_processor_queue_size)",
+      noValue: "No worker",
+    }))
+    .withPanel(number({
+      title: "Processing p95",
+      description: "19 of 20 thoughts were done this soon after being claimed, over 5 minutes.",
+      span: 3,
+      unit: "seconds",
+      threshold: "processingP95",
+      expr: "worker:processing_duration_seconds:p95_5m",
+      noValue: "No traffic",
+    }))
+    .withPanel(dial({
+      title: "Cache hits",
+      description:
+        "Share of analyses found in the cache over 15 minutes. Low costs time and money and is no fault.",
+      span: 4,
+      unit: "ratio",
+      threshold: "cacheHitRatio",
+      expr: "worker:cache_hit_ratio:rate15m",
+      min: 0,
+      max: 1,
+      noValue: "No look-ups",
+    }))
+    .withPanel(number({
+      title: "Dead letters",
+      description: "Messages given up in the last 15 minutes. `deno task redrive` puts them back.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: "sum(increase(batch_processor_dead_letters_total[15m])) or vector(0)",
+      decimals: 0,
+    }))
+    .withPanel(graph({
+      title: "Processed and failed",
+      description: "Thoughts per second that ended completed, and that ended failed.",
+      span: 12,
+      unit: "per second",
+      lines: {
+        processed: `sum(rate(batch_processor_thoughts_processed_total{${PICKED}}[$__rate_interval]))`,
+        failed: `sum(rate(batch_processor_thoughts_failed_total{${PICKED}}[$__rate_interval]))`,
+      },
+      min: 0,
+      logql: LOGS,
+    }))
+    .withPanel(graph({
+      title: "Consumer lag by partition",
+      description:
+        "One partition that falls behind alone has a slow worker or one busy user. -1: nothing committed yet.",
+      span: 12,
+      unit: "count",
+      threshold: "consumerLag",
+      lines: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}})` },
+    }))
+    .withPanel(graph({
+      title: "Processing time",
+      description:
+        "From a thought's claim to its stored result. A dot is one thought: click it to see its trace.",
+      span: 12,
+      unit: "seconds",
+      threshold: "processingP95",
+      exemplars: true,
+      lines: { p99: processing(0.99), p95: processing(0.95), p50: processing(0.5) },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "End to end",
+      description: "From a thought's acceptance to its stored result: what a user waits, queueing included.",
+      span: 12,
+      unit: "seconds",
+      exemplars: true,
+      lines: { p95: endToEnd(0.95), p50: endToEnd(0.5) },
+      min: 0,
+    }))
+    .withRow(row("Kafka"))
+    .withPanel(graph({
+      title: "Throughput by topic and partition",
+      description: "Messages per second written to each partition.",
+      span: 12,
+      unit: "per second",
+      lines: {
+        "{{topic}}/{{partition}}":
+          'sum by (topic, partition) (rate(kafka_topic_partition_current_offset{topic=~"thoughts.*"}[$__rate_interval]))',
+      },
+      min: 0,
+    }))
+    .withPanel(number({
+      title: "Partitions",
+      description: "Partitions of each topic. More workers than partitions of thoughts leave some idle.",
+      span: 4,
+      height: 8,
+      unit: "count",
+      expr: 'sum by (topic) (kafka_topic_partitions{topic=~"thoughts.*"})',
+      legend: "{{topic}}",
+    }))
+    .withPanel(graph({
+      title: "Workers expected and seen",
+      description: "Expected by the deployment, reporting themselves active, and known to Kafka as members.",
+      span: 8,
+      unit: "count",
+      lines: {
+        expected: "max(batch_processor_expected_workers)",
+        active: "worker:active_workers:sum",
+        members: 'sum(kafka_consumergroup_members{consumergroup="batch-processor"})',
+      },
+      min: 0,
+    }))
+    .withRow(row("Batches and outbox"))
+    .withPanel(graph({
+      title: "Batch size",
+      description: "Messages handled together. It grows with the load.",
+      span: 6,
+      unit: "count",
+      lines: {
+        p95:
+          `histogram_quantile(0.95, sum by (le) (rate(batch_processor_batch_size_bucket{${PICKED}}[$__rate_interval])))`,
+        p50:
+          `histogram_quantile(0.5, sum by (le) (rate(batch_processor_batch_size_bucket{${PICKED}}[$__rate_interval])))`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Outbox",
+      description: "Messages written with a thought and not yet published. Delayed retries wait here too.",
+      span: 6,
+      unit: "count",
+      lines: { messages: "max(batch_processor_outbox_size)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Outbox age",
+      description: "How long the oldest due message has waited for the relay. It rises while Kafka is away.",
+      span: 6,
+      unit: "seconds",
+      threshold: "outboxAge",
+      lines: { oldest: "max(batch_processor_outbox_age_seconds)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Not straight through",
+      description:
+        "Retries, messages that needed no work, thoughts queued again, and late results thrown away.",
+      span: 6,
+      unit: "per second",
+      lines: {
+        "retry: {{reason}}":
+          `sum by (reason) (rate(batch_processor_retries_total{${PICKED}}[$__rate_interval]))`,
+        "skipped: {{reason}}":
+          `sum by (reason) (rate(batch_processor_messages_skipped_total{${PICKED}}[$__rate_interval]))`,
+        "requeued: {{reason}}":
+          `sum by (reason) (rate(batch_processor_requeued_total{${PICKED}}[$__rate_interval]))`,
+        "fenced": `sum(rate(batch_processor_fenced_writes_total{${PICKED}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
+    .withRow(row("Process"))
+    .withPanel(graph({
+      title: "Memory",
+      description: "Resident memory of each worker.",
+      span: 8,
+      unit: "bytes",
+      threshold: "workerMemory",
+      lines: { "{{instance}}": `app_resident_memory_bytes{${JOB}, ${PICKED}}` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "CPU",
+      description: "Cores in use by each worker.",
+      span: 8,
+      unit: "count",
+      lines: { "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, ${PICKED}}[$__rate_interval])` },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Event loop lag p99",
+      description: "How long work that was ready had to wait. A blocked loop misses Kafka's heartbeats.",
+      span: 8,
+      unit: "seconds",
+      lines: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, ${PICKED}}` },
+      min: 0,
+    }))
+    .withRow(row("Logs and traces"))
+    .withPanel(logLines({
+      title: "Worker logs",
+      description: "The workers' lines, newest first. Open one for its trace.",
+      span: 12,
+      height: 12,
+      logql: LOGS,
+    }))
+    .withPanel(recentTraces({
+      title: "Recent traces",
+      description: "Traces that reached a worker.",
+      span: 12,
+      height: 12,
+      traceql: '{ resource.service.name = "kafka-worker" }',
+    }))
+    .build();
+}
+
+function processing(q: number): string {
+  return `histogram_quantile(${q}, sum by (le) (rate(batch_processor_processing_duration_seconds_bucket{${PICKED}}[$__rate_interval])))`;
+}
+
+function endToEnd(q: number): string {
+  return `histogram_quantile(${q}, sum by (le) (rate(batch_processor_end_to_end_seconds_bucket{${PICKED}}[$__rate_interval])))`;
+}

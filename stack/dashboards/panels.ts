@@ -1,0 +1,211 @@
+/** The kinds of panel, each a function from what it shows to a builder. */
+import * as common from "@grafana/grafana-foundation-sdk/common";
+import {
+  DashboardLinkBuilder,
+  type ThresholdsConfigBuilder,
+} from "@grafana/grafana-foundation-sdk/dashboard";
+import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
+import * as gauge from "@grafana/grafana-foundation-sdk/gauge";
+import * as logs from "@grafana/grafana-foundation-sdk/logs";
+import * as loki from "@grafana/grafana-foundation-sdk/loki";
+import * as nodegraph from "@grafana/grafana-foundation-sdk/nodegraph";
+import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
+import * as stat from "@grafana/grafana-foundation-sdk/stat";
+import * as table from "@grafana/grafana-foundation-sdk/table";
+import * as tempo from "@grafana/grafana-foundation-sdk/tempo";
+import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
+import type { ThresholdName } from "../thresholds.ts";
+import { byThreshold, exploreUrl, lastValue, SOURCES, steps, type Unit, UNITS, WIDTH } from "./look.ts";
+
+interface Shown {
+  readonly title: string;
+  /** What the panel says, what is normal, and where a bad value leads. Shown behind the (i). */
+  readonly description: string;
+  /** Columns, of 24. */
+  readonly span: number;
+  /** Rows of 30 pixels. */
+  readonly height?: number;
+}
+
+interface Measured extends Shown {
+  readonly unit: Unit;
+  /** Colours a value, or draws lines into a graph. */
+  readonly threshold?: ThresholdName;
+  /** In place of a named threshold, for things that are up or down. */
+  readonly colours?: ThresholdsConfigBuilder;
+  /** Said in place of "No data". */
+  readonly noValue?: string;
+}
+
+interface Value extends Measured {
+  readonly expr: string;
+  /** Names the series where there are several. */
+  readonly legend?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly decimals?: number;
+}
+
+interface Graph extends Measured {
+  /** Legend → PromQL. A legend may hold `{{label}}`. */
+  readonly lines: Readonly<Record<string, string>>;
+  /** Dots that lead to a trace. */
+  readonly exemplars?: boolean;
+  readonly stacked?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** Links to the log lines beside the graph. */
+  readonly logql?: string;
+}
+
+const STAT_HEIGHT = 4;
+const GRAPH_HEIGHT = 8;
+
+/** One number, coloured by its threshold, over its recent course. */
+export function number(p: Value): stat.PanelBuilder {
+  return measured(new stat.PanelBuilder(), p, STAT_HEIGHT)
+    .withTarget(now(p.expr, p.legend))
+    .reduceOptions(lastValue())
+    .colorMode(common.BigValueColorMode.Background)
+    .graphMode(common.BigValueGraphMode.None)
+    .textMode(p.legend === undefined ? common.BigValueTextMode.Value : common.BigValueTextMode.ValueAndName)
+    .colorScheme(byThreshold());
+}
+
+/** One number on a scale whose ends are known. */
+export function dial(p: Value & { readonly min: number; readonly max: number }): gauge.PanelBuilder {
+  return measured(new gauge.PanelBuilder(), p, STAT_HEIGHT)
+    .withTarget(now(p.expr, p.legend))
+    .reduceOptions(lastValue())
+    .showThresholdMarkers(true)
+    .colorScheme(byThreshold());
+}
+
+/** One bar for each series, on a scale whose ends are known. */
+export function bars(
+  p: Value & { readonly min: number; readonly max: number; readonly legend: string },
+): bargauge.PanelBuilder {
+  return measured(new bargauge.PanelBuilder(), p, STAT_HEIGHT)
+    .withTarget(now(p.expr, p.legend))
+    .reduceOptions(lastValue())
+    .orientation(common.VizOrientation.Horizontal)
+    .displayMode(common.BarGaugeDisplayMode.Basic)
+    .colorScheme(byThreshold());
+}
+
+/** Lines over time, with the threshold drawn in. */
+export function graph(p: Graph): timeseries.PanelBuilder {
+  const panel = measured(new timeseries.PanelBuilder(), p, GRAPH_HEIGHT)
+    .lineWidth(1)
+    .fillOpacity(p.stacked ? 30 : 10)
+    .showPoints(common.VisibilityMode.Never)
+    .legend(
+      new common.VizLegendOptionsBuilder()
+        .showLegend(true).displayMode(common.LegendDisplayMode.List).placement(common.LegendPlacement.Bottom),
+    )
+    .tooltip(
+      new common.VizTooltipOptionsBuilder()
+        .mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
+    )
+    .thresholdsStyle(
+      new common.GraphThresholdsStyleConfigBuilder().mode(
+        p.threshold === undefined
+          ? common.GraphThresholdsStyleMode.Off
+          : common.GraphThresholdsStyleMode.Dashed,
+      ),
+    );
+  if (p.stacked) panel.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal));
+  if (p.logql !== undefined) {
+    panel.links([new DashboardLinkBuilder("Logs in Explore").url(exploreUrl(p.logql)).targetBlank(true)]);
+  }
+  Object.entries(p.lines).forEach(([legend, expr], i) => {
+    panel.withTarget(
+      new prometheus.DataqueryBuilder()
+        .expr(expr).legendFormat(legend).range().exemplar(p.exemplars ?? false)
+        .refId(String.fromCharCode(65 + i)).datasource(SOURCES.prometheus),
+    );
+  });
+  return panel;
+}
+
+/** Rows of labels and values as of now. */
+export function rows(p: Value): table.PanelBuilder {
+  return measured(new table.PanelBuilder(), p, GRAPH_HEIGHT)
+    .withTarget(now(p.expr, p.legend).format(prometheus.PromQueryFormat.Table))
+    .colorScheme(byThreshold());
+}
+
+/** Log lines, newest first; their trace is one click away. */
+export function logLines(p: Shown & { readonly logql: string }): logs.PanelBuilder {
+  return shown(new logs.PanelBuilder(), p, GRAPH_HEIGHT)
+    .datasource(SOURCES.loki)
+    .withTarget(new loki.DataqueryBuilder().expr(p.logql).maxLines(200).refId("A").datasource(SOURCES.loki))
+    .links([new DashboardLinkBuilder("Open in Explore").url(exploreUrl(p.logql)).targetBlank(true)])
+    .showTime(true)
+    .wrapLogMessage(true)
+    .enableLogDetails(true)
+    .sortOrder(common.LogsSortOrder.Descending);
+}
+
+/** Traces of the last minutes, each a link to its spans. */
+export function recentTraces(p: Shown & { readonly traceql: string }): table.PanelBuilder {
+  return shown(new table.PanelBuilder(), p, GRAPH_HEIGHT)
+    .datasource(SOURCES.tempo)
+    .withTarget(
+      new tempo.DataqueryBuilder()
+        .queryType("traceql").query(p.traceql).limit(20).tableType(tempo.SearchTableType.Traces)
+        .refId("A").datasource(SOURCES.tempo),
+    );
+}
+
+/** Who calls whom, how often and how fast, from the traces. */
+export function serviceMap(p: Shown): nodegraph.PanelBuilder {
+  return shown(new nodegraph.PanelBuilder(), p, 12)
+    .datasource(SOURCES.tempo)
+    .withTarget(new tempo.DataqueryBuilder().queryType("serviceMap").refId("A").datasource(SOURCES.tempo));
+}
+
+interface Panel {
+  title(title: string): this;
+  description(description: string): this;
+  span(columns: number): this;
+  height(rows: number): this;
+}
+
+interface MeasuredPanel extends Panel {
+  datasource(source: { type: string; uid: string }): this;
+  unit(unit: string): this;
+  thresholds(steps: ThresholdsConfigBuilder): this;
+  noValue(text: string): this;
+  min(value: number): this;
+  max(value: number): this;
+  decimals(digits: number): this;
+}
+
+function shown<P extends Panel>(panel: P, p: Shown, height: number): P {
+  if (p.span > WIDTH) {
+    throw new RangeError(`Cannot lay out "${p.title}": it spans ${p.span} of ${WIDTH} columns`);
+  }
+  return panel.title(p.title).description(p.description).span(p.span).height(p.height ?? height);
+}
+
+function measured<P extends MeasuredPanel>(
+  panel: P,
+  p: Measured & { readonly min?: number; readonly max?: number; readonly decimals?: number },
+  height: number,
+): P {
+  shown(panel, p, height)
+    .datasource(SOURCES.prometheus)
+    .unit(UNITS[p.unit])
+    .thresholds(p.colours ?? steps(p.threshold));
+  if (p.noValue !== undefined) panel.noValue(p.noValue);
+  if (p.min !== undefined) panel.min(p.min);
+  if (p.max !== undefined) panel.max(p.max);
+  if (p.decimals !== undefined) panel.decimals(p.decimals);
+  return panel;
+}
+
+function now(expr: string, legend = ""): prometheus.DataqueryBuilder {
+  return new prometheus.DataqueryBuilder()
+    .expr(expr).legendFormat(legend).instant().refId("A").datasource(SOURCES.prometheus);
+}

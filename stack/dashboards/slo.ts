@@ -1,0 +1,203 @@
+/** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { BURN_RATES, OBJECTIVES } from "../thresholds.ts";
+import { dashboard, row, steps, upFrom } from "./look.ts";
+import { bars, graph, logLines, number, rows } from "./panels.ts";
+
+const LOGS = '{service=~".+"} |= "ERROR"';
+
+export function sloDashboard(): Dashboard {
+  return dashboard("tp-slo", "Objectives, error budgets, alerts and cost.", LOGS)
+    .withPanel(bars({
+      title: "Error budget left",
+      description:
+        "Of 30 days, or since Prometheus began. 100 %: untouched. Below 0 %: the objective is missed.",
+      span: 8,
+      height: 8,
+      unit: "ratio",
+      colours: upFrom(0),
+      expr: "slo:error_budget_left:30d",
+      legend: "{{slo}}",
+      min: -1,
+      max: 1,
+    }))
+    .withPanel(bars({
+      title: "Objective reached",
+      description: Object.values(OBJECTIVES).map((o) => `- ${o.title}, ${o.target * 100} %: ${o.good}`).join(
+        "\n",
+      ),
+      span: 8,
+      height: 8,
+      unit: "ratio",
+      expr: "1 - slo:error_ratio:30d",
+      legend: "{{slo}}",
+      min: 0.9,
+      max: 1,
+      decimals: 2,
+    }))
+    .withPanel(number({
+      title: "Alerts firing",
+      description: "Warnings and critical alerts.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Alerting works",
+      description: "1 while the Watchdog, which always fires, is known to Alertmanager.",
+      span: 4,
+      unit: "bool",
+      colours: upFrom(1),
+      expr: 'sum(alertmanager_alerts{state="active"}) > bool 0 or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Targets down",
+      description: "Targets that Prometheus cannot scrape.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: "count(up == 0) or vector(0)",
+    }))
+    .withPanel(number({
+      title: "Cost",
+      description: "USD spent on language models in 24 hours. The local analyser costs nothing.",
+      span: 4,
+      unit: "usd",
+      decimals: 2,
+      expr: "sum(increase(batch_processor_cost_usd_total[1d])) or vector(0)",
+    }))
+    .withPanel(graph({
+      title: "Burn rate, 1 hour",
+      description: `1: the budget lasts exactly 30 days. ErrorBudgetBurningFast fires above ${
+        BURN_RATES[0].rate
+      }.`,
+      span: 12,
+      unit: "count",
+      lines: { "{{slo}}": "slo:burn_rate:1h" },
+      min: 0,
+    }))
+    .withPanel(rows({
+      title: "Firing alerts",
+      description:
+        "What fires now. Each has a heading in MONITORING.md: meaning, impact, diagnosis, mitigation.",
+      span: 12,
+      unit: "count",
+      expr: 'count by (alertname, severity, job, instance, slo) (ALERTS{alertstate="firing"})',
+    }))
+    .withRow(row("Objectives over time"))
+    .withPanel(graph({
+      title: "Burn rate, 5 minutes",
+      description: "The short window: does it still burn?",
+      span: 8,
+      unit: "count",
+      lines: { "{{slo}}": "slo:burn_rate:5m" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Burn rate, 6 hours and 3 days",
+      description: "The long windows: a slow leak shows here.",
+      span: 8,
+      unit: "count",
+      lines: { "{{slo}} 6h": "slo:burn_rate:6h", "{{slo}} 3d": "slo:burn_rate:3d" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Error budget left",
+      description: "The course of the budgets.",
+      span: 8,
+      unit: "ratio",
+      lines: { "{{slo}}": "slo:error_budget_left:30d" },
+      max: 1,
+    }))
+    .withRow(row("Alerts"))
+    .withPanel(graph({
+      title: "Alerts by severity",
+      description: "`none` is the Watchdog: it must never be missing.",
+      span: 12,
+      unit: "count",
+      stacked: true,
+      lines: { "{{severity}}": 'count by (severity) (ALERTS{alertstate="firing"})' },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Notifications",
+      description: "Sent by Alertmanager, failed, and received by the API's webhook, in the last hour.",
+      span: 12,
+      unit: "count",
+      lines: {
+        "sent": 'sum(increase(alertmanager_notifications_total{integration="webhook"}[1h]))',
+        "failed": 'sum(increase(alertmanager_notifications_failed_total{integration="webhook"}[1h]))',
+        "received": "sum(increase(alert_notifications_total[1h])) or vector(0)",
+      },
+      min: 0,
+    }))
+    .withRow(row("Cost"))
+    .withPanel(graph({
+      title: "Cost per hour",
+      description:
+        "USD by provider and model, and what the cache saved. Nothing while the analyser is local.",
+      span: 12,
+      unit: "usd",
+      lines: {
+        "{{provider}} {{model}}":
+          "sum by (provider, model) (increase(batch_processor_cost_usd_total[1h])) or vector(0)",
+        "saved by the cache": "sum(increase(batch_processor_cost_saved_usd_total[1h])) or vector(0)",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Tokens",
+      description: "Tokens per second by model and direction. Nothing while the analyser is local.",
+      span: 12,
+      unit: "per second",
+      lines: {
+        "{{model}} {{direction}}":
+          "sum by (model, direction) (rate(batch_processor_tokens_total[$__rate_interval])) or vector(0)",
+      },
+      min: 0,
+    }))
+    .withRow(row("Monitoring itself"))
+    .withPanel(graph({
+      title: "Targets up by job",
+      description: "Targets that Prometheus can scrape.",
+      span: 8,
+      unit: "count",
+      lines: { "{{job}}": "sum by (job) (up)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Data dropped",
+      description:
+        "Log lines and spans lost per second. Must be 0; LogsDropped and TracesDropped fire on it.",
+      span: 8,
+      unit: "per second",
+      lines: {
+        "Loki": "sum(rate(loki_discarded_samples_total[$__rate_interval])) or vector(0)",
+        "Promtail": "sum(rate(promtail_dropped_entries_total[$__rate_interval])) or vector(0)",
+        "Tempo": "sum(rate(tempo_discarded_spans_total[$__rate_interval])) or vector(0)",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Free disk space",
+      description: "Share of each disk that is free.",
+      span: 8,
+      unit: "ratio",
+      colours: steps("diskFree"),
+      lines: {
+        "{{device}}": "min by (device) (" +
+          'node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"}' +
+          ' / node_filesystem_size_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"})',
+      },
+      min: 0,
+      max: 1,
+    }))
+    .withPanel(logLines({
+      title: "Errors in the logs",
+      description: "Lines that say ERROR, of every service.",
+      span: 24,
+      logql: LOGS,
+    }))
+    .build();
+}
