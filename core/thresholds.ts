@@ -90,6 +90,13 @@ export const THRESHOLDS = {
     warn: 0,
     alert: "DeadLetters",
   },
+  processStarts: {
+    title: "Starts of one process in 15 minutes",
+    unit: "count",
+    bad: "above",
+    warn: 3,
+    alert: "ProcessRestarting",
+  },
   databaseConnections: {
     title: "PostgreSQL connections",
     unit: "count",
@@ -143,6 +150,9 @@ export const THRESHOLDS = {
     alert: "DiskAlmostFull",
   },
 } as const satisfies Record<string, Threshold>;
+
+/** Below this many look-ups per second the cache's hit ratio says nothing. */
+export const MIN_CACHE_LOOKUPS_PER_S = 0.1;
 
 /** How a value stands to its threshold. */
 export type Level = "ok" | "warn" | "critical";

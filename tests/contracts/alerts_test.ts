@@ -1,0 +1,188 @@
+/** Every alert has a limit from stack/thresholds.ts, tests that make it fire and keep it silent, and a runbook. */
+import assert from "node:assert/strict";
+import {
+  BURN_RATES,
+  MIN_BAD_EVENTS,
+  MIN_CACHE_LOOKUPS_PER_S,
+  OBJECTIVES,
+  type Threshold,
+  THRESHOLDS,
+} from "../../stack/thresholds.ts";
+import { bucketsOf } from "./known_metrics.ts";
+import { parsePromQL } from "./promql.ts";
+import { readAlertCases, readRules, type Rule } from "./rules.ts";
+
+/** Where the runbooks stand, one heading per alert. */
+const RUNBOOKS = "MONITORING.md";
+const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
+const SEVERITIES = ["critical", "warning", "info", "none"];
+/** Fires always, by design; there is nothing to keep it silent. */
+const ALWAYS_FIRES = ["Watchdog"];
+
+const rules = await readRules();
+const alerts = rules.filter((rule): rule is Rule & { alert: string } => rule.alert !== undefined);
+const cases = await readAlertCases();
+const thresholds: readonly Threshold[] = Object.values(THRESHOLDS);
+
+Deno.test("every threshold's alert compares with that threshold", () => {
+  for (const threshold of thresholds) {
+    const mine = alerts.filter(({ alert }) => alert === threshold.alert);
+    assert.notEqual(mine.length, 0, `no rule is called ${threshold.alert}`);
+    for (const rule of mine) {
+      const expected = rule.labels?.severity === "critical" ? threshold.critical : threshold.warn;
+      const compared = parsePromQL(rule.expr).limits.map(({ op, value }) => `${op} ${value}`);
+      // The one limit that is no number: as many workers as the deployment expects.
+      if (rule.expr.includes("batch_processor_expected_workers")) continue;
+      const wanted = `${threshold.bad === "above" ? ">" : "<"} ${expected}`;
+      assert.ok(compared.includes(wanted), `${name(rule)} compares ${compared.join(", ")} and not ${wanted}`);
+    }
+  }
+});
+
+Deno.test("no alert compares with a number of its own", () => {
+  for (const rule of alerts) {
+    const own = thresholds.filter(({ alert }) => alert === rule.alert).flatMap((
+      { warn, critical },
+    ) => [warn, critical]);
+    const burn = BURN_RATES.filter(({ alert }) => alert === rule.alert).map(({ rate }) => rate);
+    // 0 and 1 are states - down, none, any - not limits.
+    const allowed = [0, 1, ...own, ...burn, MIN_BAD_EVENTS, MIN_CACHE_LOOKUPS_PER_S];
+    const strange = parsePromQL(rule.expr).limits.map(({ value }) => value).filter((v) =>
+      !allowed.includes(v)
+    );
+    assert.deepEqual(strange, [], `${name(rule)} has limits that stack/thresholds.ts does not know`);
+  }
+});
+
+Deno.test("descriptions name the limits", () => {
+  for (const { alert, unit, warn, critical } of thresholds) {
+    if (warn === 0 || alert === THRESHOLDS.activeWorkers.alert) continue;
+    const rule = alerts.find((rule) => rule.alert === alert)!;
+    const limits = [warn, ...critical === undefined || rule.labels?.severity === "info" ? [] : [critical]];
+    for (const limit of limits.map((value) => spoken(value, unit))) {
+      assert.ok(
+        rule.annotations?.description?.includes(limit),
+        `${name(rule)} does not say its limit ${limit}`,
+      );
+    }
+  }
+});
+
+Deno.test("burn-rate alerts use the workbook's windows and factors, and the objectives their targets", () => {
+  for (const { alert, long, short, rate } of BURN_RATES) {
+    const rule = alerts.find((rule) => rule.alert === alert && rule.labels?.window === long);
+    assert.ok(rule, `no ${alert} over ${long}`);
+    assert.match(rule.expr, new RegExp(`slo:burn_rate:${long} > ${rate}\\s`));
+    assert.match(rule.expr, new RegExp(`slo:burn_rate:${short} > ${rate}\\s`));
+    assert.match(rule.expr, new RegExp(`rate5m\\[${long}\\]\\) \\* 30 >= ${MIN_BAD_EVENTS}`));
+  }
+  const targets = rules.filter(({ record }) => record === "slo:objective")
+    .map(({ labels, expr }) => [labels?.slo, Number(expr.match(/vector\((.+)\)/)?.[1])]);
+  assert.deepEqual(targets, Object.entries(OBJECTIVES).map(([slo, { target }]) => [slo, target]));
+});
+
+Deno.test("each objective's limit is the one its rule counts by", () => {
+  for (const [slo, objective] of Object.entries(OBJECTIVES)) {
+    if (!("withinSeconds" in objective)) continue;
+    const rule = rules.find(({ record, labels }) =>
+      record === "slo:bad_events:rate5m" && labels?.slo === slo
+    )!;
+    const { selectors, limits } = parsePromQL(rule.expr);
+    const counted = [
+      ...selectors.map(({ labels }) => Number(labels.get("le"))),
+      ...limits.map(({ value }) => value),
+    ];
+    assert.ok(
+      counted.includes(objective.withinSeconds),
+      `${slo} should count by ${objective.withinSeconds} s`,
+    );
+  }
+});
+
+Deno.test("every quantile's limit lies below the histogram's last finite bucket", () => {
+  for (const rule of alerts) {
+    for (const metric of quantileMetrics(rule.expr)) {
+      const top = Math.max(...bucketsOf(metric));
+      for (const { value } of parsePromQL(rule.expr).limits) {
+        assert.ok(value < top, `${name(rule)} can't fire: ${metric} ends at ${top}, the limit is ${value}`);
+      }
+    }
+  }
+});
+
+Deno.test("every alert is tested firing, at each severity, and silent", () => {
+  for (const { alert, labels } of alerts) {
+    const mine = cases.filter((tested) => tested.alert === alert);
+    const severity = labels?.severity ?? "";
+    assert.ok(
+      mine.some((c) => c.severities.includes(severity)),
+      `no test makes ${alert} fire as ${severity}`,
+    );
+    if (ALWAYS_FIRES.includes(alert)) continue;
+    assert.ok(mine.some((c) => c.severities.length === 0), `no test keeps ${alert} silent`);
+  }
+});
+
+Deno.test("every alert says how bad it is, what is wrong, how much, and what to do", () => {
+  for (const rule of alerts) {
+    const { summary = "", description = "", runbook_url = "" } = rule.annotations ?? {};
+    assert.ok(SEVERITIES.includes(rule.labels?.severity ?? ""), `${name(rule)} has no known severity`);
+    assert.ok(
+      summary.length > 0 && description.length > 0,
+      `${name(rule)} needs a summary and a description`,
+    );
+    const limited = thresholds.some(({ alert, warn }) => alert === rule.alert && warn > 0);
+    if (limited && rule.alert !== THRESHOLDS.activeWorkers.alert) {
+      assert.match(summary + description, /\$value/, `${name(rule)} does not say the value`);
+    }
+    assert.equal(runbook_url, `${RUNBOOKS}#${rule.alert.toLowerCase()}`);
+  }
+});
+
+Deno.test("every alert has a runbook with all its sections, and every runbook an alert", async () => {
+  const text = await Deno.readTextFile(RUNBOOKS);
+  const runbooks = new Map(
+    text.split(/^(?=#{1,6} )/m).map((part) => [part.match(/^#{2,4} ([A-Z]\w+)\n/)?.[1] ?? "", part]),
+  );
+  for (const alert of new Set(alerts.map(({ alert }) => alert))) {
+    const runbook = runbooks.get(alert);
+    assert.ok(runbook, `${RUNBOOKS} has no heading ${alert}`);
+    for (const section of SECTIONS) {
+      assert.ok(runbook.includes(`**${section}.**`), `${alert} lacks "${section}"`);
+    }
+  }
+  const strangers = [...runbooks].filter(([heading, part]) =>
+    part.includes("**Mitigation.**") && !alerts.some(({ alert }) => alert === heading)
+  );
+  assert.deepEqual(strangers.map(([heading]) => heading), [], "runbooks of alerts that do not exist");
+});
+
+Deno.test("JobAbsent names every job that Prometheus scrapes", async () => {
+  const config = await Deno.readTextFile("config/prometheus.yml");
+  const jobs = [...config.matchAll(/job_name: (\S+)/g)].map(([, job]) => job).sort();
+  const rule = alerts.find(({ alert }) => alert === "JobAbsent")!;
+  const named = parsePromQL(rule.expr).selectors.map(({ labels }) => labels.get("job")).sort();
+  assert.deepEqual(named, jobs);
+});
+
+function name(rule: Rule): string {
+  return `${rule.alert} (${rule.labels?.severity})`;
+}
+
+/** Histograms under a histogram_quantile, also where a recorded rule stands for it. */
+function quantileMetrics(expr: string): string[] {
+  const { quantiles, selectors } = parsePromQL(expr);
+  const recorded = selectors.flatMap(({ metric }) => {
+    const rule = rules.find(({ record }) => record === metric);
+    return rule === undefined ? [] : quantileMetrics(rule.expr);
+  });
+  return [...quantiles.flatMap(({ metrics }) => metrics), ...recorded];
+}
+
+/** A limit as the descriptions write it: 1 %, 30 s, 2 min, 500 MB, 1 GB, 100. */
+function spoken(value: number, unit: Threshold["unit"]): string {
+  if (unit === "ratio") return `${Math.round(value * 100)} %`;
+  if (unit === "seconds") return value <= 60 ? `${value} s` : `${value / 60} min`;
+  if (unit === "bytes") return value >= 1e9 ? `${value / 1e9} GB` : `${value / 1e6} MB`;
+  return String(value);
+}

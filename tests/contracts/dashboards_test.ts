@@ -1,0 +1,110 @@
+/** The dashboards are what stack/dashboards says, load without guessing, and ask in languages that parse. */
+import assert from "node:assert/strict";
+import { parser as logql } from "@grafana/lezer-logql";
+import { parser as traceql } from "@grafana/lezer-traceql";
+import { dashboardFiles } from "../../stack/dashboards/main.ts";
+import { SOURCES } from "../../stack/dashboards/look.ts";
+import { panelsOf, queriesOf, readDashboards, withoutVariables } from "../../stack/dashboards/queries.ts";
+import { documentQueries } from "./documents.ts";
+import { bucketsOf } from "./known_metrics.ts";
+import { descendants, parsePromQL } from "./promql.ts";
+
+/** What Promtail makes of our lines: labels, and structured metadata. */
+const LOG_LABELS = ["service", "container", "job", "level", "trace_id", "span_id", "thought_id"];
+const SERVICES = ["thoughtprocessor-api", "kafka-worker"];
+
+const dashboards = await readDashboards();
+const queries = dashboards.flatMap(queriesOf);
+
+Deno.test("the checked-in dashboards are the generated ones", async () => {
+  for (const [path, text] of dashboardFiles()) {
+    assert.equal(await Deno.readTextFile(path), text, `${path} differs: run "deno task dashboards"`);
+  }
+});
+
+Deno.test("uids and titles are unique", () => {
+  for (const key of ["uid", "title"] as const) {
+    const values = dashboards.map((dashboard) => dashboard[key]);
+    assert.equal(new Set(values).size, values.length, `two dashboards share a ${key}`);
+  }
+});
+
+Deno.test("every panel has a title, a description and a data source with a known uid", () => {
+  const uids: readonly string[] = Object.values(SOURCES).map(({ uid }) => uid);
+  for (const dashboard of dashboards) {
+    for (const { title = "", description = "", datasource, targets = [] } of panelsOf(dashboard)) {
+      const where = `dashboard "${dashboard.title}", panel "${title}"`;
+      assert.ok(title.length > 0 && description.length > 0, `${where} needs a title and a description`);
+      assert.ok(targets.length > 0, `${where} asks nothing`);
+      for (const source of [datasource, ...targets.map((target) => target.datasource)]) {
+        assert.ok(uids.includes(source?.uid ?? ""), `${where} has a data source without a known uid`);
+      }
+    }
+  }
+});
+
+Deno.test("panel titles are unique within a dashboard and kind", () => {
+  for (const dashboard of dashboards) {
+    const titles = panelsOf(dashboard).map(({ title, type }) => `${title} (${type})`);
+    assert.equal(
+      new Set(titles).size,
+      titles.length,
+      `${dashboard.title} repeats a panel: ${titles.join(", ")}`,
+    );
+  }
+});
+
+Deno.test("every panel's threshold on a quantile lies below the histogram's last finite bucket", () => {
+  for (const dashboard of dashboards) {
+    for (const panel of panelsOf(dashboard)) {
+      const steps = panel.fieldConfig?.defaults?.thresholds?.steps ?? [];
+      const exprs = (panel.targets ?? []).map(({ expr = "" }) => withoutVariables(expr));
+      for (const metric of exprs.flatMap((e) => parsePromQL(e).quantiles).flatMap(({ metrics }) => metrics)) {
+        const top = Math.max(...bucketsOf(metric));
+        for (const { value } of steps) {
+          assert.ok(
+            (value ?? 0) < top,
+            `"${panel.title}": ${metric} ends at ${top}, a threshold is ${value}`,
+          );
+        }
+      }
+    }
+  }
+});
+
+Deno.test("every LogQL query parses and uses labels that our lines have", async () => {
+  const asked = [
+    ...queries.filter(({ language }) => language === "logql").map(({ panel, query }) => ({
+      by: panel,
+      query,
+    })),
+    ...(await documentQueries("logql")).map(({ file, query }) => ({ by: file, query })),
+  ];
+  assert.notEqual(asked.length, 0);
+  for (const { by, query } of asked) {
+    const nodes = descendants(logql.parse(query).topNode);
+    assert.ok(!nodes.some((node) => node.type.isError), `${by}: cannot parse ${query}`);
+    for (const matcher of nodes.filter((node) => node.name === "Matcher")) {
+      const label = query.slice(matcher.firstChild!.from, matcher.firstChild!.to);
+      assert.ok(LOG_LABELS.includes(label), `${by}: no line has the label ${label}`);
+    }
+  }
+});
+
+Deno.test("every TraceQL query parses and names services that exist", async () => {
+  const asked = [
+    ...queries.filter(({ language }) => language === "traceql").map(({ panel, query }) => ({
+      by: panel,
+      query,
+    })),
+    ...(await documentQueries("traceql")).map(({ file, query }) => ({ by: file, query })),
+  ];
+  assert.notEqual(asked.length, 0);
+  for (const { by, query } of asked) {
+    const nodes = descendants(traceql.parse(query).topNode);
+    assert.ok(!nodes.some((node) => node.type.isError), `${by}: cannot parse ${query}`);
+    for (const [, service = ""] of query.matchAll(/service\.name\s*=\s*"([^"]*)"/g)) {
+      assert.ok(SERVICES.includes(service), `${by}: no service is called ${service}`);
+    }
+  }
+});

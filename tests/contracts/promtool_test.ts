@@ -1,0 +1,40 @@
+/**
+ * Runs the rules' own unit tests with promtool, taken from PROMTOOL or PATH. Without one they are skipped, aloud; with
+ * REQUIRE_SERVICES=1, as in CI, that is a failure.
+ */
+import assert from "node:assert/strict";
+import { RULE_FILES, ruleTestFiles } from "./rules.ts";
+
+const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
+const found = await run("--version").then(({ success }) => success, () => false);
+const required = Deno.env.get("REQUIRE_SERVICES") === "1";
+if (!found && !required) {
+  // deno-lint-ignore no-console -- a skipped test must not look like a passed one
+  console.warn("SKIPPED: the alert rules' tests. Put promtool on PATH or its path into PROMTOOL.");
+}
+const ignore = !found && !required;
+
+Deno.test({
+  name: "promtool finds nothing wrong with the rules",
+  ignore,
+  fn: async () => {
+    const { success, output } = await run("check", "rules", ...RULE_FILES);
+    assert.ok(success, output);
+  },
+});
+
+for (const file of await ruleTestFiles()) {
+  Deno.test({
+    name: `promtool: ${file}`,
+    ignore,
+    fn: async () => {
+      const { success, output } = await run("test", "rules", file);
+      assert.ok(success, output);
+    },
+  });
+}
+
+async function run(...args: string[]): Promise<{ success: boolean; output: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(PROMTOOL, { args }).output();
+  return { success, output: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("") };
+}
