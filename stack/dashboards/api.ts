@@ -1,7 +1,7 @@
 /** API Metrics: are requests answered, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { dashboard, row, upFrom, variable } from "./look.ts";
-import { dial, graph, logLines, number, recentTraces, serviceMap } from "./panels.ts";
+import { dial, graph, logLines, number, recentTraces, rows, serviceMap } from "./panels.ts";
 
 const JOB = 'job="thoughtprocessor-api"';
 /** The variables' choice. */
@@ -187,6 +187,15 @@ export function apiDashboard(): Dashboard {
       unit: "seconds",
       lines: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, instance=~"$instance"}` },
       min: 0,
+    }))
+    .withPanel(rows({
+      title: "Versions",
+      description:
+        "Processes by service, version and Deno. Two versions of one service: a change is under way.",
+      span: 24,
+      height: 5,
+      unit: "count",
+      expr: "count by (service, version, deno) (app_build_info)",
     }))
     .withRow(row("Logs and traces"))
     .withPanel(logLines({
