@@ -80,6 +80,26 @@ Deno.test({ name: "the real stack", ignore: reason !== undefined }, async (t) =>
       }
     });
 
+    await step("Prometheus and Alertmanager find nothing wrong with their own configuration", async () => {
+      await compose(
+        "exec",
+        "-T",
+        "prometheus",
+        "promtool",
+        "check",
+        "config",
+        "/etc/prometheus/prometheus.yml",
+      );
+      await compose(
+        "exec",
+        "-T",
+        "alertmanager",
+        "amtool",
+        "check-config",
+        "/etc/alertmanager/alertmanager.yml",
+      );
+    });
+
     await step("no long-running container has a password in its environment", async () => {
       for (const { Name, Service } of await containers()) {
         if (Service === "secrets") continue;
