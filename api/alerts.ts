@@ -39,6 +39,7 @@ export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions)
     {
       method: "post",
       path: "/alerts",
+      tags: ["Operations"],
       security: KEYED,
       summary: "Alertmanager's webhook",
       request: { body: { required: true, content: { "application/json": { schema: Notification } } } },

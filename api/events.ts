@@ -36,6 +36,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
     {
       method: "get",
       path: "/thoughts/{id}/events",
+      tags: ["Thoughts"],
       security: KEYED,
       summary: "Follow a thought by server-sent events",
       description:

@@ -37,6 +37,7 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     {
       method: "get",
       path: "/health/live",
+      tags: ["Operations"],
       summary: "Whether this process runs",
       responses: { 200: health("It runs") },
     },
@@ -48,6 +49,7 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     {
       method: "get",
       path: "/health/ready",
+      tags: ["Operations"],
       summary: "Whether this process can do its work",
       responses: { 200: health("Every dependency is up"), 503: health("Some dependency is down") },
     },
@@ -62,6 +64,7 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     {
       method: "get",
       path: "/metrics",
+      tags: ["Operations"],
       summary: "Metrics for Prometheus; exemplars when it asks for OpenMetrics",
       responses: {
         200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } },

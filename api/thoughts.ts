@@ -53,6 +53,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "post",
       path: "/thoughts",
+      tags: ["Thoughts"],
       security: KEYED,
       summary: "Post a thought",
       description:
@@ -117,6 +118,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "get",
       path: "/thoughts/{id}",
+      tags: ["Thoughts"],
       security: KEYED,
       summary: "Read a thought and, once there is one, its result",
       request: byId,
@@ -134,6 +136,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "get",
       path: "/thoughts",
+      tags: ["Thoughts"],
       security: KEYED,
       summary: "List thoughts, the newest first",
       request: { query: ListQuery },
@@ -158,6 +161,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     {
       method: "delete",
       path: "/thoughts/{id}",
+      tags: ["Thoughts"],
       security: KEYED,
       summary: "Delete a thought, whatever its state",
       request: byId,
