@@ -15,4 +15,5 @@ USER deno
 ENV DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
 EXPOSE 8000 8001
 # --quiet: the log is JSON, and Deno's own remarks are not.
-CMD ["deno", "run", "--quiet", "--cached-only", "-P=api", "api/main.ts"]
+# A small young generation: a third less memory (docs/decisions/0041).
+CMD ["deno", "run", "--quiet", "--cached-only", "--v8-flags=--max-semi-space-size=4", "-P=api", "api/main.ts"]

@@ -1,6 +1,6 @@
 /**
  * Security headers of every response. Set before the handler runs, so that they are part of the response from the start:
- * changing a finished one, as Hono's middleware does, took a quarter of the time of a POST (docs/decisions/0042).
+ * changing a finished one, as Hono's middleware does, took a quarter of the time of a POST (docs/decisions/0041).
  */
 import type { MiddlewareHandler } from "hono";
 

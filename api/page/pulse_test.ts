@@ -150,7 +150,7 @@ Deno.test("the page and its files load nothing from elsewhere, and its state is 
   assert.ok(files.length >= 6);
   for (const path of files) assert.equal((await api.request(path)).status, 200, path);
   assert.equal((await api.request("/page/page.tsx")).status, 404);
-  const state = await (await api.request("/page/state")).json();
+  const state = await (await api.request("/pulse")).json();
   assert.deepEqual(state, {
     monitored: false,
     tiles: {},

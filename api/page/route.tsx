@@ -47,7 +47,7 @@ const FILES: Readonly<Record<string, PageFile>> = {
 export function addPage(app: App, { pulse, version, monitored }: PageOptions): void {
   const html = `<!doctype html>${<Page version={version} />}`;
   app.get("/", (c) => c.html(html, 200, { "content-security-policy": CSP }));
-  app.get("/page/state", (c) => {
+  app.get("/pulse", (c) => {
     const samples = pulse.read();
     const newest = samples.at(-1);
     const series = (key: "at" | "accepted" | "processed" | "waiting") => samples.map((sample) => sample[key]);
