@@ -3,6 +3,7 @@ import { waitFor } from "../tests/support/wait.ts";
 
 export interface Subject extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
   signal(name: Deno.Signal): void;
   /** CPU time so far, of all its threads, in seconds. */
   cpuS(): number;
@@ -31,11 +32,16 @@ export async function startSubject({ portVariable, args, env }: SubjectOptions):
     env: { API_PORT: "0", WORKER_PORT: "0", ...env, [portVariable]: String(port) },
     stdin: "null",
     stdout: "null",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
+  const complaints = child.stderr.pipeThrough(new TextDecoderStream()).values();
+  const stderr = Array.fromAsync(complaints).then((texts) => texts.join(""));
+  let ended = false;
+  const status = child.status.finally(() => ended = true);
   const url = `http://127.0.0.1:${port}`;
   const subject: Subject = {
     url,
+    pid: child.pid,
     signal: (name) => child.kill(name),
     cpuS() {
       const [user, system] = fields(child.pid).slice(11, 13).map(Number);
@@ -46,12 +52,13 @@ export async function startSubject({ portVariable, args, env }: SubjectOptions):
       return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
     },
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
+      if (!ended) child.kill("SIGTERM");
+      await status;
     },
   };
   try {
     await waitFor(`${args.at(-1)} is ready`, async () => {
+      if (ended) return true;
       const response = await fetch(`${url}/health/ready`);
       await response.body?.cancel();
       return response.ok;
@@ -60,6 +67,7 @@ export async function startSubject({ portVariable, args, env }: SubjectOptions):
     await subject[Symbol.asyncDispose]();
     throw error;
   }
+  if (ended) throw new Error(`${args.at(-1)} ended before it was ready: ${await stderr}`);
   return subject;
 }
 

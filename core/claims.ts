@@ -1,7 +1,6 @@
 /** Thoughts as the worker sees them: claimed, renewed, completed, failed, queued again. Every write is fenced. */
 import type { Database } from "./database.ts";
 import { DEAD_TOPIC, THOUGHTS_TOPIC } from "./queue.ts";
-import type { Result } from "./thought.ts";
 import type { Traceparent } from "./tracing.ts";
 
 /** A thought taken by this worker. The id and the attempt together are the claim. */
@@ -18,7 +17,8 @@ export interface Claim {
 export interface Completion {
   readonly id: string;
   readonly attempt: number;
-  readonly result: Result;
+  /** As JSON. */
+  readonly result: string;
 }
 
 export interface Failure {
@@ -102,8 +102,13 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       await database.query(RENEW, [JSON.stringify(fences), leaseMs]);
     },
     async complete(completions) {
-      const rows = await database.query<{ id: string }>(COMPLETE, [JSON.stringify(completions)]);
-      return new Set(rows.map(({ id }) => id));
+      const done = completions.map(({ id, attempt, result }) =>
+        `{"id":"${id}","attempt":${attempt},"result":${result}}`
+      );
+      const fenced = await database.query<{ id: string }>(COMPLETE, [`[${done.join(",")}]`]);
+      const stored = new Set(completions.map(({ id }) => id));
+      for (const { id } of fenced) stored.delete(id);
+      return stored;
     },
     async fail(failures) {
       return ended(await database.query(FAIL, [JSON.stringify(failures), maxAttempts]));
@@ -156,12 +161,18 @@ const RENEW = `
   from jsonb_to_recordset($1::text::jsonb) as held(id uuid, attempt int)
   where t.id = held.id and t.attempts = held.attempt and t.status = 'processing'`;
 
+/** Answers those not stored, of which there are hardly ever any. */
 const COMPLETE = `
-  update thoughts t
-  set status = 'completed', result = done.result, error = null, claimed_until = null, finished_at = clock_timestamp()
-  from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, result jsonb)
-  where t.id = done.id and t.attempts = done.attempt and t.status = 'processing'
-  returning t.id`;
+  with done as materialized (
+    select * from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, result jsonb)
+  ), stored as (
+    update thoughts t
+    set status = 'completed', result = done.result, error = null, claimed_until = null, finished_at = clock_timestamp()
+    from done
+    where t.id = done.id and t.attempts = done.attempt and t.status = 'processing'
+    returning t.id
+  )
+  select id from done where id not in (select id from stored)`;
 
 /** Ends an attempt: back to the queue, or to the dead letters after the last. Needs a CTE `over(id, attempt, error, delay)`. */
 const end = (limit: string) => `

@@ -39,6 +39,9 @@ export function connectRedis({ url, password }: RedisAddress): Redis {
   return redis;
 }
 
+/** MSET knows no expiry; a SET for each would cost the client five times as much. */
+const SET_ALL = `for i, key in ipairs(KEYS) do redis.call("SET", key, ARGV[i + 1], "EX", ARGV[1]) end`;
+
 export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
   const redis = connectRedis({ url, ...(password === undefined ? {} : { password }) });
   let restUntil = 0;
@@ -66,11 +69,7 @@ export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
     },
     async setMany(entries) {
       if (entries.size === 0) return;
-      await attempt(() => {
-        const pipeline = redis.pipeline();
-        for (const [key, value] of entries) pipeline.set(key, value, "EX", ttlS);
-        return pipeline.exec();
-      });
+      await attempt(() => redis.eval(SET_ALL, entries.size, ...entries.keys(), ttlS, ...entries.values()));
     },
     async ping() {
       await within(ANSWER_MS, "Redis", redis.ping());

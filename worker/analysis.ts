@@ -4,14 +4,13 @@ import type { Claim } from "../core/claims.ts";
 import { DeadlineError, within } from "../core/lifecycle.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { ResultSchema } from "../core/result.ts";
-import type { Result } from "../core/thought.ts";
 import { type Analyser, AnalysisError, type Usage } from "./analysers/analyser.ts";
 import type { AnalysisCache, CachedAnalysis } from "./analysis_cache.ts";
 import type { BatchTrace } from "./batch_trace.ts";
 
-/** How an analysis went; the words of a failure hold no thought text. */
+/** How an analysis went; a result is JSON, written once for store and cache. The words of a failure hold no thought text. */
 export type Outcome =
-  | { readonly ok: true; readonly result: Result; readonly usage?: Usage | undefined }
+  | { readonly ok: true; readonly result: string; readonly usage?: Usage | undefined }
   | {
     readonly ok: false;
     readonly reason: FailureReason;
@@ -69,7 +68,8 @@ export function createAnalysis({ analyser, cache, metrics, timeoutMs }: Analysis
       metrics.batch_processor_cache_hits_total.inc(claimed.length - missing.size);
 
       await analyse(missing, outcomes, trace);
-      await remember(missing, outcomes);
+      // Not waited for: the results are stored meanwhile. It never throws, and takes no longer than the cache allows.
+      void remember(missing, outcomes);
       return keys.map((key) => outcomes.get(key)!);
     },
   };
@@ -94,14 +94,14 @@ export function createAnalysis({ analyser, cache, metrics, timeoutMs }: Analysis
     await Promise.all(Array.from({ length: Math.min(analyser.concurrency, missing.size) }, lane));
   }
 
-  async function remember(missing: ReadonlyMap<string, Claim>, outcomes: ReadonlyMap<string, Outcome>) {
+  function remember(missing: ReadonlyMap<string, Claim>, outcomes: ReadonlyMap<string, Outcome>) {
     const made = new Map<string, CachedAnalysis>();
     for (const key of missing.keys()) {
       const outcome = outcomes.get(key)!;
       countUsage(outcome.usage);
       if (outcome.ok) made.set(key, { result: outcome.result, cost: outcome.usage && costOf(outcome.usage) });
     }
-    await cache.remember(made);
+    return cache.remember(made);
   }
 
   function countUsage(usage: Usage | undefined) {
@@ -135,7 +135,7 @@ function analyseOne(analyser: Analyser, claim: Claim, timeoutMs: number): Outcom
 
 function check(result: unknown, usage: Usage | undefined): Outcome {
   const checked = ResultSchema.safeParse(result);
-  if (checked.success) return { ok: true, result: checked.data, usage };
+  if (checked.success) return { ok: true, result: JSON.stringify(checked.data), usage };
   const where = checked.error.issues[0]?.path.join(".") || "as a whole";
   return {
     ok: false,

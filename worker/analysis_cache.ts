@@ -1,18 +1,20 @@
 /** Finished analyses in the cache, under a key that tells nothing of the thought and everything that decides its result. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { z } from "zod";
 import type { Cache } from "../core/cache.ts";
 import { ResultSchema } from "../core/result.ts";
-import type { Result } from "../core/thought.ts";
 import type { Analyser, Subject, Usage } from "./analysers/analyser.ts";
 
 /** An analysis worth keeping, with what it cost: so a hit knows what it saved. */
 export interface CachedAnalysis {
-  readonly result: Result;
-  readonly cost?: Pick<Usage, "provider" | "model" | "costUsd"> | undefined;
+  /** As JSON, as it goes to the store too. */
+  readonly result: string;
+  readonly cost?: Cost | undefined;
 }
 
-const CachedSchema: z.ZodType<CachedAnalysis> = z.strictObject({
+type Cost = Pick<Usage, "provider" | "model" | "costUsd">;
+
+const CachedSchema = z.strictObject({
   result: ResultSchema,
   cost: z.strictObject({ provider: z.string(), model: z.string(), costUsd: z.number() }).optional(),
 });
@@ -28,20 +30,25 @@ export function createAnalysisCache(cache: Cache, { name, version }: Analyser): 
   const prefix = `analysis:${name}:${version}:`;
   return {
     key({ text, context }) {
-      return prefix + createHash("sha256").update(JSON.stringify([text, context])).digest("base64url");
+      return prefix + hash("sha256", JSON.stringify([text, context]), "hex"); // hex: the fastest
     },
     async find(keys) {
       return (await cache.getMany(keys)).map((value) => value === undefined ? undefined : parse(value));
     },
     remember(analyses) {
-      return cache.setMany(new Map([...analyses].map(([key, analysis]) => [key, JSON.stringify(analysis)])));
+      return cache.setMany(new Map([...analyses].map(([key, analysis]) => [key, toJson(analysis)])));
     },
   };
 }
 
+function toJson({ result, cost }: CachedAnalysis): string {
+  return cost === undefined ? `{"result":${result}}` : `{"result":${result},"cost":${JSON.stringify(cost)}}`;
+}
+
 function parse(value: string): CachedAnalysis | undefined {
   try {
-    return CachedSchema.safeParse(JSON.parse(value)).data;
+    const { result, cost } = CachedSchema.parse(JSON.parse(value));
+    return { result: JSON.stringify(result), cost };
   } catch {
     return undefined;
   }

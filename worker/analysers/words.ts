@@ -1,4 +1,4 @@
-/** The word lists of the local analyser. English; lower case. */
+/** The word lists of the local analyser. English; lower case. {@link meaningOf} has all of them in one look-up. */
 import type { Dimension, Result } from "../../core/thought.ts";
 
 type Type = Result["classification"]["type"];
@@ -11,7 +11,7 @@ function byWord<M>(lists: readonly (readonly [M, string])[]): ReadonlyMap<string
   );
 }
 
-export const TYPE_WORDS = byWord<Type>([
+const TYPE_WORDS = byWord<Type>([
   [
     "task",
     "todo must need needs buy call send finish fix pay book schedule submit email reply clean prepare remember",
@@ -25,7 +25,7 @@ export const TYPE_WORDS = byWord<Type>([
   ["reflection", "think feel felt realise realize realised realized noticed believe seems"],
 ]);
 
-export const URGENCY_WORDS = byWord<{ readonly urgency: Urgency; readonly rank: number }>([
+const URGENCY_WORDS = byWord<{ readonly urgency: Urgency; readonly rank: number }>([
   [{ urgency: "immediate", rank: 4 }, "now immediately urgent asap emergency critical"],
   [{ urgency: "high", rank: 3 }, "today tonight deadline overdue soon quickly"],
   [
@@ -35,20 +35,20 @@ export const URGENCY_WORDS = byWord<{ readonly urgency: Urgency; readonly rank: 
   [{ urgency: "none", rank: 1 }, "someday eventually whenever yesterday ago"],
 ]);
 
-export const POSITIVE: ReadonlySet<string> = new Set(
+const POSITIVE: ReadonlySet<string> = new Set(
   ("good great happy love excited wonderful amazing excellent enjoy enjoyed glad proud calm hopeful better best " +
     "success grateful thankful beautiful fun joy peaceful inspired confident win won progress lucky").split(
       " ",
     ),
 );
 
-export const NEGATIVE: ReadonlySet<string> = new Set(
+const NEGATIVE: ReadonlySet<string> = new Set(
   ("bad sad angry hate terrible awful worried worry anxious afraid tired exhausted stress stressed fail failed " +
     "failing problem pain lonely lost worse worst fear scared overwhelmed frustrated upset sick hurt panic")
     .split(" "),
 );
 
-export const DIMENSION_WORDS = byWord<Dimension>([
+const DIMENSION_WORDS = byWord<Dimension>([
   [
     "health",
     "health sleep exercise run running gym doctor dentist diet eat food tired sick pain medicine walk weight",
@@ -80,13 +80,41 @@ export const DIMENSION_WORDS = byWord<Dimension>([
   ],
 ]);
 
-export const STOP_WORDS: ReadonlySet<string> = new Set(
+const STOP_WORDS: ReadonlySet<string> = new Set(
   ("the and for are but not you your all any can had her was one our out has him his how its may new now old see two " +
     "way who did get let put say she too use that with have this will from they know want been good much some time " +
     "very when come here just like long make many more only over such take than them well were what i'm it's don't " +
     "about after again could every first into most need needs other should there their then these think thing those " +
     "through under until where which while would must today tomorrow really maybe because").split(" "),
 );
+
+/** What a word tells of the thought it stands in. */
+export interface Meaning {
+  readonly type: Type | undefined;
+  /** Of several the one with the highest rank counts. */
+  readonly urgency: { readonly urgency: Urgency; readonly rank: number } | undefined;
+  readonly tone: "positive" | "negative" | undefined;
+  readonly dimension: Dimension | undefined;
+  /** False for words that say how a thought feels, how soon it is due, or nothing. */
+  readonly topic: boolean;
+}
+
+const MEANINGS: ReadonlyMap<string, Meaning> = new Map(
+  [TYPE_WORDS, URGENCY_WORDS, POSITIVE, NEGATIVE, DIMENSION_WORDS, STOP_WORDS]
+    .flatMap((list) => [...list.keys()])
+    .map((word) => [word, {
+      type: TYPE_WORDS.get(word),
+      urgency: URGENCY_WORDS.get(word),
+      tone: POSITIVE.has(word) ? "positive" : NEGATIVE.has(word) ? "negative" : undefined,
+      dimension: DIMENSION_WORDS.get(word),
+      topic: ![TYPE_WORDS, URGENCY_WORDS, POSITIVE, NEGATIVE, STOP_WORDS].some((list) => list.has(word)),
+    }]),
+);
+
+/** The meaning of a word in lower case; undefined for a word of no list, which can only be a topic. */
+export function meaningOf(word: string): Meaning | undefined {
+  return MEANINGS.get(word);
+}
 
 /** Next steps by type; `{topic}` is the leading keyword. */
 export const ACTIONS: Record<Type, readonly string[]> = {
