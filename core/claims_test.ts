@@ -65,7 +65,11 @@ async function expire(database: Database): Promise<void> {
 }
 
 const failure = ({ id, attempt }: Claim, delayMs = 0) => ({ id, attempt, error: "no answer", delayMs });
-const completion = ({ id, attempt }: Claim) => ({ id, attempt, result: aResult(`by attempt ${attempt}`) });
+const completion = ({ id, attempt }: Claim) => ({
+  id,
+  attempt,
+  result: JSON.stringify(aResult(`by attempt ${attempt}`)),
+});
 
 testOnDatabases("a claim takes what waits and hands over all that an analysis needs", async (database) => {
   const { claims, store, row } = setUp(database);
