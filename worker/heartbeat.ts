@@ -1,5 +1,4 @@
 /** Tells the store every few seconds that this worker is there and what it has done, for the live page. */
-import type { Counter } from "prom-client";
 import { BEAT_MS, type Heartbeats } from "../core/heartbeats.ts";
 import { repeat, within } from "../core/lifecycle.ts";
 import type { Logger } from "../core/log.ts";
@@ -35,6 +34,8 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
   await within(LEAVE_MS, "the database", heartbeats.leave(id)).catch(() => {});
 }
 
-async function total(counter: Pick<Counter, "get">): Promise<number> {
+type Total = Metrics<"worker">["batch_processor_thoughts_processed_total"];
+
+async function total(counter: Pick<Total, "get">): Promise<number> {
   return (await counter.get()).values.reduce((sum, { value }) => sum + value, 0);
 }
