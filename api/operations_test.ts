@@ -79,3 +79,13 @@ Deno.test("one access line per request; health and metrics are quiet", async () 
   assert.equal(lines[0]!.request_id, response.headers.get("x-request-id"));
   assert.equal(typeof lines[0]!.duration_ms, "number");
 });
+
+Deno.test("HEAD is GET without a body, and OPTIONS tells the methods", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  const head = await api.request("/openapi.json", { method: "HEAD" });
+  assert.equal(head.status, 200);
+  assert.equal(await head.text(), "");
+  const options = await api.request("/thoughts/01890a5d-ac96-774b-bcce-b302099a8057", { method: "OPTIONS" });
+  assert.equal(options.status, 204);
+  assert.equal(options.headers.get("allow"), "GET, DELETE, HEAD, OPTIONS");
+});

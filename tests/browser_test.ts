@@ -150,6 +150,48 @@ Deno.test({
       assert.deepEqual(desk.errors, []);
     });
 
+    await t.step("a thought that could not be analysed is said to be failed, with the reason", async () => {
+      const { page } = await open(browser, url, {});
+      await page.route("**/thoughts/*/events", (route) =>
+        route.fulfill({
+          contentType: "text/event-stream",
+          body: ["pending", "processing", "failed"].map((status) =>
+            `id: ${status}\nevent: ${status}\ndata: {"status":"${status}"}\n\n`
+          ).join(""),
+        }));
+      await page.route(
+        /\/thoughts\/[0-9a-f-]{36}$/,
+        (route) => route.fulfill({ json: { status: "failed", result: null, error: "the analyser is away" } }),
+      );
+      await page.getByLabel("Thought", { exact: true }).fill("a");
+      await page.getByRole("button", { name: "Post" }).click();
+      await page.locator("#steps li[aria-current=step]", { hasText: "failed" }).waitFor();
+      await page.getByRole("alert").filter({ hasText: "could not be analysed: the analyser is away" })
+        .waitFor();
+    });
+
+    await t.step("with API keys the page asks for one, once, and goes on with it", async () => {
+      const { page } = await open(browser, url, {});
+      const key = page.getByLabel("API key");
+      assert.ok(!(await key.isVisible()), "without keys nobody is asked");
+      const refusal = { status: 401, json: { status: 401, title: "A valid API key is needed" } };
+      await page.route(
+        /\/thoughts/,
+        (route) =>
+          route.request().headers().authorization === "Bearer secret"
+            ? route.continue()
+            : route.fulfill(refusal),
+      );
+      await page.reload();
+      await page.getByRole("alert").filter({ hasText: "A valid API key is needed" }).waitFor();
+      await key.fill("secret");
+      await page.keyboard.press("Tab");
+      await page.locator("#recent li").first().waitFor();
+      await page.getByLabel("Thought", { exact: true }).fill("with a key");
+      await page.getByRole("button", { name: "Post" }).click();
+      await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+    });
+
     await t.step("an API that goes away is said, and the page recovers by itself", async () => {
       const { page } = desk;
       await page.context().setOffline(true);

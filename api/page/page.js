@@ -15,7 +15,6 @@ const drawPlots = createPlots();
 byId("post").addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.target.querySelector("button");
-  if (byId("key").value !== "") useKey(byId("key").value);
   byId("problem").textContent = "";
   button.disabled = true;
   try {
@@ -34,6 +33,12 @@ byId("post").addEventListener("submit", async (event) => {
   } finally {
     button.disabled = false;
   }
+});
+
+byId("key").addEventListener("change", () => {
+  useKey(byId("key").value);
+  byId("problem").textContent = "";
+  list();
 });
 
 byId("text").addEventListener("keydown", (event) => {
@@ -86,7 +91,8 @@ async function list() {
     if (focused !== undefined) byId(focused)?.querySelector("summary").focus();
     byId("recent-empty").hidden = thoughts.length > 0;
   } catch (error) {
-    complain(error);
+    // An outage is said by state(); here only a missing key needs the person.
+    if (error.status === 401) complain(error);
   }
 }
 
@@ -115,7 +121,7 @@ async function state() {
 function complain(error) {
   if (!(error instanceof ApiError)) throw error;
   byId("problem").textContent = error.message;
-  if (error.status !== 401) return;
+  if (error.status !== 401 || !byId("key-row").hidden) return;
   byId("key-row").hidden = false;
   byId("key").focus();
 }
