@@ -1,11 +1,12 @@
-/** A stack of its own for the tests: own project name, own volumes, own ports, beside one that may be running. */
+/** A stack of its own for the tests: own project name, own image, volumes and ports, beside one that may be running. */
 import { isFree } from "../../stack/port.ts";
 import { docker } from "./engine.ts";
 
 const PROJECT = "thought-processor-test";
 const WORKER_PORTS = 10;
 const base = freePorts(6 + WORKER_PORTS);
-const PORTS = {
+const ENVIRONMENT = {
+  APP_IMAGE: PROJECT,
   API_PORT: `${base}`,
   GRAFANA_PORT: `${base + 1}`,
   PROMETHEUS_PORT: `${base + 2}`,
@@ -16,11 +17,11 @@ const PORTS = {
 } as const;
 
 export const urls = {
-  api: `http://127.0.0.1:${PORTS.API_PORT}`,
-  grafana: `http://127.0.0.1:${PORTS.GRAFANA_PORT}`,
-  prometheus: `http://127.0.0.1:${PORTS.PROMETHEUS_PORT}`,
-  loki: `http://127.0.0.1:${PORTS.LOKI_PORT}`,
-  tempo: `http://127.0.0.1:${PORTS.TEMPO_PORT}`,
+  api: `http://127.0.0.1:${ENVIRONMENT.API_PORT}`,
+  grafana: `http://127.0.0.1:${ENVIRONMENT.GRAFANA_PORT}`,
+  prometheus: `http://127.0.0.1:${ENVIRONMENT.PROMETHEUS_PORT}`,
+  loki: `http://127.0.0.1:${ENVIRONMENT.LOKI_PORT}`,
+  tempo: `http://127.0.0.1:${ENVIRONMENT.TEMPO_PORT}`,
 } as const;
 
 /** The first of so many ports in a row that nothing listens on. */
@@ -39,7 +40,7 @@ function freePorts(count: number): number {
 export async function compose(...args: string[]): Promise<string> {
   // An empty file: whatever .env the developer has must not change what is tested.
   const fixed = ["compose", "--env-file", "/dev/null", "--project-name", PROJECT, "--profile", "monitoring"];
-  const { code, stdout, stderr } = await docker([...fixed, ...args], PORTS);
+  const { code, stdout, stderr } = await docker([...fixed, ...args], ENVIRONMENT);
   if (code !== 0) throw new Error(`docker compose ${args.join(" ")} failed:\n${stderr.slice(-4_000)}`);
   return stdout;
 }
