@@ -77,12 +77,19 @@ export function openKafka(options: KafkaOptions): Queue {
     return producer;
   }
 
+  /** The next publish starts afresh: a Kafka that came back without its volume needs its topics made again. */
+  function forget() {
+    producer?.then((made) => made.disconnect()).catch(() => {});
+    producer = undefined;
+  }
+
   return {
     name: brokers.join(","),
     async publish(messages) {
       try {
         await within(PUBLISH_TIMEOUT_MS, "Kafka", connected().then((to) => send(to, messages)));
       } catch (error) {
+        forget();
         throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
       }
     },
