@@ -1,5 +1,5 @@
 /** Analyses by any OpenAI-compatible endpoint. What the model says is untrusted: capped, timed out, checked, repaired once. */
-import OpenAI from "openai";
+import type OpenAI from "openai";
 import { z } from "zod";
 import type { Config } from "../../core/config.ts";
 import { ResultSchema } from "../../core/result.ts";
@@ -29,12 +29,16 @@ export function createOpenAiAnalyser(config: Config): Analyser {
       "Cannot start the openai analyser: set OPENAI_API_KEY or OPENAI_API_KEY_FILE, or OPENAI_BASE_URL",
     );
   }
-  const client = new OpenAI({
-    baseURL,
-    apiKey: openaiApiKey ?? "none",
-    timeout: analyserTimeoutMs,
-    maxRetries: 0, // the queue retries, with back-off and a limit
-  });
+  // Loaded only when it is wanted: the client takes 20 MB of memory.
+  const loaded = import("openai").then(({ default: OpenAI, APIError }) => ({
+    APIError,
+    client: new OpenAI({
+      baseURL,
+      apiKey: openaiApiKey ?? "none",
+      timeout: analyserTimeoutMs,
+      maxRetries: 0, // the queue retries, with back-off and a limit
+    }),
+  }));
   const price = priceOf(model, config.pricesFile);
   const schema = z.toJSONSchema(ResultSchema, { unrepresentable: "any" });
 
@@ -42,6 +46,7 @@ export function createOpenAiAnalyser(config: Config): Analyser {
   async function ask(messages: Messages, signal: AbortSignal, used: Tokens) {
     const failure = (what: string, cause?: unknown) =>
       new AnalysisError(`The model at ${provider} failed (${what})`, { cause, usage: usage(used) });
+    const { client, APIError } = await loaded;
     const completion = await client.chat.completions.create({
       model,
       messages,
@@ -49,7 +54,7 @@ export function createOpenAiAnalyser(config: Config): Analyser {
       response_format: { type: "json_schema", json_schema: { name: "analysis", schema } },
     }, { signal }).catch((error) => {
       throw failure(
-        error instanceof OpenAI.APIError && error.status ? `HTTP ${error.status}` : "no answer",
+        error instanceof APIError && error.status ? `HTTP ${error.status}` : "no answer",
         error,
       );
     });
