@@ -38,12 +38,12 @@ export function startLoad(options: LoadOptions): Load {
   let refused = 0;
   let unanswered = 0;
 
-  async function post(n: number): Promise<string | undefined> {
+  async function post(n: number, text: string): Promise<string | undefined> {
     try {
       const response = await fetch(`${api()}/thoughts`, {
         method: "POST",
         headers: { "content-type": "application/json", "idempotency-key": `${keys}-${n}` },
-        body: JSON.stringify({ user_id: `user-${n % 100}`, text: text(n) }),
+        body: JSON.stringify({ user_id: `user-${n % 100}`, text }),
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
       const body = await response.text();
@@ -60,8 +60,9 @@ export function startLoad(options: LoadOptions): Load {
   async function client() {
     for (let n = next++; n < thoughts; n = next++) {
       if (perSecond !== undefined) await reached(startedAt + n / perSecond * 1_000);
+      const said = text(n); // once: a request made again must be the same
       for (;;) {
-        const id = await post(n);
+        const id = await post(n, said);
         if (id !== undefined) {
           accepted.push(id);
           break;

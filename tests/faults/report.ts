@@ -8,10 +8,11 @@ let started = false;
 export function report(fault: string, load: Load, verdict: Verdict, recoveryS: number): void {
   if (!started) print("fault", "accepted", "completed", "lost", "twice", "refused", "recovery s");
   started = true;
-  const { completed, lost, twice } = verdict;
+  const { lost, twice } = verdict;
+  const accepted = load.accepted.length;
   print(
     fault,
-    ...[load.accepted.length, completed, lost, twice, load.refused + load.unanswered].map(String),
+    ...[accepted, accepted - lost, lost, twice, load.refused + load.unanswered].map(String),
     recoveryS.toFixed(1),
   );
 }

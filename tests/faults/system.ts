@@ -97,9 +97,10 @@ export async function startSystem(services: Services, options: SystemOptions = {
 }
 
 /** What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted. */
-export async function assertNothingLostOrTwice(system: System, load: Load): Promise<Verdict> {
-  const verdict = await system.ledger.verdict(load.accepted);
-  const all = load.accepted.length;
+export async function assertNothingLostOrTwice(system: System, ...loads: Load[]): Promise<Verdict> {
+  const accepted = loads.flatMap((load) => load.accepted);
+  const verdict = await system.ledger.verdict(accepted);
+  const all = accepted.length;
   assert.deepEqual(verdict, { stored: all, completed: all, failed: 0, lost: 0, twice: 0, mixedUp: 0 });
   return verdict;
 }
