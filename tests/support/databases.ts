@@ -39,14 +39,21 @@ export function testOnDatabases(name: string, run: (database: Database) => Promi
     Deno.test({
       name: `${name} (${kind}${ignore ? ", skipped: no TEST_DATABASE_URL" : ""})`,
       ignore,
-      fn: async () => {
-        if (!shared.has(kind)) shared.set(kind, openTestDatabase(kind));
-        const database = await shared.get(kind)!;
-        await database.query("truncate thoughts, outbox");
-        await run(database);
-      },
+      fn: () => runOn(kind, run),
     });
   }
+}
+
+/** A test for which one kind is as good as the other: PostgreSQL where it is given, since PGlite takes seconds to start. */
+export function testOnDatabase(name: string, run: (database: Database) => Promise<void>): void {
+  Deno.test(name, () => runOn(serverUrl === undefined ? "pglite" : "postgres", run));
+}
+
+async function runOn(kind: "pglite" | "postgres", run: (database: Database) => Promise<void>): Promise<void> {
+  if (!shared.has(kind)) shared.set(kind, openTestDatabase(kind));
+  const database = await shared.get(kind)!;
+  await database.query("truncate thoughts, outbox");
+  await run(database);
 }
 
 const shared = new Map<string, Promise<Database>>();
