@@ -31,6 +31,7 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
     interrupt.abort(new DOMException("Interrupted", "AbortError"));
   };
   Deno.addSignalListener("SIGINT", onInterrupt);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onInterrupt);
   return await launch({ host: localHost(interrupt.signal), home, asked, command });
 }
 

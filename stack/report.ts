@@ -101,9 +101,11 @@ export function addressText(paper: Paper, addresses: readonly Address[]): string
   return `\n${[...table(rows), ...logins].join("\n")}\n`;
 }
 
-/** Every published address of the running services. */
+/** Every published address of the running services, the one that people open first of all. */
 export function addressesOf(endpoints: Endpoints, login: Address["login"]): Address[] {
-  const services: readonly Service[] = SERVICES;
+  const services: Service[] = SERVICES.toSorted((a, b) =>
+    Number(b.name === "grafana") - Number(a.name === "grafana")
+  );
   return services.flatMap((service) => {
     const name = service.name as ServiceName;
     return endpoints.all(name).map((url) => ({

@@ -43,7 +43,14 @@ export const SERVICES = [
     jobs: ["alertmanager"],
     metrics: ["alertmanager_"],
   },
-  { name: "grafana", does: "dashboards", core: false, port: 3000, jobs: ["grafana"], metrics: ["grafana_"] },
+  {
+    name: "grafana",
+    does: "dashboards, logs, traces",
+    core: false,
+    port: 3000,
+    jobs: ["grafana"],
+    metrics: ["grafana_"],
+  },
   { name: "loki", does: "logs", core: false, port: 3100, jobs: ["loki"], metrics: ["loki_"] },
   { name: "promtail", does: "log shipping", core: false, jobs: ["promtail"], metrics: ["promtail_"] },
   {

@@ -23,7 +23,7 @@ export async function checkPorts(
       else throw await taken(all.find((port) => !usable.includes(port))!, name, host, docker);
     }
   }
-  return `${free.length} free or ours: ${free.join(" ")}`;
+  return `${free.length} free or ours: ${free.sort((a, b) => a - b).join(" ")}`;
 }
 
 async function taken(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {

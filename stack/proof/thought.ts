@@ -41,7 +41,7 @@ export class ProofThought {
     }
     this.#id = reply.id;
     const kept = reply.headers.get("x-trace-id") === this.traceId;
-    return `POST /thoughts 201, ${reply.id}${kept ? ", our trace id kept" : ""}`;
+    return `POST /thoughts 201${kept ? ", our trace id kept" : ""}: ${reply.id}`;
   }
 
   /** A worker has stored its result. */

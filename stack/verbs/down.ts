@@ -13,7 +13,11 @@ export async function down({ host, view, compose, asked, selection }: Session): 
       run: async ({ say }) => {
         const before = await compose.ps();
         say(`stopping ${before.length}`);
-        const output = await compose.down(asked.volumes);
+        let output = await compose.down(asked.volumes);
+        // Docker may still be taking the last container off a network when Compose removes that; a moment later it works.
+        if (output.code !== 0 && /active endpoints/.test(output.stderr)) {
+          output = await compose.down(asked.volumes);
+        }
         if (output.code !== 0) {
           throw new LaunchFailure("service", {
             what: "The stack could not be stopped",
