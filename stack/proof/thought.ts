@@ -24,14 +24,16 @@ export class ProofThought {
 
   /** The API takes it, and keeps our trace id. */
   async accepted(): Promise<string> {
-    this.#before = await this.#workers().processed().catch(notThere);
+    this.#before = await this.#workers().processed().catch(
+      notThere("A worker does not answer", "kafka-worker"),
+    );
     // A second of slack for clocks that differ: a virtual machine's drifts.
     this.postedNs = `${Date.now() - 1000}000000`;
     // The trace id makes the text new: one that was seen before would come out of the cache.
     const text = `Show that a thought comes through every part. Run ${this.traceId}.`;
     // The sampled flag (01): a parent's decision stands above the service's own ratio.
     const reply = await this.#thoughts().post(text, { traceparent: `00-${this.traceId}-${hex(8)}-01` })
-      .catch(notThere);
+      .catch(notThere("The proof thought cannot be sent", "api"));
     if (!reply.id) {
       throw failed(
         "The API did not accept the proof thought",
@@ -114,9 +116,11 @@ export class ProofThought {
   }
 }
 
-function notThere(error: unknown): never {
-  if (error instanceof Unreachable) throw failed("The proof thought cannot be sent", error.message, "api");
-  throw error;
+function notThere(what: string, service: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof Unreachable) throw failed(what, error.message, service);
+    throw error;
+  };
 }
 
 function failed(what: string, cause: string, ...services: string[]): LaunchFailure {
