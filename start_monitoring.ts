@@ -30,8 +30,9 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
     if (interrupt.signal.aborted) Deno.exit(EXIT.interrupted);
     interrupt.abort(new DOMException("Interrupted", "AbortError"));
   };
-  Deno.addSignalListener("SIGINT", onInterrupt);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onInterrupt);
+  // Through Node's door: the live view's libraries end the process themselves when they see no listener there.
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onInterrupt);
   return await launch({ host: localHost(interrupt.signal), home, asked, command });
 }
 

@@ -116,10 +116,11 @@ class Watch {
     const { host, docker } = this.startup;
     for (const container of containers) {
       const { id, name, state, health } = container;
-      // One that had stopped before this run is no news until Compose is through with it.
+      // One that was not running before is no news until Compose is through with it.
       const stale = !ended && this.#old.has(id) && this.#old.get(id)!.state !== "running";
+      if (stale) continue;
       const done = service.once && container.exitCode === 0;
-      if ((state === "exited" || state === "dead") && !stale && !done) return container;
+      if ((state === "exited" || state === "dead") && !done) return container;
       if (state === "restarting" && ((await docker.fate(name))?.restarts ?? 0) >= RESTARTS_THAT_TELL) {
         return container;
       }
@@ -139,12 +140,15 @@ class Watch {
 
   async #late(service: string, containers: readonly Container[]): Promise<LaunchFailure> {
     const { compose, docker, deadlineMs } = this.startup;
-    const waiting = containers.find((c) => !isFine(c));
+    const waiting = containers.find((c) => !isFine(c) && c.state !== "created");
     const detail = waiting && await diagnose(waiting, compose, docker);
     return new LaunchFailure("service", {
       what: `${service} is not healthy after ${deadlineMs / 1000} s`,
-      cause: detail?.why ?? "Compose has not created its container yet: something before it is slow",
-      next: ["a slow machine may need longer: --timeout 600s", ...(detail?.next ?? [])],
+      cause: detail?.why ?? "Compose has not started it yet: something that it depends on is slow",
+      next: [
+        "a slow machine may need longer: --timeout 600s",
+        ...(detail?.next ?? ["see what runs: deno task monitoring status"]),
+      ],
       evidence: detail?.evidence ?? [],
     });
   }

@@ -11,22 +11,28 @@ export async function checkPorts(
   declared: readonly Declared[],
   containers: readonly Container[],
 ): Promise<string> {
-  const ours = new Set(containers.flatMap((c) => c.ports.map((p) => p.host)));
-  const free: number[] = [];
+  const published = new Set(containers.flatMap((c) => c.ports.map((p) => p.host)));
+  const names = containers.map((c) => c.name);
+  // A container that is just restarting shows no ports, yet Docker keeps them for it.
+  const ours = async (port: number) => (await docker.publishing(port)).some((name) => names.includes(name));
+  const found: number[] = [];
   for (const { name, ports, replicas } of declared) {
     for (const { from, to, address } of ports) {
       const all = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-      const usable = all.filter((port) => ours.has(port) || isFree(port, address));
+      const taken = all.filter((port) => !published.has(port) && !isFree(port, address));
+      const usable = all.filter((port) => !taken.includes(port));
       // Each replica takes one of a range; a range that is too short is Compose's to refuse.
       const needed = Math.min(replicas, all.length);
-      if (usable.length >= needed) free.push(...usable.slice(0, needed));
-      else throw await taken(all.find((port) => !usable.includes(port))!, name, host, docker);
+      if (usable.length < needed && !await ours(taken[0]!)) {
+        throw await inTheWay(taken[0]!, name, host, docker);
+      }
+      found.push(...usable.slice(0, needed));
     }
   }
-  return `${free.length} free or ours: ${free.sort((a, b) => a - b).join(" ")}`;
+  return `${found.length} free or ours: ${found.sort((a, b) => a - b).join(" ")}`;
 }
 
-async function taken(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {
+async function inTheWay(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {
   const [container] = await docker.publishing(port);
   const holder = container ? `the container ${container}` : await holderOf(port, host);
   return missing(`Port ${port} is taken, ${service} needs it`, {

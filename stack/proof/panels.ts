@@ -54,7 +54,7 @@ export async function panelsFilled(
     const reasons = await Promise.all(
       empty.map((e) => reasonFor(e.panel, readings.get(e)!, proven, prometheus)),
     );
-    const notes = empty.map((e, i) => `${e.where}: ${reasons[i]!.why}`);
+    const notes = byReason(empty.map((e, i) => [e.where, reasons[i]!.why]));
     if (!reasons.some((r) => r.mayCome) || host.now() + PULSE_MS > end) {
       const wrong = reasons.findIndex((r) => !r.explained);
       if (wrong === -1) return { text, notes };
@@ -69,6 +69,12 @@ export async function panelsFilled(
     await thought.pulse();
     await host.sleep(PULSE_MS, signal);
   }
+}
+
+/** One line for each reason, with the panels that it holds for. */
+function byReason(panels: readonly (readonly [where: string, why: string])[]): string[] {
+  const reasons = Map.groupBy(panels, ([, why]) => why);
+  return [...reasons].map(([why, those]) => `empty, ${why}: ${those.map(([where]) => where).join(", ")}`);
 }
 
 /** A few at a time: Grafana and Prometheus are small here. */

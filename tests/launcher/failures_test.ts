@@ -1,5 +1,6 @@
 /** The seven ways to fail: each with its exit code, its cause and a next step, in under 30 s. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
 import { Machine, type Run } from "./run_launcher.ts";
@@ -56,9 +57,17 @@ Deno.test("Compose missing: says where to get it", async () => {
 Deno.test("a port is taken: names who holds it", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
-  const run = await up([{ when: "* config --format json", stdout: configJson({ loki: port }) }]);
-  assertFailure(run, EXIT.prerequisite, new RegExp(`Port ${port} is taken, loki needs it`));
-  if (Deno.build.os === "linux") assert.match(run.stderr, new RegExp(`deno.* \\(pid ${Deno.pid}\\)`));
+  await using machine = await Machine.make();
+  await scriptDocker(machine.bin, [{ when: "* config --format json", stdout: configJson({ loki: port }) }]);
+  const ss = `#!/bin/sh\necho 'LISTEN 0 9 127.0.0.1:${port} 0.0.0.0:* users:(("node",pid=4711,fd=4))'\n`;
+  await Deno.writeTextFile(join(machine.bin, "ss"), ss, { mode: 0o755 });
+  const run = await machine.launch("up", "--without", WITHOUT);
+  assertFailure(
+    run,
+    EXIT.prerequisite,
+    new RegExp(`Port ${port} is taken, loki needs it`),
+    /held by node \(pid 4711\)/,
+  );
 });
 
 Deno.test("a port is taken by a container: names that", async () => {
