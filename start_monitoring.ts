@@ -33,7 +33,9 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
   // Through Node's door: the live view's libraries end the process themselves when they see no listener there.
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onInterrupt);
-  return await launch({ host: localHost(interrupt.signal), home, asked, command });
+  const { stdout, stderr } = process;
+  const terminal = { stdout, stderr, env: Deno.env.get };
+  return await launch({ host: localHost(interrupt.signal), home, asked, command, terminal });
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

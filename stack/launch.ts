@@ -1,4 +1,4 @@
-import process from "node:process";
+import type { WriteStream } from "node:tty";
 import type { Asked } from "./arguments.ts";
 import { EXIT, LaunchFailure } from "./failure.ts";
 import type { Home } from "./home.ts";
@@ -25,21 +25,28 @@ export interface Launch {
   asked: Asked;
   /** How this launcher was called, for the next steps it names. */
   command: string;
+  terminal: Terminal;
+}
+
+/** Where a person reads: results go to stdout, all else to stderr. */
+export interface Terminal {
+  stdout: WriteStream;
+  stderr: WriteStream;
+  env(name: string): string | undefined;
 }
 
 /** Does what was asked: progress and failures go to stderr, results to stdout. @returns the exit code */
-export async function launch({ host, home, asked, command }: Launch): Promise<number> {
-  const say = (text: string) => process.stderr.write(text.replaceAll("deno task monitoring", command));
-  const paper = () => paperOf(process.stderr);
+export async function launch({ host, home, asked, command, terminal }: Launch): Promise<number> {
+  const { stdout, stderr } = terminal;
+  const say = (text: string) => stderr.write(text.replaceAll("deno task monitoring", command));
+  const show = (text: string) => stdout.write(text.replaceAll("deno task monitoring", command));
+  const paper = () => paperOf(stderr, terminal);
   try {
-    const view = isLive(process.stderr) ? liveView(process.stderr, paper) : plainView(say, paper());
+    const view = isLive(terminal) ? liveView(stderr, paper) : plainView(say, paper());
     const session = await openSession(host, home, view, asked);
     if (asked.verb === "logs") return await logs(session);
     const report = await VERBS[asked.verb](session);
-    if (asked.json) process.stdout.write(toJson(report) + "\n");
-    else {process.stdout.write(
-        resultText(report, paperOf(process.stdout)).replaceAll("deno task monitoring", command),
-      );}
+    show(asked.json ? toJson(report) + "\n" : resultText(report, paperOf(stdout, terminal)));
     for (const failure of report.failures) say(failureText(paper(), failure));
     if (asked.open && report.failures.length === 0) await open(session, report);
     return exitCode(report.failures);
@@ -51,7 +58,7 @@ export async function launch({ host, home, asked, command }: Launch): Promise<nu
       return EXIT.interrupted;
     }
     if (!(error instanceof LaunchFailure)) throw error;
-    if (asked.json) process.stdout.write(toJson(emptyReport(asked.verb, error)) + "\n");
+    if (asked.json) show(toJson(emptyReport(asked.verb, error)) + "\n");
     say(failureText(paper(), error));
     return EXIT[error.kind];
   }
@@ -95,13 +102,11 @@ async function open({ host }: Session, { verb, addresses, traceUrl }: Report): P
   await host.run(opener, [url], { deadlineMs: 5000 });
 }
 
-type Stream = typeof process.stderr | typeof process.stdout;
-
-function isLive(stream: Stream): boolean {
-  return stream.isTTY === true && Deno.env.get("TERM") !== "dumb" && !Deno.env.get("CI");
+function isLive({ stderr, env }: Terminal): boolean {
+  return stderr.isTTY === true && env("TERM") !== "dumb" && !env("CI");
 }
 
-function paperOf(stream: Stream): Paper {
-  const colour = stream.isTTY === true && !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
+function paperOf(stream: WriteStream, { env }: Terminal): Paper {
+  const colour = stream.isTTY === true && !env("NO_COLOR") && env("TERM") !== "dumb";
   return { colour, columns: stream.columns ?? 100 };
 }

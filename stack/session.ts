@@ -4,6 +4,7 @@ import { Compose } from "./compose.ts";
 import { Docker } from "./docker.ts";
 import { Endpoints } from "./endpoints.ts";
 import { readEnvFile } from "./env_file.ts";
+import { LaunchFailure } from "./failure.ts";
 import type { Home } from "./home.ts";
 import type { Host } from "./host.ts";
 import type { View } from "./phase.ts";
@@ -41,13 +42,23 @@ export async function grafanaLogin(home: Home): Promise<{ user: string; password
   };
 }
 
-/** Looks at the running stack. */
+/**
+ * Looks at the running stack.
+ *
+ * @throws {LaunchFailure} of kind service, when there is none
+ */
 export async function observe({ host, home, compose, selection }: Session): Promise<Proven> {
   const [containers, { services }, login] = await Promise.all([
     compose.ps(),
     compose.config(),
     grafanaLogin(home),
   ]);
+  if (containers.length === 0) {
+    throw new LaunchFailure("service", {
+      what: "The stack does not run",
+      next: ["start it: deno task monitoring"],
+    });
+  }
   return {
     host,
     home,
