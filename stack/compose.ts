@@ -65,6 +65,8 @@ const ConfigShape = z.object({
 const QUESTION_MS = 20_000;
 /** A first build downloads a base image and every dependency. */
 const BUILD_MS = 15 * 60_000;
+/** Longer than any service's grace period. */
+const STOP_MS = 120_000;
 
 export interface Config {
   project: string;
@@ -144,7 +146,7 @@ export class Compose {
 
   /** Removes a service's containers, so that the next `up` makes new ones. */
   remove(services: readonly string[]): Promise<Output> {
-    return this.#run(["rm", "--stop", "--force", ...services], QUESTION_MS);
+    return this.#run(["rm", "--stop", "--force", ...services], STOP_MS);
   }
 
   async logs(service: string, lines: number): Promise<string[]> {
@@ -154,7 +156,7 @@ export class Compose {
   }
 
   down(volumes: boolean): Promise<Output> {
-    return this.#run(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], 120_000);
+    return this.#run(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], STOP_MS);
   }
 
   /** The whole command line for a verb, for a program that takes over the terminal. */

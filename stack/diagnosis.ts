@@ -81,10 +81,11 @@ export async function diagnose(
 }
 
 function headline(container: Container, fate: Fate | undefined): string {
-  if (container.health === "unhealthy") return `runs, but is not healthy: ${firstLine(fate?.health)}`;
-  if (container.state === "restarting") {
-    return `exits at once, again and again (${fate?.restarts ?? "some"} times)`;
+  const restarts = fate?.restarts ?? 0;
+  if (container.state === "restarting" || restarts > 0) {
+    return `exits at once, again and again (${restarts} times)`;
   }
+  if (container.state === "running") return `runs, but is not healthy: ${firstLine(fate?.health)}`;
   if (fate?.error) return `could not be started: ${fate.error}`;
   return `exited with code ${fate?.exitCode ?? container.exitCode}`;
 }

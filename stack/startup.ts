@@ -67,7 +67,8 @@ class Watch {
       const text = this.#well(service, own, ended);
       if (text) return text;
       if (ended && ended.code !== 0 && this.#isGuilty(service.name, ended)) {
-        throw refused(service.name, ended);
+        const started = own.find((c) => !isFine(c) && c.state !== "created");
+        throw started ? await diagnose(started, compose, docker) : refused(service.name, ended);
       }
       if (host.now() - this.#startedAt > deadlineMs) throw await this.#late(service.name, own);
       say(this.#describe(own, ended));
@@ -78,14 +79,24 @@ class Watch {
   async #start(signal: AbortSignal): Promise<void> {
     const { compose, selection, deadlineMs } = this.startup;
     const before = await compose.ps();
-    // Compose would leave a container that keeps crashing to its restarts, with ever longer pauses between.
-    const crashing = before.filter((c) => c.state === "restarting" || c.state === "dead");
-    if (crashing.length > 0) await compose.remove([...new Set(crashing.map((c) => c.service))]);
+    const crashing = await this.#crashing(before);
+    if (crashing.length > 0) await compose.remove(crashing);
     for (const container of before) this.#old.set(container.id, container);
     const names = selection.wanted.map((s) => s.name);
     // Not awaited: the rows look on while it works. It rejects only when the rows are aborted too.
     compose.up(names, deadlineMs, signal)
       .then((output) => this.#ended = output, () => {});
+  }
+
+  /** Services that Compose would leave to their restarts, with ever longer pauses between. */
+  async #crashing(containers: readonly Container[]): Promise<string[]> {
+    const troubled = containers.filter((c) =>
+      !isFine(c) && ["running", "restarting", "dead"].includes(c.state)
+    );
+    const restarts = await Promise.all(
+      troubled.map(async (c) => (await this.startup.docker.fate(c.name))?.restarts),
+    );
+    return troubled.filter((_, i) => (restarts[i] ?? 0) >= RESTARTS_THAT_TELL).map((c) => c.service);
   }
 
   /** One look serves every row that asks meanwhile. */
@@ -116,9 +127,8 @@ class Watch {
     const { host, docker } = this.startup;
     for (const container of containers) {
       const { id, name, state, health } = container;
-      // One that was not running before is no news until Compose is through with it.
-      const stale = !ended && this.#old.has(id) && this.#old.get(id)!.state !== "running";
-      if (stale) continue;
+      // One from before is not judged until Compose is through with it: it may be about to be replaced.
+      if (!ended && this.#old.has(id)) continue;
       const done = service.once && container.exitCode === 0;
       if ((state === "exited" || state === "dead") && !done) return container;
       if (state === "restarting" && ((await docker.fate(name))?.restarts ?? 0) >= RESTARTS_THAT_TELL) {

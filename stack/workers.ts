@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import type { Host } from "./host.ts";
 import { ask, Unreachable } from "./http.ts";
 
@@ -25,12 +26,29 @@ export class Workers {
     const troubles = await Promise.all(this.urls.map(async (url) => {
       try {
         const { status, text } = await ask(this.host, `${url}/health/ready`);
-        return status === 200 ? undefined : `the worker at ${url} is not ready: ${text.slice(0, 200)}`;
+        return status === 200 ? undefined : `the worker at ${url} is not ready: ${unready(text)}`;
       } catch (error) {
         if (error instanceof Unreachable) return error.message;
         throw error;
       }
     }));
     return troubles.find((trouble) => trouble !== undefined);
+  }
+}
+
+const Health = z.object({
+  dependencies: z.record(z.string(), z.object({ status: z.string(), reason: z.optional(z.string()) })),
+});
+
+/** The dependencies that are not up, with their reasons; the answer itself when it has another shape. */
+function unready(text: string): string {
+  try {
+    const { dependencies } = Health.parse(JSON.parse(text));
+    const down = Object.entries(dependencies).filter(([, { status }]) => status !== "up");
+    return down.map(([name, { status, reason }]) => `${name} ${status}${reason ? `, ${reason}` : ""}`).join(
+      "; ",
+    );
+  } catch {
+    return text.slice(0, 200);
   }
 }

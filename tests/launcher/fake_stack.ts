@@ -36,7 +36,12 @@ export function fakeStack({ down, neverProcess = false }: Behaviour = {}): FakeS
       const done = neverProcess ? 0 : posted.length;
       return new Response(`batch_processor_thoughts_processed_total{analyser="local"} ${done}\n`);
     }
-    if (pathname === "/health/ready") return Response.json({ status: "ready" });
+    if (pathname === "/health/ready") {
+      const queue = neverProcess ? { status: "down", reason: "no broker" } : { status: "up" };
+      return Response.json({ dependencies: { database: { status: "up" }, queue } }, {
+        status: neverProcess ? 503 : 200,
+      });
+    }
     if (pathname === "/api/v1/targets") {
       scrapes++;
       const activeTargets = JOBS.map((job) => ({
