@@ -83,3 +83,16 @@ Deno.test("what is wrong is named, with the way to the help", () => {
     assert.match(text, /See: tp --help/);
   }
 });
+
+Deno.test("docs/launcher.md names every verb, flag and exit code", () => {
+  const page = Deno.readTextFileSync(new URL("../docs/launcher.md", import.meta.url));
+  const words = (text: string) =>
+    [...text.matchAll(/^ {2}(-\w, )?(--[\w-]+|\w+)/gm)].map(([, , word]) => word!);
+  const verbs = words(said("--help").text.split("Commands:")[1]!.split("Examples:")[0]!);
+  const flags = verbs.flatMap((verb) => words(said(verb, "--help").text)).filter((word) => word !== "--help");
+  assert.ok(verbs.includes("doctor") && flags.includes("--without"), `${verbs} ${flags}`);
+  for (const word of [...verbs, ...flags]) {
+    assert.ok(page.includes(word), `${word} is not in docs/launcher.md`);
+  }
+  for (const code of Object.values(EXIT)) assert.match(page, new RegExp(`^\\| ${code} +\\|`, "m"));
+});

@@ -1,8 +1,8 @@
 import type { WriteStream } from "node:tty";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
-import type { PhaseResult, RowResult, View } from "./phase.ts";
+import type { Outcome, PhaseResult, View } from "./phase.ts";
 import { summary } from "./plain_view.ts";
-import { paint, type Paper, rowText, seconds } from "./text.ts";
+import { noteText, paint, type Paper, rowText, seconds } from "./text.ts";
 
 /**
  * listr2 decides by stdout whether its live renderer may run; ours draws on stderr, so that stdout stays a pipe for
@@ -47,7 +47,10 @@ export function liveView(stream: WriteStream, paper: () => Paper): View {
       drawing = list.run();
     },
     update: (name, text, secs) => rows.get(name)?.title(rowText(paper(), { name, text, seconds: secs })),
-    finish: (row) => rows.get(row.name)?.settle(row, rowText(paper(), row)),
+    finish: (row) => {
+      const notes = row.notes.map((note) => noteText(paper(), note));
+      rows.get(row.name)?.settle(row.outcome, rowText(paper(), row), notes);
+    },
     async end(result: PhaseResult) {
       heading.title(
         `${result.name}  ${paint(paper(), "dim", `${summary(result)}, ${seconds(result.seconds)}`)}`,
@@ -79,11 +82,11 @@ class LiveRow {
     if (this.#task) this.#task.title = title;
   }
 
-  settle(row: RowResult, text: string): void {
-    this.title([text, ...row.notes].join("\n"));
+  settle(outcome: Outcome, text: string, notes: readonly string[]): void {
+    this.title([text, ...notes].join("\n"));
     this.#settled.resolve((task) => {
-      if (row.outcome === "failed") throw new Error(text);
-      if (row.outcome === "skipped") task.skip(text);
+      if (outcome === "failed") throw new Error(text);
+      if (outcome === "skipped") task.skip(text);
     });
   }
 }

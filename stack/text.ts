@@ -33,6 +33,11 @@ export function rowText(paper: Paper, row: { name: string; text: string; seconds
   return `${name}${text}${paint(paper, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;
 }
 
+/** A line below a row, as quiet as it may be, cut so that it stays one. */
+export function noteText(paper: Paper, note: string): string {
+  return paint(paper, "dim", fit(note, Math.min(paper.columns, WIDEST) - MARGIN));
+}
+
 export function seconds(value: number): string {
   return `${value.toFixed(1)} s`;
 }

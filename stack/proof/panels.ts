@@ -74,7 +74,9 @@ export async function panelsFilled(
 /** One line for each reason, with the panels that it holds for. */
 function byReason(panels: readonly (readonly [where: string, why: string])[]): string[] {
   const reasons = Map.groupBy(panels, ([, why]) => why);
-  return [...reasons].map(([why, those]) => `empty, ${why}: ${those.map(([where]) => where).join(", ")}`);
+  return [...reasons].map(([why, those]) =>
+    `${why}: ${[...new Set(those.map(([where]) => where))].join(", ")}`
+  );
 }
 
 /** A few at a time: Grafana and Prometheus are small here. */
@@ -130,7 +132,7 @@ async function reasonFor(
 
 function recorded(metric: string, { intervalSeconds, error }: Recording): Reason {
   if (error) return { why: `the rule for ${metric} fails: ${error}`, explained: false, mayCome: false };
-  const why = `${metric} is recorded every ${intervalSeconds} s and has had nothing to record yet`;
+  const why = `recorded every ${intervalSeconds} s, no sample yet`;
   return { why, explained: true, mayCome: intervalSeconds < SLOW_RULE_SECONDS };
 }
 

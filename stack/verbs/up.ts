@@ -48,39 +48,47 @@ export async function up(session: Session): Promise<Report> {
 }
 
 /** Pulls what is missing and builds our own image; nothing to do gives no rows. */
-async function imageRows({ docker, compose, asked }: Session, declared: readonly Declared[]): Promise<Row[]> {
+async function imageRows(session: Session, declared: readonly Declared[]): Promise<Row[]> {
+  const { docker, asked } = session;
   const ours = builtImages(declared);
   const absent = await docker.missing([...new Set(declared.map((s) => s.image))]);
-  const rows = absent.filter((image) => !ours.has(image)).map((image): Row => ({
-    name: shortName(image),
-    run: async ({ say, signal }) => {
-      say("pulling");
-      const why = await docker.pull(image, signal);
-      if (why !== undefined) throw unobtainable([image], why, declared);
-      return `pulled ${image}`;
-    },
-  }));
-  if (asked.build) {
-    rows.push({
-      name: [...ours].join(", "),
+  // Without a build, ours may be a released one (APP_IMAGE).
+  const pulled = absent.filter((image) => !asked.build || !ours.has(image));
+  return [
+    ...pulled.map((image): Row => ({
+      name: shortName(image),
       run: async ({ say, signal }) => {
-        say("building");
-        const { code, stderr, timedOut } = await compose.build(signal);
-        if (code === 0) return "built";
-        throw missing("Our own image cannot be built", {
-          cause: timedOut ? "it took too long" : lastLine(stderr),
-          next: ["see it in full: docker compose build", "or use the image as it is: --no-build"],
-          evidence: stderr.split("\n").filter((line) => line.trim() !== "").slice(-8),
-        });
+        say("pulling");
+        const why = await docker.pull(image, signal);
+        if (why === undefined) return `pulled ${image}`;
+        throw ours.has(image) ? notBuilt(image, why) : unobtainable([image], why, declared);
       },
-    });
-  } else if (absent.some((image) => ours.has(image))) {
-    throw missing("Our own image is not there", {
-      cause: "it was never built, and --no-build forbids it",
-      next: ["the same command without --no-build"],
-    });
-  }
-  return rows;
+    })),
+    ...(asked.build ? [buildRow(session, [...ours].join(", "))] : []),
+  ];
+}
+
+function buildRow({ compose }: Session, name: string): Row {
+  return {
+    name,
+    run: async ({ say, signal }) => {
+      say("building");
+      const { code, stderr, timedOut } = await compose.build(signal);
+      if (code === 0) return "built";
+      throw missing("Our own image cannot be built", {
+        cause: timedOut ? "it took too long" : lastLine(stderr),
+        next: ["see it in full: docker compose build", "or use the image as it is: --no-build"],
+        evidence: stderr.split("\n").filter((line) => line.trim() !== "").slice(-8),
+      });
+    },
+  };
+}
+
+function notBuilt(image: string, why: string): LaunchFailure {
+  return missing(`The image ${image} is not here`, {
+    cause: `it was not built, --no-build forbids that, and pulling it gave: ${why}`,
+    next: ["the same command without --no-build"],
+  });
 }
 
 /** "grafana/loki:3.7.8" is "loki" in a table. */
