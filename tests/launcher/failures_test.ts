@@ -177,5 +177,11 @@ Deno.test("our own image was never built, and may not be: says so", async () => 
     { when: "image inspect * test/api:1", code: 1 },
     { when: "pull * test/api:1", stderr: "pull access denied", code: 1 },
   ], "--no-build");
-  assertFailure(run, EXIT.prerequisite, /test\/api:1 is not here/, /pull access denied/, /without --no-build/);
+  assertFailure(
+    run,
+    EXIT.prerequisite,
+    /test\/api:1 is not here/,
+    /pull access denied/,
+    /without --no-build/,
+  );
 });
