@@ -21,6 +21,7 @@ for (const { kind, ignore } of DATABASES) {
         });
       const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
       await beat(one, 1);
+      await database.query("update workers set seen_at = now() - interval '1 minute'");
       await beat(one, 5_000_000_000);
       await beat(other, 7);
       const present = await heartbeats.present();

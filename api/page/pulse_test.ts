@@ -54,21 +54,25 @@ function worker(
 Deno.test("the pulse turns growing counts into rates, over the workers that were there all along", async () => {
   const { metrics, state, pulse, at } = system();
   using _ = pulse;
-  state.workers = [["a", 0, 1_000, 10, 10], ["b", 0, 500]];
+  state.workers = [["a", 0, 1_000, 10, 10], ["b", 0, 500], ["late", 0, 5]];
   const first = await at(0);
   assert.deepEqual([first.accepted, first.processed, first.p95, first.cacheHits], [null, null, null, null]);
-  assert.deepEqual([first.workers, first.expectedWorkers], [2, 3]);
+  assert.deepEqual([first.workers, first.expectedWorkers], [3, 3]);
 
   metrics.thoughts_accepted_total.inc(50);
   state.waiting = 7;
-  // One worker went on, one was replaced, one has not joined yet.
-  state.workers = [["a", 5_000, 1_100, 40, 20], ["c", 5_000, 9_999], ["d", 5_000, 0, 0, 0, false]];
+  // One worker went on, one was replaced, one has not joined yet, and one's next beat is late.
+  state.workers = [["a", 5_000, 1_100, 40, 20], ["c", 5_000, 9_999], ["d", 5_000, 0, 0, 0, false], [
+    "late",
+    0,
+    5,
+  ]];
   const second = await at(5_000);
   assert.equal(second.accepted, 10);
   assert.equal(second.processed, 20);
   assert.equal(second.cacheHits, 0.75);
   assert.equal(second.waiting, 7);
-  assert.equal(second.workers, 2, "members only");
+  assert.equal(second.workers, 3, "members only");
 });
 
 Deno.test("the pulse keeps five minutes, and asks nothing while nobody looks", async () => {
