@@ -19,7 +19,7 @@ export function apiDashboard(): Dashboard {
     .withPanel(number({
       title: "API",
       description: "Instances of the API that Prometheus can scrape. 0: nothing is accepted; see TargetDown.",
-      span: 3,
+      span: 4,
       unit: "count",
       expr: `sum(up{${JOB}}) or vector(0)`,
       colours: upFrom(1),
@@ -39,7 +39,7 @@ export function apiDashboard(): Dashboard {
     .withPanel(number({
       title: "Latency p95",
       description: "19 of 20 requests were faster than this, over 5 minutes. Event streams don't count.",
-      span: 3,
+      span: 4,
       unit: "seconds",
       threshold: "apiP95",
       expr: "api:http_request_duration_seconds:p95_5m",
@@ -48,24 +48,17 @@ export function apiDashboard(): Dashboard {
     .withPanel(number({
       title: "Requests",
       description: "Requests per second under /thoughts, over 5 minutes.",
-      span: 3,
+      span: 4,
       unit: "per second",
       expr: "api:http_requests:rate5m",
       decimals: 2,
       noValue: "No requests yet",
     }))
     .withPanel(number({
-      title: "In progress",
-      description: "Requests being answered now, open event streams among them.",
-      span: 3,
-      unit: "count",
-      expr: "sum(http_requests_inprogress)",
-    }))
-    .withPanel(number({
-      title: "Thoughts accepted",
+      title: "Accepted in 1 h",
       description: "Thoughts stored in the last hour.",
       span: 4,
-      unit: "count",
+      unit: "whole",
       expr: "sum(increase(thoughts_accepted_total[1h]))",
       decimals: 0,
     }))
@@ -105,7 +98,8 @@ export function apiDashboard(): Dashboard {
       span: 12,
       unit: "per second",
       stacked: true,
-      lines: { "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval]))` },
+      lines: { "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval])) > 0` },
+      paint: { "/^2/": "green", "/^3/": "blue", "/^4/": "orange", "/^5/": "red" },
       min: 0,
     }))
     .withPanel(graph({
@@ -115,6 +109,7 @@ export function apiDashboard(): Dashboard {
       unit: "ratio",
       threshold: "apiErrorRatio",
       lines: { "5xx": "api:http_error_ratio:rate5m" },
+      upTo: 0.06,
       min: 0,
       logql: `${LOGS} |= "ERROR"`,
     }))

@@ -14,16 +14,17 @@ export function databaseDashboard(): Dashboard {
   )
     .withPanel(number({
       title: "PostgreSQL",
-      description: "1 while the exporter reaches the server. Without it the API refuses thoughts.",
-      span: 3,
-      unit: "bool",
+      description: "Whether the exporter reaches the server. Without it the API refuses thoughts.",
+      span: 4,
+      unit: "count",
+      words: ["down", "up"],
       expr: "min(pg_up) or vector(0)",
       colours: upFrom(1),
     }))
     .withPanel(number({
       title: "Connections",
       description: "Open connections to every database of the server.",
-      span: 3,
+      span: 4,
       unit: "count",
       threshold: "databaseConnections",
       expr: "sum(pg_stat_database_numbackends)",
@@ -31,49 +32,33 @@ export function databaseDashboard(): Dashboard {
     .withPanel(number({
       title: "Database size",
       description: "What the database thoughts occupies on disk; 500 MB is the end.",
-      span: 3,
+      span: 4,
       unit: "bytes",
       threshold: "databaseSize",
       expr: `pg_database_size_bytes{${DB}}`,
     }))
-    .withPanel(dial({
-      title: "Buffer hits",
-      description: "Share of blocks found in PostgreSQL's own memory, over 5 minutes. Normal is above 95 %.",
-      span: 3,
-      unit: "ratio",
-      expr: blockHits("5m"),
-      min: 0,
-      max: 1,
-      noValue: "No reads",
-    }))
     .withPanel(number({
       title: "Redis",
       description:
-        "1 while the exporter reaches the server. Without it every look-up is a miss; nothing is lost.",
-      span: 3,
-      unit: "bool",
+        "Whether the exporter reaches the server. Without it every look-up is a miss; nothing is lost.",
+      span: 4,
+      unit: "count",
+      words: ["down", "up"],
       expr: "min(redis_up) or vector(0)",
       colours: upFrom(1),
     }))
     .withPanel(number({
       title: "Redis memory",
       description: "Memory that Redis holds.",
-      span: 3,
+      span: 4,
       unit: "bytes",
       threshold: "redisMemory",
       expr: "sum(redis_memory_used_bytes)",
     }))
-    .withPanel(number({
-      title: "Redis clients",
-      description: "Open connections to Redis: one for each worker, one for the exporter.",
-      span: 3,
-      unit: "count",
-      expr: "sum(redis_connected_clients)",
-    }))
     .withPanel(dial({
       title: "Cache hits",
       description: "Share of analyses found in the cache over 15 minutes, as the workers count it.",
-      span: 3,
+      span: 4,
       unit: "ratio",
       threshold: "cacheHitRatio",
       expr: "worker:cache_hit_ratio:rate15m",
@@ -87,7 +72,7 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "count",
       threshold: "databaseConnections",
-      lines: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}})` },
+      lines: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}, state=~"active|idle.*"})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -103,10 +88,13 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Redis operations",
-      description: "Commands per second by kind.",
+      description: "Commands per second by kind, without those that only look after the connection.",
       span: 8,
       unit: "per second",
-      lines: { "{{cmd}}": "sum by (cmd) (rate(redis_commands_total[$__rate_interval]))" },
+      lines: {
+        "{{cmd}}":
+          'sum by (cmd) (rate(redis_commands_total{cmd!~"auth|client.*|config.*|hello|info|latency.*|ping|slowlog.*"}[$__rate_interval]))',
+      },
       min: 0,
     }))
     .withPanel(graph({
@@ -206,7 +194,7 @@ export function databaseDashboard(): Dashboard {
     .withPanel(graph({
       title: "Key look-ups",
       description: "Hits and misses as Redis counts them, per second.",
-      span: 8,
+      span: 6,
       unit: "per second",
       lines: {
         hits: "sum(rate(redis_keyspace_hits_total[$__rate_interval]))",
@@ -215,9 +203,17 @@ export function databaseDashboard(): Dashboard {
       min: 0,
     }))
     .withPanel(graph({
+      title: "Redis clients",
+      description: "Open connections to Redis: one for each worker, one for the exporter.",
+      span: 6,
+      unit: "count",
+      lines: { clients: "sum(redis_connected_clients)" },
+      min: 0,
+    }))
+    .withPanel(graph({
       title: "Keys",
       description: "Analyses in the cache.",
-      span: 8,
+      span: 6,
       unit: "count",
       lines: { keys: "sum(redis_db_keys)" },
       min: 0,
@@ -226,7 +222,7 @@ export function databaseDashboard(): Dashboard {
       title: "Keys lost",
       description:
         "Evicted for want of memory, and expired, per second. Evictions at all: the cache is too small.",
-      span: 8,
+      span: 6,
       unit: "per second",
       lines: {
         evicted: "sum(rate(redis_evicted_keys_total[$__rate_interval]))",

@@ -18,7 +18,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(number({
       title: "Active workers",
       description: "Workers that are live members of the consumer group. With none, thoughts only wait.",
-      span: 3,
+      span: 4,
       unit: "count",
       threshold: "activeWorkers",
       expr: "worker:active_workers:sum",
@@ -26,14 +26,14 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(number({
       title: "Consumer lag",
       description: "Messages written to the topic and not yet committed by the workers.",
-      span: 3,
+      span: 4,
       unit: "count",
       threshold: "consumerLag",
       expr: "kafka:consumer_lag:sum",
       noValue: "Nothing committed yet",
     }))
     .withPanel(number({
-      title: "Oldest waiting thought",
+      title: "Oldest waiting",
       description:
         "Age of the oldest thought that is not finished; 0 when none waits. The best single sign of trouble.",
       span: 4,
@@ -43,17 +43,9 @@ export function kafkaDashboard(): Dashboard {
       noValue: "No worker",
     }))
     .withPanel(number({
-      title: "Waiting thoughts",
-      description: "Thoughts in the store that are not finished. Every worker reports the same number.",
-      span: 3,
-      unit: "count",
-      expr: "max(batch_processor_queue_size)",
-      noValue: "No worker",
-    }))
-    .withPanel(number({
       title: "Processing p95",
       description: "19 of 20 thoughts were done this soon after being claimed, over 5 minutes.",
-      span: 3,
+      span: 4,
       unit: "seconds",
       threshold: "processingP95",
       expr: "worker:processing_duration_seconds:p95_5m",
@@ -95,11 +87,13 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Consumer lag by partition",
       description:
-        "One partition that falls behind alone has a slow worker or one busy user. -1: nothing committed yet.",
+        "One partition that falls behind alone has a slow worker or one busy user. A partition without a commit has no line.",
       span: 12,
       unit: "count",
       threshold: "consumerLag",
-      lines: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}})` },
+      min: 0,
+      upTo: 10,
+      lines: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}} >= 0)` },
     }))
     .withPanel(graph({
       title: "Processing time",
@@ -169,11 +163,12 @@ export function kafkaDashboard(): Dashboard {
       min: 0,
     }))
     .withPanel(graph({
-      title: "Outbox",
-      description: "Messages written with a thought and not yet published. Delayed retries wait here too.",
+      title: "Waiting",
+      description:
+        "Thoughts that are not finished, and messages not yet published. Delayed retries wait in the outbox too.",
       span: 6,
       unit: "count",
-      lines: { messages: "max(batch_processor_outbox_size)" },
+      lines: { thoughts: "max(batch_processor_queue_size)", outbox: "max(batch_processor_outbox_size)" },
       min: 0,
     }))
     .withPanel(graph({

@@ -17,7 +17,7 @@ import {
   ThresholdsMode,
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
-import { type ThresholdName, THRESHOLDS } from "../thresholds.ts";
+import { BURN_RATES, type ThresholdName, THRESHOLDS } from "../thresholds.ts";
 
 export const SOURCES = {
   prometheus: { type: "prometheus", uid: "prometheus" },
@@ -36,20 +36,20 @@ const NEUTRAL = "blue";
 
 /** Grafana's names of the units that occur here. */
 export type Unit =
-  | "bool"
   | "bytes/s"
   | "bytes"
   | "count"
+  | "whole"
   | "per second"
   | "percent"
   | "ratio"
   | "seconds"
   | "usd";
 export const UNITS: Record<Unit, string> = {
-  "bool": "short",
   "bytes/s": "Bps",
   "bytes": "decbytes",
   "count": "short",
+  "whole": "locale",
   "per second": "ops",
   "percent": "percent",
   "ratio": "percentunit",
@@ -134,6 +134,15 @@ export function steps(name?: ThresholdName): ThresholdsConfigBuilder {
     { value: critical, color: WARN },
   ];
   return config.steps([...lowest, { value: warn, color: GOOD }]);
+}
+
+/** Of a burn rate: above 1 the budget will not last, above the fastest factor somebody is called. */
+export function burnSteps(): ThresholdsConfigBuilder {
+  return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute)
+    .steps([{ value: null, color: GOOD }, { value: 1, color: WARN }, {
+      value: BURN_RATES[0].rate,
+      color: CRITICAL,
+    }]);
 }
 
 /** Green from a value on, red below it: for things that are up or down. */

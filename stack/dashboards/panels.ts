@@ -2,6 +2,7 @@
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import {
   DashboardLinkBuilder,
+  MappingType,
   type ThresholdsConfigBuilder,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
@@ -44,6 +45,8 @@ interface Value extends Measured {
   readonly min?: number;
   readonly max?: number;
   readonly decimals?: number;
+  /** What to write in place of 0 and 1. */
+  readonly words?: readonly [zero: string, one: string];
 }
 
 interface Graph extends Measured {
@@ -54,6 +57,10 @@ interface Graph extends Measured {
   readonly stacked?: boolean;
   readonly min?: number;
   readonly max?: number;
+  /** The axis reaches at least this far, so that noise near 0 looks like noise and a limit is in sight. */
+  readonly upTo?: number;
+  /** Colours of series by a pattern of their names, in place of the palette. */
+  readonly paint?: Readonly<Record<string, string>>;
   /** Links to the log lines beside the graph. */
   readonly logql?: string;
 }
@@ -63,13 +70,18 @@ const GRAPH_HEIGHT = 8;
 
 /** One number, coloured by its threshold, over its recent course. */
 export function number(p: Value): stat.PanelBuilder {
-  return measured(new stat.PanelBuilder(), p, STAT_HEIGHT)
+  const panel = measured(new stat.PanelBuilder(), p, STAT_HEIGHT)
     .withTarget(now(p.expr, p.legend))
     .reduceOptions(lastValue())
     .colorMode(common.BigValueColorMode.Background)
     .graphMode(common.BigValueGraphMode.None)
     .textMode(p.legend === undefined ? common.BigValueTextMode.Value : common.BigValueTextMode.ValueAndName)
     .colorScheme(byThreshold());
+  if (p.words !== undefined) {
+    const [zero, one] = p.words;
+    panel.mappings([{ type: MappingType.ValueToText, options: { "0": { text: zero }, "1": { text: one } } }]);
+  }
+  return panel;
 }
 
 /** One number on a scale whose ends are known. */
@@ -109,12 +121,16 @@ export function graph(p: Graph): timeseries.PanelBuilder {
     )
     .thresholdsStyle(
       new common.GraphThresholdsStyleConfigBuilder().mode(
-        p.threshold === undefined
+        p.threshold === undefined && p.colours === undefined
           ? common.GraphThresholdsStyleMode.Off
           : common.GraphThresholdsStyleMode.Dashed,
       ),
     );
   if (p.stacked) panel.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal));
+  if (p.upTo !== undefined) panel.axisSoftMax(p.upTo);
+  for (const [pattern, color] of Object.entries(p.paint ?? {})) {
+    panel.overrideByRegexp(pattern, [{ id: "color", value: { mode: "shades", fixedColor: color } }]);
+  }
   if (p.logql !== undefined) {
     panel.links([new DashboardLinkBuilder("Logs in Explore").url(exploreUrl(p.logql)).targetBlank(true)]);
   }
@@ -128,10 +144,11 @@ export function graph(p: Graph): timeseries.PanelBuilder {
   return panel;
 }
 
-/** Rows of labels and values as of now. */
+/** The labels of series as of now, a row for each; their values say nothing and are left out. */
 export function rows(p: Value): table.PanelBuilder {
   return measured(new table.PanelBuilder(), p, GRAPH_HEIGHT)
     .withTarget(now(p.expr, p.legend).format(prometheus.PromQueryFormat.Table))
+    .withTransformation({ id: "organize", options: { excludeByName: { Time: true, Value: true } } })
     .colorScheme(byThreshold());
 }
 

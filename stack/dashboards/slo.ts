@@ -1,13 +1,63 @@
 /** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../thresholds.ts";
-import { dashboard, row, steps, upFrom } from "./look.ts";
+import { burnSteps, dashboard, row, steps, upFrom } from "./look.ts";
 import { bars, graph, logLines, number, rows } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
 
 export function sloDashboard(): Dashboard {
   return dashboard("tp-slo", "Objectives, error budgets, alerts and cost.", LOGS)
+    .withPanel(number({
+      title: "Smallest budget",
+      description: "What is left of the error budget that is used up most. Below 0 an objective is missed.",
+      span: 4,
+      unit: "ratio",
+      colours: upFrom(0),
+      expr: "min(slo:error_budget_left:30d)",
+      noValue: "Too early",
+    }))
+    .withPanel(number({
+      title: "Alerts firing",
+      description: "Warnings and critical alerts.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Targets down",
+      description: "Targets that Prometheus cannot scrape.",
+      span: 4,
+      unit: "count",
+      threshold: "deadLetters",
+      expr: "count(up == 0) or vector(0)",
+    }))
+    .withPanel(number({
+      title: "Alerting works",
+      description: "Whether the Watchdog, which always fires, is known to Alertmanager.",
+      span: 4,
+      unit: "count",
+      words: ["no", "yes"],
+      colours: upFrom(1),
+      expr: 'sum(alertmanager_alerts{state="active"}) > bool 0 or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Cost in 24 h",
+      description: "USD spent on language models in 24 hours. The local analyser costs nothing.",
+      span: 4,
+      unit: "usd",
+      decimals: 2,
+      expr: "sum(increase(batch_processor_cost_usd_total[1d])) or vector(0)",
+    }))
+    .withPanel(number({
+      title: "Saved in 24 h",
+      description: "USD that the cached analyses would have cost again.",
+      span: 4,
+      unit: "usd",
+      decimals: 2,
+      expr: "sum(increase(batch_processor_cost_saved_usd_total[1d])) or vector(0)",
+    }))
     .withPanel(bars({
       title: "Error budget left",
       description:
@@ -35,37 +85,13 @@ export function sloDashboard(): Dashboard {
       max: 1,
       decimals: 2,
     }))
-    .withPanel(number({
-      title: "Alerts firing",
-      description: "Warnings and critical alerts.",
-      span: 4,
+    .withPanel(rows({
+      title: "Firing alerts",
+      description:
+        "What fires now. Each has a heading in MONITORING.md: meaning, impact, diagnosis, mitigation.",
+      span: 8,
       unit: "count",
-      threshold: "deadLetters",
-      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
-    }))
-    .withPanel(number({
-      title: "Alerting works",
-      description: "1 while the Watchdog, which always fires, is known to Alertmanager.",
-      span: 4,
-      unit: "bool",
-      colours: upFrom(1),
-      expr: 'sum(alertmanager_alerts{state="active"}) > bool 0 or vector(0)',
-    }))
-    .withPanel(number({
-      title: "Targets down",
-      description: "Targets that Prometheus cannot scrape.",
-      span: 4,
-      unit: "count",
-      threshold: "deadLetters",
-      expr: "count(up == 0) or vector(0)",
-    }))
-    .withPanel(number({
-      title: "Cost",
-      description: "USD spent on language models in 24 hours. The local analyser costs nothing.",
-      span: 4,
-      unit: "usd",
-      decimals: 2,
-      expr: "sum(increase(batch_processor_cost_usd_total[1d])) or vector(0)",
+      expr: 'count by (alertname, severity, job, instance, slo) (ALERTS{alertstate="firing"})',
     }))
     .withPanel(graph({
       title: "Burn rate, 1 hour",
@@ -74,38 +100,36 @@ export function sloDashboard(): Dashboard {
       }.`,
       span: 12,
       unit: "count",
+      colours: burnSteps(),
+      upTo: 2,
       lines: { "{{slo}}": "slo:burn_rate:1h" },
       min: 0,
     }))
-    .withPanel(rows({
-      title: "Firing alerts",
-      description:
-        "What fires now. Each has a heading in MONITORING.md: meaning, impact, diagnosis, mitigation.",
-      span: 12,
-      unit: "count",
-      expr: 'count by (alertname, severity, job, instance, slo) (ALERTS{alertstate="firing"})',
-    }))
-    .withRow(row("Objectives over time"))
     .withPanel(graph({
       title: "Burn rate, 5 minutes",
       description: "The short window: does it still burn?",
-      span: 8,
+      span: 12,
       unit: "count",
+      colours: burnSteps(),
+      upTo: 2,
       lines: { "{{slo}}": "slo:burn_rate:5m" },
       min: 0,
     }))
+    .withRow(row("Objectives over time"))
     .withPanel(graph({
       title: "Burn rate, 6 hours and 3 days",
       description: "The long windows: a slow leak shows here.",
-      span: 8,
+      span: 12,
       unit: "count",
+      colours: burnSteps(),
+      upTo: 2,
       lines: { "{{slo}} 6h": "slo:burn_rate:6h", "{{slo}} 3d": "slo:burn_rate:3d" },
       min: 0,
     }))
     .withPanel(graph({
       title: "Error budget left",
       description: "The course of the budgets.",
-      span: 8,
+      span: 12,
       unit: "ratio",
       lines: { "{{slo}}": "slo:error_budget_left:30d" },
       max: 1,
