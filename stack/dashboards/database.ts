@@ -172,6 +172,7 @@ export function databaseDashboard(): Dashboard {
         conflicts: `sum(rate(pg_stat_database_conflicts{${DB}}[$__rate_interval]))`,
       },
       min: 0,
+      upTo: 1,
     }))
     .withPanel(graph({
       title: "Temporary files",
@@ -180,6 +181,7 @@ export function databaseDashboard(): Dashboard {
       unit: "bytes/s",
       lines: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
       min: 0,
+      upTo: 1000,
     }))
     .withPanel(graph({
       title: "Dead rows",
@@ -229,6 +231,7 @@ export function databaseDashboard(): Dashboard {
         expired: "sum(rate(redis_expired_keys_total[$__rate_interval]))",
       },
       min: 0,
+      upTo: 1,
     }))
     .withRow(row("Logs"))
     .withPanel(logLines({

@@ -170,7 +170,10 @@ export function recentTraces(p: Shown & { readonly traceql: string }): table.Pan
     .datasource(SOURCES.tempo)
     .withTarget(
       new tempo.DataqueryBuilder()
-        .queryType("traceql").query(p.traceql).limit(20).tableType(tempo.SearchTableType.Traces)
+        // Without the hint a search ends with the first traces that match, not with the newest.
+        .queryType("traceql").query(`${p.traceql} with (most_recent=true)`).limit(20).tableType(
+          tempo.SearchTableType.Traces,
+        )
         .refId("A").datasource(SOURCES.tempo),
     );
 }

@@ -6,6 +6,9 @@ import { bars, graph, logLines, number, rows } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
 
+/** The local analyser uses no model; an empty panel would look broken. */
+const NO_MODEL = ' or label_replace(vector(0), "model", "no model used", "", "")';
+
 export function sloDashboard(): Dashboard {
   return dashboard("tp-slo", "Objectives, error budgets, alerts and cost.", LOGS)
     .withPanel(number({
@@ -164,11 +167,12 @@ export function sloDashboard(): Dashboard {
       span: 12,
       unit: "usd",
       lines: {
-        "{{provider}} {{model}}":
-          "sum by (provider, model) (increase(batch_processor_cost_usd_total[1h])) or vector(0)",
+        "{{provider}} {{model}}": "sum by (provider, model) (increase(batch_processor_cost_usd_total[1h]))" +
+          NO_MODEL,
         "saved by the cache": "sum(increase(batch_processor_cost_saved_usd_total[1h])) or vector(0)",
       },
       min: 0,
+      upTo: 0.01,
     }))
     .withPanel(graph({
       title: "Tokens",
@@ -177,9 +181,10 @@ export function sloDashboard(): Dashboard {
       unit: "per second",
       lines: {
         "{{model}} {{direction}}":
-          "sum by (model, direction) (rate(batch_processor_tokens_total[$__rate_interval])) or vector(0)",
+          "sum by (model, direction) (rate(batch_processor_tokens_total[$__rate_interval]))" + NO_MODEL,
       },
       min: 0,
+      upTo: 1,
     }))
     .withRow(row("Monitoring itself"))
     .withPanel(graph({
@@ -202,6 +207,7 @@ export function sloDashboard(): Dashboard {
         "Tempo": "sum(rate(tempo_discarded_spans_total[$__rate_interval])) or vector(0)",
       },
       min: 0,
+      upTo: 1,
     }))
     .withPanel(graph({
       title: "Free disk space",
