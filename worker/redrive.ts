@@ -7,7 +7,7 @@ import { openDatabase } from "../core/database_open.ts";
 
 const options = new Command("redrive")
   .description("Put failed thoughts back into the queue, each with a full set of new attempts.")
-  .option("--id <uuid>", "only this thought")
+  .option("--id <uuid>", "only this thought", parseId)
   .option("--limit <n>", "at most this many, oldest first", parseLimit, 1_000)
   .addHelpText(
     "after",
@@ -29,4 +29,11 @@ function parseLimit(text: string): number {
     throw new InvalidArgumentError("It must be a whole number above 0.");
   }
   return limit;
+}
+
+function parseId(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {
+    throw new InvalidArgumentError("It must be a thought's id, a UUID.");
+  }
+  return text;
 }

@@ -68,10 +68,19 @@ export function startWorker(
 
   let subscription: Subscription | undefined;
   const active = () => subscription?.active() ?? false;
+  const readiness = createReadiness({
+    database: () => database.query("select 1").then(() => {}),
+    queue: () => queue.ping(),
+    cache: () => cache.ping(),
+  }, { log, optional: ["cache"] });
+  const server = listen(config, createOperations({ metrics, readiness, active }).fetch);
+  const { hostname, port } = server.addr;
+
   const joining = repeat("joining the queue", { log, signal }, async () => {
     subscription = await queue.subscribe(handler, Math.min(config.batchSize, analyser.batchSize));
     subscription.failed.catch(failure.reject);
     await pause(2 ** 31 - 1, signal);
+    await subscription[Symbol.asyncDispose]();
     return 0;
   });
   const loops = [
@@ -96,25 +105,28 @@ export function startWorker(
     joining,
   ];
 
-  const readiness = createReadiness({
-    database: () => database.query("select 1").then(() => {}),
-    queue: () => queue.ping(),
-    cache: () => cache.ping(),
-  }, { log, optional: ["cache"] });
-  const server = Deno.serve(
-    { hostname: config.workerHost, port: config.workerPort, onListen() {} },
-    createOperations({ metrics, readiness, active }).fetch,
-  );
-  const { hostname, port } = server.addr;
-
   return {
     failed: failure.promise,
     url: `http://${hostname}:${port}`,
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await subscription?.[Symbol.asyncDispose]();
       await Promise.all(loops);
       await server.shutdown();
     },
   };
+}
+
+function listen(
+  { workerHost: hostname, workerPort: port }: Config,
+  fetch: (request: Request) => Response | Promise<Response>,
+) {
+  try {
+    return Deno.serve({ hostname, port, onListen() {} }, (request) => fetch(request));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new Error(
+      `Cannot listen on ${hostname}:${port}: another program does. Stop it or set WORKER_PORT.`,
+      { cause: error },
+    );
+  }
 }

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { loadConfig } from "../core/config.ts";
+import type { Database } from "../core/database.ts";
+import { createLogger } from "../core/log.ts";
+import { openMemoryCache } from "../core/memory_cache.ts";
+import { openMemoryQueue } from "../core/memory_queue.ts";
+import { type Queue, type Subscription, THOUGHTS_TOPIC } from "../core/queue.ts";
+import { createStore } from "../core/store.ts";
+import { testOnDatabase } from "../tests/support/databases.ts";
+import { aResult, aThought } from "../tests/support/thoughts.ts";
+import { waitFor } from "../tests/support/wait.ts";
+import type { Analyser } from "./analysers/analyser.ts";
+import { createLocalAnalyser } from "./analysers/local.ts";
+import { startWorker, type Worker } from "./worker.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+
+/** A worker as `deno task dev` runs it, on a free port. */
+function start(
+  database: Database,
+  { queue = openMemoryQueue(log), analyser = createLocalAnalyser(), port = "0" }: {
+    queue?: Queue;
+    analyser?: Analyser;
+    port?: string;
+  } = {},
+): Worker {
+  const env: Record<string, string> = { WORKER_PORT: port };
+  const config = loadConfig((name) => env[name]);
+  return startWorker({ config, version: "0", database, queue, cache: openMemoryCache(60), analyser, log });
+}
+
+/** The memory queue, with another way to subscribe. */
+const queueWith = (
+  subscribe: (queue: Queue, ...rest: Parameters<Queue["subscribe"]>) => Promise<Subscription>,
+): Queue => {
+  const queue = openMemoryQueue(log);
+  return { ...queue, subscribe: (...given) => subscribe(queue, ...given) };
+};
+
+testOnDatabase(
+  "a worker sends, receives and completes what was stored, and says how it is",
+  async (database) => {
+    const store = createStore(database, THOUGHTS_TOPIC);
+    const thought = aThought();
+    await store.insert([thought]);
+    await using worker = start(database);
+    await waitFor(
+      "the thought's completion",
+      async () => (await store.get(thought.id))!.status === "completed",
+    );
+    const health = await (await fetch(`${worker.url}/health/ready`)).json();
+    assert.deepEqual([health.status, Object.keys(health.dependencies)], ["up", [
+      "database",
+      "queue",
+      "cache",
+    ]]);
+    assert.match(await (await fetch(`${worker.url}/metrics`)).text(), /^batch_processor_active_workers 1$/m);
+  },
+);
+
+testOnDatabase("a worker told to stop finishes what it holds, and then listens no more", async (database) => {
+  const store = createStore(database, THOUGHTS_TOPIC);
+  const begun = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const analyser: Analyser = {
+    name: "test",
+    version: "1",
+    batchSize: 10,
+    concurrency: 1,
+    async analyse() {
+      begun.resolve();
+      await answer.promise;
+      return { result: aResult() };
+    },
+  };
+  const thought = aThought();
+  await store.insert([thought]);
+  const worker = start(database, { analyser });
+  await begun.promise;
+  const stopped = worker[Symbol.asyncDispose]();
+  answer.resolve();
+  await stopped;
+  assert.equal((await store.get(thought.id))!.status, "completed");
+  await assert.rejects(fetch(`${worker.url}/health/live`));
+});
+
+testOnDatabase("a worker stopped while it joins its group leaves it again", async (database) => {
+  const joining = Promise.withResolvers<void>();
+  const joined = Promise.withResolvers<void>();
+  let subscription: Subscription | undefined;
+  const queue = queueWith(async (queue, ...given) => {
+    joining.resolve();
+    await joined.promise;
+    return subscription = await queue.subscribe(...given);
+  });
+  const worker = start(database, { queue });
+  await joining.promise;
+  const stopped = worker[Symbol.asyncDispose]();
+  joined.resolve();
+  await stopped;
+  assert.equal(subscription!.active(), false);
+});
+
+testOnDatabase("a worker that can't join yet tries again, inactive and alive meanwhile", async (database) => {
+  let away = true;
+  const queue = queueWith((queue, ...given) =>
+    away ? Promise.reject(new Error("no Kafka")) : queue.subscribe(...given)
+  );
+  await using worker = start(database, { queue });
+  const active = async () => /active_workers 1/.test(await (await fetch(`${worker.url}/metrics`)).text());
+  assert.equal(await active(), false);
+  assert.equal((await fetch(`${worker.url}/health/live`)).status, 200);
+  away = false;
+  await waitFor("it to be active", active);
+});
+
+testOnDatabase("a worker whose consumer dies for good has failed", async (database) => {
+  const queue = queueWith(async (queue, ...given) => ({
+    ...await queue.subscribe(...given),
+    failed: Promise.reject(new Error("the consumer died")),
+  }));
+  await using worker = start(database, { queue });
+  await assert.rejects(worker.failed, /the consumer died/);
+});
+
+testOnDatabase(
+  "a port that is taken is named with its setting, and nothing has started",
+  async (database) => {
+    await using other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response());
+    const { port } = other.addr;
+    let subscribed = false;
+    const queue = queueWith((queue, ...given) => {
+      subscribed = true;
+      return queue.subscribe(...given);
+    });
+    assert.throws(
+      () => start(database, { queue, port: String(port) }),
+      new RegExp(
+        `Cannot listen on 127\\.0\\.0\\.1:${port}: another program does\\. Stop it or set WORKER_PORT`,
+      ),
+    );
+    assert.equal(subscribed, false);
+  },
+);
