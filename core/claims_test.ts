@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { testOnDatabases } from "../tests/support/databases.ts";
+import { DATABASES, openTestDatabase, testOnDatabases } from "../tests/support/databases.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";
 import { type Claim, type Claims, createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { within } from "./lifecycle.ts";
 import { DEAD_TOPIC, THOUGHTS_TOPIC } from "./queue.ts";
 import { createStore, type Insertion } from "./store.ts";
 
@@ -299,6 +300,21 @@ testOnDatabases("many claims at once never take a thought twice", async (databas
   const taken = (await Promise.all(Array.from({ length: 8 }, () => claims.claim(ids)))).flat();
   assert.equal(taken.length, 50);
   assert.equal(new Set(taken.map(({ id }) => id)).size, 50);
+});
+
+Deno.test({
+  name: "a claim does not wait for what another is claiming just now",
+  ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+  async fn() {
+    await using database = await openTestDatabase("postgres");
+    const { claims, store } = setUp(database);
+    const [held, free] = await store(aThought(), aThought());
+    await database.transaction(async (tx) => {
+      await tx.query("select from thoughts where id = $1::text::uuid for update", [held!]);
+      const taken = await within(5_000, "The claim", claims.claim([held!, free!]));
+      assert.deepEqual(taken.map(({ id }) => id), [free]);
+    });
+  },
 });
 
 /** What workers, the reconciler and the clock may do, in any order, several at once. */
