@@ -184,7 +184,10 @@ async function startSystem(
     OTEL_SERVICE_NAME: "kafka-worker",
   }));
   const [url, workerUrl] = await Promise.all([loggedUrl(program, "url"), loggedUrl(worker, "metrics")]);
-  await waitFor("the worker to join its group", async () => /active_workers 1/.test(await scrape(workerUrl)));
+  await waitFor(
+    "the worker to join its group",
+    async () => /^batch_processor_active_workers 1$/m.test(await scrape(workerUrl)),
+  );
   return {
     receiver,
     api: { program, url },

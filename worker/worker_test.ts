@@ -107,7 +107,8 @@ testOnDatabase("a worker that can't join yet tries again, inactive and alive mea
     away ? Promise.reject(new Error("no Kafka")) : queue.subscribe(...given)
   );
   await using worker = start(database, { queue });
-  const active = async () => /active_workers 1/.test(await (await fetch(`${worker.url}/metrics`)).text());
+  const active = async () =>
+    /^batch_processor_active_workers 1$/m.test(await (await fetch(`${worker.url}/metrics`)).text());
   assert.equal(await active(), false);
   assert.equal((await fetch(`${worker.url}/health/live`)).status, 200);
   away = false;
