@@ -13,6 +13,8 @@ export function Page({ version }: { readonly version: string }) {
         <link rel="icon" href="/page/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/page/uplot.css" />
         <link rel="stylesheet" href="/page/page.css" />
+        <link rel="stylesheet" href="/page/thought.css" />
+        <link rel="stylesheet" href="/page/tiles.css" />
         <script type="module" src="/page/page.js"></script>
       </head>
       <body>

@@ -41,6 +41,8 @@ const FILES: Readonly<Record<string, PageFile>> = {
   ),
   "uplot.css": file("text/css", () => import("uplot/dist/uPlot.min.css", { with: { type: "text" } })),
   "page.css": file("text/css", () => import("./page.css", { with: { type: "text" } })),
+  "thought.css": file("text/css", () => import("./thought.css", { with: { type: "text" } })),
+  "tiles.css": file("text/css", () => import("./tiles.css", { with: { type: "text" } })),
   "icon.svg": file("image/svg+xml", () => import("./icon.svg", { with: { type: "text" } })),
 };
 
