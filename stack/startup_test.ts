@@ -64,6 +64,14 @@ Deno.test("a service with replicas is fine once all of them are", async () => {
   assert.equal(outcomes["kafka-worker"], "ok: 3 of 3 healthy");
 });
 
+Deno.test("a replica that is not there yet is waited for, and so is a service without any container", async () => {
+  const workers = (n: number) => Array.from({ length: n }, () => ({ service: "kafka-worker" }));
+  const looks = [[], [], workers(2), workers(3)];
+  const { host, outcomes } = await start({ services: ["kafka-worker"], looks, replicas: 3 });
+  assert.equal(outcomes["kafka-worker"], "ok: 3 of 3 healthy");
+  assert.equal(host.commands.filter((line) => line.includes(" ps --all")).length, looks.length);
+});
+
 Deno.test("a service that does one thing is fine once it has exited with 0, and failed with another code", async () => {
   const exited = (exitCode: number) => [{ service: "secrets", state: "exited", exitCode }];
   const done = await start({ services: ["secrets"], looks: [[], exited(0)] });
