@@ -58,7 +58,8 @@ export function openKafka(options: KafkaOptions): Queue {
     logCreator: () => ({ log: entry }) =>
       log.debug("kafkajs", { kafkajs: reason(entry.error ?? entry.message) }),
   });
-  const admin = kafka.admin({ retry: { retries: 0 } });
+  const newAdmin = () => kafka.admin({ retry: { retries: 0 } });
+  let admin = newAdmin();
   let producer: Promise<Producer> | undefined;
 
   /** Connects once for all callers; a failed attempt is forgotten, so that the next caller tries again. */
@@ -101,7 +102,9 @@ export function openKafka(options: KafkaOptions): Queue {
       try {
         await within(CONNECT_TIMEOUT_MS, "Kafka", admin.connect().then(() => admin.describeCluster()));
       } catch (error) {
-        await admin.disconnect().catch(() => {});
+        // Not waited for: a silent broker is waited for in vain, and the next ping must not meet this connection.
+        admin.disconnect().catch(() => {});
+        admin = newAdmin();
         throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
       }
     },
