@@ -159,7 +159,11 @@ export function lastValue(): common.ReduceDataOptionsBuilder {
   return new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]).fields("").values(false);
 }
 
-/** The JSON that Grafana's file provider reads: stable, with a newline at its end. */
+/**
+ * The JSON that Grafana's file provider reads: stable, with a newline at its end. Panels are numbered in their order, so
+ * that a link to one panel stays good.
+ */
 export function toJson(built: Dashboard): string {
-  return JSON.stringify({ ...built, editable: false }, null, 2) + "\n";
+  const panels = built.panels?.map((panel, i) => ({ id: i + 1, ...panel }));
+  return JSON.stringify({ ...built, panels, editable: false }, null, 2) + "\n";
 }
