@@ -208,7 +208,8 @@ export function apiDashboard(): Dashboard {
         "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
       span: 12,
       height: 12,
-      traceql: '{ resource.service.name = "thoughtprocessor-api" && kind = server }',
+      // Not every scrape and probe stays untraced; users ask for routes.
+      traceql: '{ resource.service.name = "thoughtprocessor-api" && span.http.route =~ "/thoughts.*" }',
     }))
     .withPanel(serviceMap({
       title: "Service map",

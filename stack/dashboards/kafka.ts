@@ -236,7 +236,7 @@ export function kafkaDashboard(): Dashboard {
       description: "Traces that reached a worker.",
       span: 12,
       height: 12,
-      traceql: '{ resource.service.name = "kafka-worker" }',
+      traceql: '{ resource.service.name = "kafka-worker" && kind = consumer }',
     }))
     .build();
 }
