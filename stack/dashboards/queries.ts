@@ -5,6 +5,8 @@ export interface PanelQuery {
   readonly uid: string;
   readonly dashboard: string;
   readonly panel: string;
+  /** The panel's number in its dashboard, as in a link: `?viewPanel=3`. */
+  readonly panelId: number;
   readonly language: "promql" | "logql" | "traceql" | "serviceMap";
   /** The query as Grafana stores it, with its `$variables`; empty for a service map. */
   readonly query: string;
@@ -19,6 +21,7 @@ interface Target {
   readonly legendFormat?: string;
 }
 export interface PanelJson {
+  readonly id: number;
   readonly type: string;
   readonly title?: string;
   readonly description?: string;
@@ -65,6 +68,7 @@ export function queriesOf(dashboard: DashboardJson): PanelQuery[] {
       uid: dashboard.uid,
       dashboard: dashboard.title,
       panel: panel.title ?? "",
+      panelId: panel.id,
       ...languageOf(target),
       legend: target.legendFormat ?? "",
     }))

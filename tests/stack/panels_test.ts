@@ -53,7 +53,7 @@ Deno.test({
     }
 
     const where = (query: PanelQuery) => `${query.dashboard}: ${nameOf(query)}`;
-    const panels = new Set(queries.map(({ uid, panel, language }) => `${uid}/${panel}/${language}`)).size;
+    const panels = new Set(queries.map(({ uid, panelId }) => `${uid}/${panelId}`)).size;
     // deno-lint-ignore no-console -- the figure is the point of the test
     console.info(
       `${
