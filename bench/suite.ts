@@ -1,5 +1,6 @@
 /** Everything that is measured, in order. */
 import postgres from "postgres";
+import manifest from "../deno.json" with { type: "json" };
 import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
 import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
@@ -30,6 +31,7 @@ export interface Results {
   worker?: Drain;
   workerFromOutbox?: Drain;
   scrape?: Scrapes;
+  scrapeIdle?: Scrapes;
   /** CPU time for a thousand thoughts, in milliseconds, by what is switched on or off. */
   costs?: { readonly [variant: string]: { readonly api: number; readonly worker: number } };
 }
@@ -45,6 +47,8 @@ const WARM_UP_S = 3;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
+/** How long an API without load is scraped. */
+const IDLE_MS = 3_000;
 
 export async function runSuite(options: SuiteOptions): Promise<Results> {
   const { parts, seconds, connections, thoughts, onStep = () => {} } = options;
@@ -69,6 +73,7 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
     onStep("scrapes of the API under load");
     await using api = await startApi(stores);
     await makeSeries(api);
+    results.scrapeIdle = await measureScrapes(api, new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
     const loaded = measureAcceptance(api, load);
     results.scrape = await measureScrapes(api, loaded);
     await loaded;
@@ -131,18 +136,24 @@ async function drainRepeatedly(
   return rounds[Math.floor(DRAIN_ROUNDS / 2)]!;
 }
 
-function startApi({ env }: Stores, variant?: Variant): Promise<Subject> {
-  const args = variant?.withoutMetrics
-    ? ["-A", "bench/without_metrics.ts", "api/main.ts"]
-    : ["-P=api", "api/main.ts"];
-  return startSubject({ portVariable: "API_PORT", args, env: { ...env, ...variant?.env } });
+function startApi(stores: Stores, variant?: Variant): Promise<Subject> {
+  return start("api", "API_PORT", stores, variant);
 }
 
-function startWorker({ env }: Stores, variant?: Variant): Promise<Subject> {
-  const args = variant?.withoutMetrics
-    ? ["-A", "bench/without_metrics.ts", "worker/main.ts"]
-    : ["-P=worker", "worker/main.ts"];
-  return startSubject({ portVariable: "WORKER_PORT", args, env: { ...env, ...variant?.env } });
+function startWorker(stores: Stores, variant?: Variant): Promise<Subject> {
+  return start("worker", "WORKER_PORT", stores, variant);
+}
+
+/** Starts a program as its task does, flags and all. */
+function start(
+  task: "api" | "worker",
+  portVariable: "API_PORT" | "WORKER_PORT",
+  stores: Stores,
+  variant?: Variant,
+): Promise<Subject> {
+  const [, , ...args] = manifest.tasks[task].command.split(" ");
+  if (variant?.withoutMetrics) args.splice(-1, 0, "-A", "bench/without_metrics.ts");
+  return startSubject({ portVariable, args, env: { ...stores.env, ...variant?.env } });
 }
 
 /** Empties the database, so that a worker starts without the thoughts that the API has taken. */

@@ -13,7 +13,7 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, worker, workerFromOutbox, scrape, costs } = results;
+  const { embedded, api, apiIdempotent, worker, workerFromOutbox, scrape, scrapeIdle, costs } = results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -56,6 +56,12 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       `scrape of ${scrape.series} series under load, p50 / p95`,
       `${scrape.p50Ms.toFixed(1)} / ${scrape.p95Ms.toFixed(1)} ms`,
       "5 ms",
+    ]);
+  }
+  if (scrapeIdle) {
+    rows.push([
+      `scrape of ${scrapeIdle.series} series, no load, p50 / p95`,
+      `${scrapeIdle.p50Ms.toFixed(1)} / ${scrapeIdle.p95Ms.toFixed(1)} ms`,
     ]);
   }
   const base = costs?.["as it is"];
