@@ -42,7 +42,7 @@ const READS_ENVIRONMENT = [
 ];
 
 /** Programs that answer a person; all others log. */
-const SPEAKS = ["core/config.ts", "dev.ts", "worker/redrive.ts", "api/key.ts"];
+const SPEAKS = ["core/config.ts", "dev.ts", "worker/redrive.ts", "api/key.ts", "stack/dashboards/main.ts"];
 
 interface Module {
   readonly path: string;
