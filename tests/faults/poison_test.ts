@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { openKafka } from "../../core/kafka.ts";
 import { createLogger } from "../../core/log.ts";
-import { THOUGHTS_TOPIC } from "../../core/queue.ts";
+import { DEAD_TOPIC, THOUGHTS_TOPIC } from "../../core/queue.ts";
 import { LIMITS } from "../../core/thought.ts";
-import { readDeadLetters } from "./dead_letters.ts";
+import { readTopic } from "./topic.ts";
 import { startLoad } from "./load.ts";
 import { startModel, TRIGGERS } from "./model.ts";
 import { faultTest } from "./services.ts";
@@ -19,12 +19,16 @@ const UNKNOWN = Array.from({ length: 4 }, () => crypto.randomUUID());
 const POISON = KINDS.length * OF_EACH_KIND + MALFORMED.length + UNKNOWN.length;
 
 /** Three bytes each in UTF-8: the longest text there is, by any measure. */
-const LONGEST = "語".repeat(LIMITS.textChars - 10);
+const LONGEST = "語".repeat(LIMITS.textChars - 50);
+/** The cache may know the texts of an earlier run. */
+const RUN = crypto.randomUUID();
 
 function poison(n: number): string | undefined {
   const kind = KINDS[Math.floor(n / OF_EACH_KIND)];
   if (kind === undefined) return undefined;
-  return kind === "atLimit" ? `${LONGEST}${String(n).padStart(10)}` : `Thought ${n} ${TRIGGERS[kind]}`;
+  return kind === "atLimit"
+    ? `${LONGEST}${`${n} ${RUN}`.padStart(50)}`
+    : `Thought ${n} ${TRIGGERS[kind]} ${RUN}`;
 }
 
 faultTest("20 poison messages among 1,000 end as designed and disturb nobody", async (services) => {
@@ -37,7 +41,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
       ANALYSER_CONCURRENCY: "20",
     },
   });
-  await using deadLetters = await readDeadLetters(services.kafkaBrokers);
+  await using deadLetters = await readTopic(services.kafkaBrokers, DEAD_TOPIC);
 
   await publish(services.kafkaBrokers, [...MALFORMED, ...UNKNOWN]);
   const load = startLoad({
