@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { testOnDatabases } from "../tests/support/databases.ts";
+import { DATABASES, openTestDatabase, testOnDatabases } from "../tests/support/databases.ts";
 import type { Database } from "./database.ts";
+import { within } from "./lifecycle.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import type { Message } from "./queue.ts";
 
@@ -82,4 +83,18 @@ testOnDatabases("relays that take at the same time never take the same message",
   const all = (await Promise.all(Array.from({ length: 4 }, () => taken(outbox, 10)))).flat();
   assert.equal(new Set(all).size, all.length);
   assert.equal(all.length + (await left(database)).length, 40);
+});
+
+Deno.test({
+  name: "a relay does not wait for what another is sending just now",
+  ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+  async fn() {
+    await using database = await openTestDatabase("postgres");
+    const outbox = createOutbox(database);
+    await fill(outbox, "1", "2");
+    await outbox.take(1, async () => {
+      assert.deepEqual(await within(5_000, "The other relay", taken(outbox, 10)), ["2"]);
+    });
+    assert.deepEqual(await left(database), []);
+  },
 });

@@ -75,7 +75,11 @@ testOnServer("what ends a transaction's connection leaves nothing of it", async 
     database.transaction(async (tx) => {
       await tx.query(`insert into ${table} values (1)`);
       cable.cut();
-      await tx.query("select 1");
+      await waitFor(
+        "the pool to be whole again",
+        () => database.query("select 1").then(() => true, () => false),
+      );
+      await tx.query(`insert into ${table} values (2)`);
     }),
     unavailable,
   );
