@@ -1,4 +1,5 @@
 /** The two small plots. */
+// @ts-ignore -- served from the npm package under this name, see route.tsx
 import uPlot from "./uplot.js";
 
 const HEIGHT_PX = 140;
