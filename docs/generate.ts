@@ -8,9 +8,30 @@ import { CATALOGUE } from "../core/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../stack/thresholds.ts";
 
+interface Dashboard {
+  readonly title: string;
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly description?: string;
+  }[];
+}
+
+/** As Grafana reads them, in the order they are meant to be looked at. */
+const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
+  JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
+);
+
 const DOCUMENTS = ["README.md", "MONITORING.md"];
 
-const TABLES: Readonly<Record<string, () => string>> = { tasks, settings, metrics, thresholds, objectives };
+const TABLES: Readonly<Record<string, () => string>> = {
+  tasks,
+  settings,
+  metrics,
+  thresholds,
+  objectives,
+  panels,
+};
 
 function tasks(): string {
   const rows = Object.entries(manifest.tasks).map((
@@ -57,6 +78,15 @@ function objectives(): string {
     good,
   ]);
   return table(["objective", "target", "what counts as good"], rows);
+}
+
+function panels(): string {
+  return DASHBOARDS.map(({ title, panels }) => {
+    const rows = panels.flatMap(({ type, title, description }) =>
+      type === "row" ? [] : [[title, description ?? ""]]
+    );
+    return `### ${title}\n\n${table(["panel", "what it says"], rows)}`;
+  }).join("\n\n");
 }
 
 function amount(value: number, { unit }: Threshold): string {
