@@ -1,7 +1,6 @@
 /**
  * After two minutes of mixed traffic every panel of every dashboard has data, asked of the same Prometheus, Loki and
- * Tempo that Grafana asks. Needs a running stack (`deno task monitoring`); elsewhere than on the usual ports by STACK_API,
- * STACK_PROMETHEUS, STACK_LOKI and STACK_TEMPO.
+ * Tempo that Grafana asks. Needs a running stack (`deno task monitoring`).
  */
 import assert from "node:assert/strict";
 import {
@@ -10,12 +9,8 @@ import {
   readDashboards,
   withoutVariables,
 } from "../../stack/dashboards/queries.ts";
+import { API, ask, LOKI, PROMETHEUS, stackRuns, TEMPO } from "./stores.ts";
 import { mixedTraffic } from "./traffic.ts";
-
-const API = Deno.env.get("STACK_API") ?? "http://127.0.0.1:8000";
-const PROMETHEUS = Deno.env.get("STACK_PROMETHEUS") ?? "http://127.0.0.1:9090";
-const LOKI = Deno.env.get("STACK_LOKI") ?? "http://127.0.0.1:3100";
-const TEMPO = Deno.env.get("STACK_TEMPO") ?? "http://127.0.0.1:3200";
 
 const TRAFFIC_MS = 120_000;
 /** Tempo finds a trace by search only after about 30 s, and a rule needs its interval. */
@@ -28,14 +23,7 @@ const QUIET: Readonly<Record<string, string>> = {
   "Errors in the logs: ": "nothing went wrong",
 };
 
-const running = await fetch(`${PROMETHEUS}/-/ready`, { signal: AbortSignal.timeout(2_000) })
-  .then(async (response) => (await response.body?.cancel(), response.ok), () => false);
-if (!running) {
-  // deno-lint-ignore no-console -- a skipped test must not look like a passed one
-  console.warn(
-    `SKIPPED: panels with data. No stack at ${PROMETHEUS}; start one with "deno task monitoring".`,
-  );
-}
+const running = await stackRuns("panels with data");
 
 Deno.test({
   name: "every panel has data after two minutes of mixed traffic",
@@ -102,18 +90,6 @@ async function hasData({ language, query }: PanelQuery): Promise<boolean> {
   return data.result.some((series: { values: [number, string][] }) =>
     series.values.some(([, value]) => value !== "NaN")
   );
-}
-
-// deno-lint-ignore no-explicit-any -- three APIs, each read at one place above
-async function ask(url: string, parameters: Record<string, string>): Promise<any> {
-  const response = await fetch(`${url}?${new URLSearchParams(parameters)}`, {
-    signal: AbortSignal.timeout(10_000),
-  });
-  const text = await response.text();
-  if (!response.ok) {
-    throw new Error(`Cannot ask ${url} for ${Object.values(parameters)[0]}: ${response.status} ${text}`);
-  }
-  return JSON.parse(text);
 }
 
 function nameOf({ panel, legend }: PanelQuery): string {
