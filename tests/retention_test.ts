@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { SLO_PERIOD } from "../core/thresholds.ts";
 import { interpolate, readComposeFile, readRepositoryFile } from "./support/compose_file.ts";
 
 const config = (path: string, env = {}) => parse(interpolate(readRepositoryFile(path), env));
 
-Deno.test("metrics are kept for 15 days", () => {
-  assert.ok(readComposeFile().services.prometheus!.command!.includes("--storage.tsdb.retention.time=15d"));
+Deno.test("metrics are kept for as long as error budgets are counted over", () => {
+  const flag = `--storage.tsdb.retention.time=${SLO_PERIOD}`;
+  assert.ok(readComposeFile().services.prometheus!.command!.includes(flag), flag);
 });
 
 Deno.test("logs are kept for 7 days, and the compactor deletes older ones", () => {
