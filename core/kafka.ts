@@ -180,17 +180,22 @@ async function consume(
     else fail(new Error(`The Kafka consumer died: ${reason(payload.error)}`, { cause: payload.error }));
   });
 
-  await consumer.connect();
-  await consumer.subscribe({ topic: THOUGHTS_TOPIC, fromBeginning: true });
-  await consumer.run({
-    eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: partitionsAtOnce,
-    // Nothing may leave this function: an exception here can stop the consumer while the process looks healthy.
-    eachBatch: (payload) =>
-      handleBatch(payload, handler, { batchSize, log, stopping: () => stopping }).catch((error) =>
-        log.error("batch abandoned, it will come again", { reason: reason(error) })
-      ),
-  });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic: THOUGHTS_TOPIC, fromBeginning: true });
+    await consumer.run({
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: partitionsAtOnce,
+      // Nothing may leave this function: an exception here can stop the consumer while the process looks healthy.
+      eachBatch: (payload) =>
+        handleBatch(payload, handler, { batchSize, log, stopping: () => stopping }).catch((error) =>
+          log.error("batch abandoned, it will come again", { reason: reason(error) })
+        ),
+    });
+  } catch (error) {
+    await consumer.disconnect().catch(() => {}); // the caller tries again with a new one
+    throw error;
+  }
 
   return {
     active: () => Date.now() - lastSeen < SESSION_TIMEOUT_MS,
