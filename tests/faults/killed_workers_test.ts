@@ -13,7 +13,7 @@ faultTest(
   "12 workers killed with SIGKILL in the middle of their work lose nothing and repeat nothing",
   async (services) => {
     // A model that takes its time: so there is always work under way to be killed.
-    await using model = startModel({ latencyMs: 100 });
+    await using model = startModel({ latencyMs: 500 });
     await using system = await startSystem(services, {
       workers: WORKERS,
       // Nobody knows how often one thought is in the wrong place; dying workers are not its fault.
@@ -23,7 +23,7 @@ faultTest(
 
     let killed = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 16);
+      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 8);
       const victims = system.workers.filter((worker) => !worker.exited);
       await Promise.all(victims.map((worker) => worker.kill()));
       killed += victims.length;
