@@ -58,6 +58,7 @@ export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions)
           status,
           summary: annotations.summary?.slice(0, 500),
           starts_at: startsAt,
+          drill: labels.drill?.slice(0, 200), // of a fast drill's own Prometheus
         });
       }
       return c.body(null, 204);

@@ -99,7 +99,8 @@ export const SETTINGS = {
   analyser: {
     env: "ANALYSER",
     schema: z.string().min(1).default("local"),
-    help: "Who analyses thoughts: `local`, `openai`, or one of your own in `worker/analysers/`.",
+    help:
+      "Who analyses thoughts: `local`, `openai`, `slow` (for drills), or one of your own in `worker/analysers/`.",
   },
   analyserTimeoutMs: {
     env: "ANALYSER_TIMEOUT_MS",

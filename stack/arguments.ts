@@ -2,7 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
 import { MAX_WORKERS, type Service, SERVICES } from "./services.ts";
 
-export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "down";
+export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "drill" | "down";
 
 /** What the command line asks for. What a verb has no flag for stands at its default. */
 export interface Asked {
@@ -18,6 +18,8 @@ export interface Asked {
   volumes: boolean;
   follow: boolean;
   service?: string;
+  drill?: string;
+  fast: boolean;
 }
 
 /** Help, the version or a complaint: nothing to do but to print it. */
@@ -32,7 +34,7 @@ const DEFAULT_TIMEOUT = "180s";
 export function parseArguments(args: readonly string[], command: string, version: string): Asked | Said {
   let asked: Asked | undefined;
   let text = "";
-  const program = describe(command, version, (verb, flags, service) => asked = toAsked(verb, flags, service));
+  const program = describe(command, version, (verb, flags, named) => asked = toAsked(verb, flags, named));
   for (const each of [program, ...program.commands]) {
     each.exitOverride().configureOutput({ writeOut: (t) => text += t, writeErr: (t) => text += t });
   }
@@ -61,9 +63,12 @@ interface Flags {
   open?: boolean;
   volumes?: boolean;
   follow?: boolean;
+  fast?: boolean;
 }
 
-type Take = (verb: Verb, flags: Flags, service?: string) => void;
+/** What a verb is about, where it takes a name. */
+type Named = Pick<Asked, "service" | "drill">;
+type Take = (verb: Verb, flags: Flags, named?: Named) => void;
 
 function describe(command: string, version: string, take: Take): Command {
   const program = new Command(command)
@@ -98,9 +103,15 @@ function describe(command: string, version: string, take: Take): Command {
   verb("urls", "addresses and logins").action((flags) => take("urls", flags));
   verb("logs", "what a service (or every one) says").argument("[service]", "as in `status`")
     .option("-f, --follow", "go on as more comes")
-    .action((service, flags) => take("logs", flags, service));
+    .action((service, flags) => take("logs", flags, service && { service }));
   withSelection(verb("doctor", "is everything there that the stack needs?"))
     .action((flags) => take("doctor", flags));
+  verb("drill", "break something on purpose, and see its alert come and go").argument(
+    "[name]",
+    "none: list them",
+  )
+    .option("--fast", "against a second Prometheus with shortened rules: two minutes at most")
+    .action((drill, flags) => take("drill", flags, drill && { drill }));
   verb("down", "stop and remove the containers; data stays")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
     .action((flags) => take("down", flags));
@@ -115,7 +126,7 @@ function withSelection(command: Command): Command {
   );
 }
 
-function toAsked(verb: Verb, flags: Flags, service?: string): Asked {
+function toAsked(verb: Verb, flags: Flags, named: Named = {}): Asked {
   return {
     verb,
     json: flags.json ?? false,
@@ -127,7 +138,8 @@ function toAsked(verb: Verb, flags: Flags, service?: string): Asked {
     open: flags.open ?? false,
     volumes: flags.volumes ?? false,
     follow: flags.follow ?? false,
-    ...(service !== undefined && { service }),
+    fast: flags.fast ?? false,
+    ...named,
   };
 }
 
@@ -153,6 +165,7 @@ Examples:
   ${command} up --workers 5 --timeout 5m
   ${command} verify --json                    for CI: exit code and evidence
   ${command} logs kafka-worker --follow
+  ${command} drill redis-down --fast          does the alert come, and go?
   ${command} down --volumes                   leave nothing behind
 
 Can be left out: ${(SERVICES as readonly Service[]).filter((s) => !s.core).map((s) => s.name).join(", ")}

@@ -47,6 +47,7 @@ const Lines = z.array(z.object({
 
 const ConfigShape = z.object({
   name: z.string(),
+  "x-drills": z._default(z.string(), "on"),
   services: z.record(
     z.string(),
     z.object({
@@ -70,6 +71,8 @@ const STOP_MS = 120_000;
 
 export interface Config {
   project: string;
+  /** Whether something may be broken here on purpose (`DRILLS`). */
+  drills: boolean;
   services: Declared[];
 }
 
@@ -77,8 +80,17 @@ export interface Config {
 export class Compose {
   #config: Promise<Config> | undefined;
 
-  /** @param workers replicas of the worker, when not those of `.env` */
-  constructor(private readonly host: Host, private readonly home: Home, private readonly workers?: number) {}
+  /** @param environment variables that stand above what `.env` says */
+  constructor(
+    private readonly host: Host,
+    private readonly home: Home,
+    readonly environment: Readonly<Record<string, string>> = {},
+  ) {}
+
+  /** The same project with more variables set. */
+  with(environment: Readonly<Record<string, string>>): Compose {
+    return new Compose(this.host, this.home, { ...this.environment, ...environment });
+  }
 
   /**
    * What docker-compose.yml declares; read once.
@@ -98,9 +110,10 @@ export class Compose {
         next: [`look at ${this.home.dir}/docker-compose.yml and ${this.home.envFile}`],
       });
     }
-    const { name, services } = ConfigShape.parse(JSON.parse(output.stdout));
+    const { name, services, "x-drills": drills } = ConfigShape.parse(JSON.parse(output.stdout));
     return {
       project: name,
+      drills: drills === "on",
       services: Object.entries(services).map(([service, declared]) => ({
         name: service,
         image: declared.image ?? `${name}-${service}`,
@@ -149,10 +162,27 @@ export class Compose {
     return this.#run(["rm", "--stop", "--force", ...services], STOP_MS);
   }
 
+  /** A service's last lines. */
   async logs(service: string, lines: number): Promise<string[]> {
-    const args = ["logs", "--no-color", "--no-log-prefix", "--tail", String(lines), service];
-    const { stdout, stderr } = await this.#run(args, QUESTION_MS);
-    return `${stdout}${stderr}`.split("\n").filter((line) => line.trim() !== "").slice(-lines);
+    return (await this.#logs(["--tail", String(lines), service])).slice(-lines);
+  }
+
+  /** Everything a service has said since then. */
+  logsSince(service: string, since: Date): Promise<string[]> {
+    return this.#logs(["--since", since.toISOString(), service]);
+  }
+
+  async #logs(args: readonly string[]): Promise<string[]> {
+    const { stdout, stderr } = await this.#run(
+      ["logs", "--no-color", "--no-log-prefix", ...args],
+      QUESTION_MS,
+    );
+    return `${stdout}${stderr}`.split("\n").filter((line) => line.trim() !== "");
+  }
+
+  /** Runs a program in a service's container. */
+  exec(service: string, command: readonly string[]): Promise<Output> {
+    return this.#run(["exec", "-T", service, ...command], QUESTION_MS);
   }
 
   down(volumes: boolean): Promise<Output> {
@@ -170,13 +200,8 @@ export class Compose {
   }
 
   #run(args: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<Output> {
-    const env = this.environment();
+    const env = { ...this.environment };
     return this.host.run("docker", this.commandLine(args), { cwd: this.home.dir, env, deadlineMs, signal });
-  }
-
-  /** Stands above what `.env` says. */
-  environment(): Record<string, string> {
-    return this.workers === undefined ? {} : { WORKER_REPLICAS: String(this.workers) };
   }
 }
 

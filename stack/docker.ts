@@ -4,6 +4,9 @@ import { lastLine } from "./compose.ts";
 
 const QUESTION_MS = 10_000;
 const PULL_MS = 15 * 60_000;
+/** Longer than any service's grace period. */
+const STOP_MS = 120_000;
+const START_MS = 60_000;
 
 const Version = z.object({
   Client: z.object({ Version: z.string() }),
@@ -115,6 +118,55 @@ export class Docker {
       error: state.Error,
       health: state.Health?.Log?.at(-1)?.Output.trim() ?? "",
     };
+  }
+
+  /** Stops containers; they stay stopped until they are started. @returns why not, or undefined when they are */
+  stop(containers: readonly string[]): Promise<string | undefined> {
+    return this.#do(["stop", ...containers], STOP_MS);
+  }
+
+  /** Starts containers; those that run already are left alone. @returns why not, or undefined when they run */
+  start(containers: readonly string[]): Promise<string | undefined> {
+    return this.#do(["start", ...containers], START_MS);
+  }
+
+  /** Takes a container off a network. @returns why not, or undefined when it is off */
+  disconnect(network: string, container: string): Promise<string | undefined> {
+    return this.#do(["network", "disconnect", network, container], QUESTION_MS);
+  }
+
+  /** Puts a container back on a network, under this name. @returns why not, or undefined when it is there */
+  async connect(network: string, container: string, alias: string): Promise<string | undefined> {
+    const why = await this.#do(["network", "connect", "--alias", alias, network, container], QUESTION_MS);
+    return why?.includes("already exists in network") ? undefined : why;
+  }
+
+  /** Starts a container in the background with these arguments of `docker run`. @returns why not, or undefined */
+  run(args: readonly string[]): Promise<string | undefined> {
+    return this.#do(["run", "--detach", ...args], START_MS);
+  }
+
+  /** Where this machine reaches a port of a container, as `host:port`; undefined when it publishes none. */
+  async address(container: string, port: number): Promise<string | undefined> {
+    const { code, stdout } = await this.#ask(["port", container, `${port}/tcp`]);
+    return code === 0 ? stdout.split("\n")[0]?.trim() : undefined;
+  }
+
+  /** A container's last lines. */
+  async logs(container: string, lines: number): Promise<string[]> {
+    const { stdout, stderr } = await this.#ask(["logs", "--tail", String(lines), container]);
+    return `${stdout}${stderr}`.split("\n").filter((line) => line.trim() !== "");
+  }
+
+  /** Removes containers, with what they stored, running or not; those that are not there are no matter. */
+  async remove(containers: readonly string[]): Promise<void> {
+    await this.#do(["rm", "--force", "--volumes", ...containers], STOP_MS);
+  }
+
+  async #do(args: readonly string[], deadlineMs: number): Promise<string | undefined> {
+    const output = await this.host.run("docker", args, { deadlineMs });
+    if (output.timedOut) return `not done after ${deadlineMs / 1000} s`;
+    return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 
   #ask(args: readonly string[]): Promise<Output> {

@@ -10,6 +10,7 @@ export const EXIT = {
   service: 4,
   target: 5,
   proof: 6,
+  drill: 7,
   interrupted: 130,
 } as const;
 
@@ -24,6 +25,7 @@ export const EXIT_MEANING: Record<keyof typeof EXIT, string> = {
   service: "a service failed to start, or runs no longer",
   target: "a Prometheus target stayed down",
   proof: "everything runs, but the proof thought did not come through",
+  drill: "a drill may not run here, or its alert did not come or go as it must",
   interrupted: "Ctrl-C",
 };
 

@@ -20,6 +20,8 @@ export interface Host {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** The same machine for what has to be done to its end: Ctrl-C aborts nothing there, nor reaches its programs. */
+  uninterrupted(): Host;
 }
 
 export interface RunOptions {
@@ -37,8 +39,12 @@ export interface Output {
   timedOut: boolean;
 }
 
-/** The machine this process runs on. */
-export function localHost(signal: AbortSignal): Host {
+/**
+ * The machine this process runs on.
+ *
+ * @param detached programs are run where a terminal's Ctrl-C does not reach them @default false
+ */
+export function localHost(signal: AbortSignal, detached = false): Host {
   return {
     signal,
     now: () => performance.now(),
@@ -47,8 +53,9 @@ export function localHost(signal: AbortSignal): Host {
       const child = new Deno.Command(program, { args: [...args], ...options, stdin: "inherit" }).spawn();
       return (await child.status).code;
     },
-    run: (program, args, options) => run(program, args, options, signal),
+    run: (program, args, options) => run(program, args, options, signal, detached),
     sleep: (ms, other) => sleep(ms, anyOf(signal, other)),
+    uninterrupted: () => localHost(new AbortController().signal, true),
   };
 }
 
@@ -57,6 +64,7 @@ async function run(
   args: readonly string[],
   { cwd, env, deadlineMs, signal: other }: RunOptions,
   signal: AbortSignal,
+  detached: boolean,
 ): Promise<Output> {
   const stop = anyOf(signal, other);
   stop.throwIfAborted();
@@ -66,6 +74,7 @@ async function run(
       args: [...args],
       cwd,
       env,
+      detached,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -1,5 +1,6 @@
 import type { WriteStream } from "node:tty";
 import type { Asked } from "./arguments.ts";
+import * as drillText from "./drill/text.ts";
 import { EXIT, LaunchFailure } from "./failure.ts";
 import type { Home } from "./home.ts";
 import type { Host } from "./host.ts";
@@ -10,6 +11,7 @@ import { addressText, exitCode, failureText, type Report, toJson } from "./repor
 import { openSession, type Session } from "./session.ts";
 import { COLOUR, GLYPH, paint, type Paper, seconds, table } from "./text.ts";
 import { doctor } from "./verbs/doctor.ts";
+import { drill } from "./verbs/drill.ts";
 import { down } from "./verbs/down.ts";
 import { logs } from "./verbs/logs.ts";
 import { status } from "./verbs/status.ts";
@@ -17,7 +19,7 @@ import { up } from "./verbs/up.ts";
 import { urls } from "./verbs/urls.ts";
 import { verify } from "./verbs/verify.ts";
 
-const VERBS = { up, status, verify, urls, doctor, down };
+const VERBS = { up, status, verify, urls, doctor, drill, down };
 
 export interface Launch {
   host: Host;
@@ -51,10 +53,8 @@ export async function launch({ host, home, asked, command, terminal }: Launch): 
     if (asked.open && report.failures.length === 0) await open(session, report);
     return exitCode(report.failures);
   } catch (error) {
-    if (host.signal.aborted) {
-      say(
-        "\nInterrupted. What was started still runs.\n  go on  deno task monitoring\n  stop   deno task monitoring down\n",
-      );
+    if (host.signal.aborted && !(error instanceof LaunchFailure)) {
+      say(interruptedText(asked));
       return EXIT.interrupted;
     }
     if (!(error instanceof LaunchFailure)) throw error;
@@ -66,7 +66,7 @@ export async function launch({ host, home, asked, command, terminal }: Launch): 
 
 /** The results of a verb for a person. */
 function resultText(report: Report, paper: Paper): string {
-  const { verb, failures, addresses, traceUrl, leftOut, seconds: total } = report;
+  const { verb, failures, addresses, traceUrl, leftOut, drills, drilled, seconds: total } = report;
   const lines: string[] = [];
   if (verb === "status") {
     const rows = report.phases.flatMap((phase) => phase.rows);
@@ -74,9 +74,12 @@ function resultText(report: Report, paper: Paper): string {
     lines.push(...table(rows.map((row) => [`  ${glyph(row.outcome)} ${row.name}`, row.text])));
   }
   if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(paper, addresses));
-  if (leftOut.length > 0 && (verb === "status" || (verb !== "down" && failures.length === 0))) {
+  const named = !["down", "drill"].includes(verb) && (verb === "status" || failures.length === 0);
+  if (leftOut.length > 0 && named) {
     lines.push(`  left out: ${leftOut.join(", ")}\n`);
   }
+  if (drills) lines.push(drillText.listText(paper, drills));
+  if (drilled) lines.push(drillText.resultText(paper, drilled));
   if (traceUrl) lines.push(`  One thought, all the way:\n  ${paint(paper, "cyan", traceUrl)}\n`);
   if (verb === "up" && failures.length === 0) {
     lines.push(
@@ -88,6 +91,11 @@ function resultText(report: Report, paper: Paper): string {
     );
   }
   return lines.length > 0 ? lines.join("\n") + "\n" : "";
+}
+
+function interruptedText({ verb, drill }: Asked): string {
+  if (verb === "drill") return `\nInterrupted, and mended.\n  again  deno task monitoring drill ${drill}\n`;
+  return "\nInterrupted. What was started still runs.\n  go on  deno task monitoring\n  stop   deno task monitoring down\n";
 }
 
 function emptyReport(verb: string, failure: LaunchFailure): Report {

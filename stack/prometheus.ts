@@ -30,6 +30,18 @@ const Rules = z.object({
     })),
   }),
 });
+const AlertingRules = z.object({
+  data: z.object({
+    groups: z.array(z.object({
+      rules: z.array(z.object({
+        name: z.string(),
+        labels: z._default(z.record(z.string(), z.string()), {}),
+        duration: z.number(),
+        state: z.enum(["inactive", "pending", "firing", "unknown"]),
+      })),
+    })),
+  }),
+});
 const SeriesFound = z.object({ data: z.array(z.record(z.string(), z.string())) });
 
 export interface Recording {
@@ -37,6 +49,15 @@ export interface Recording {
   intervalSeconds: number;
   /** Why the last evaluation failed; empty when it did not. */
   error: string;
+}
+
+export interface AlertingRule {
+  name: string;
+  severity: string;
+  /** Seconds for which it has to be true before it fires. */
+  forSeconds: number;
+  /** unknown before the first evaluation */
+  state: "inactive" | "pending" | "firing" | "unknown";
 }
 
 export interface Target {
@@ -82,6 +103,18 @@ export class Prometheus {
       data.groups.flatMap(({ interval, rules }) =>
         rules.map(({ name, lastError }) => [name, { intervalSeconds: interval, error: lastError }] as const)
       ),
+    );
+  }
+
+  async alertingRules(): Promise<AlertingRule[]> {
+    const { data } = await askJson(this.host, `${this.url}/api/v1/rules?type=alert`, AlertingRules);
+    return data.groups.flatMap(({ rules }) =>
+      rules.map(({ name, labels, duration, state }) => ({
+        name,
+        severity: labels.severity ?? "",
+        forSeconds: duration,
+        state,
+      }))
     );
   }
 

@@ -1,3 +1,5 @@
+import type { DrillResult } from "./drill.ts";
+import { type DrillList, listJson, resultJson } from "./drill/text.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { EXIT, type LaunchFailure } from "./failure.ts";
 import type { PhaseResult } from "./phase.ts";
@@ -24,6 +26,10 @@ export interface Report {
   /** Opens the proof thought's trace. */
   traceUrl?: string;
   traceId?: string;
+  /** The drills there are. */
+  drills?: DrillList;
+  /** What a drill came to. */
+  drilled?: DrillResult;
 }
 
 /** The first kind of failure, in the order in which one leads to the next. */
@@ -34,7 +40,7 @@ export function exitCode(failures: readonly LaunchFailure[]): number {
 
 /** No passwords: this goes into CI's logs. `urls` says where they stand. */
 export function toJson(report: Report): string {
-  const { verb, seconds, phases, failures, leftOut, addresses, traceUrl, traceId } = report;
+  const { verb, seconds, phases, failures, leftOut, addresses, traceUrl, traceId, drills, drilled } = report;
   return JSON.stringify(
     {
       verb,
@@ -67,6 +73,8 @@ export function toJson(report: Report): string {
       })),
       traceId,
       traceUrl,
+      drills: drills && listJson(drills),
+      drill: drilled && resultJson(drilled),
     },
     null,
     2,

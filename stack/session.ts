@@ -28,7 +28,11 @@ export async function openSession(host: Host, home: Home, view: View, asked: Ask
   const last: Choice = asked.verb === "up" ? { without: [] } : await lastChoice(home.choiceFile);
   const choice = { without: asked.without ?? last.without, workers: asked.workers ?? last.workers };
   const selection = select(choice.without);
-  const compose = new Compose(host, home, choice.workers);
+  const compose = new Compose(
+    host,
+    home,
+    choice.workers === undefined ? {} : { WORKER_REPLICAS: `${choice.workers}` },
+  );
   return { host, home, view, asked, docker: new Docker(host), compose, selection, choice };
 }
 

@@ -9,16 +9,19 @@ const Stored = z.object({
   error: z.optional(z.nullable(z.string())),
 });
 
-/** Synthetic thoughts carry this user, so that nobody takes them for a person's. */
-const USER = "launcher-proof";
-
 /** The HTTP API, as a client uses it. */
 export class Thoughts {
   constructor(private readonly host: Host, private readonly url: string) {}
 
-  /** @returns the API's answer, and the new thought's id when it was 201 */
-  async post(text: string, headers: Record<string, string> = {}): Promise<Reply & { id?: string }> {
-    const body = { user_id: USER, text };
+  /**
+   * @param thought by a user whose name says that it is no person's
+   * @returns the API's answer, and the new thought's id when it was 201
+   */
+  async post(
+    { user, text }: { user: string; text: string },
+    headers: Record<string, string> = {},
+  ): Promise<Reply & { id?: string }> {
+    const body = { user_id: user, text };
     const reply = await ask(this.host, `${this.url}/thoughts`, { method: "POST", headers, body });
     const created = reply.status === 201 ? Created.safeParse(JSON.parse(reply.text)) : undefined;
     return created?.success ? { ...reply, id: created.data.id } : reply;

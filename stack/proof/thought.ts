@@ -9,6 +9,7 @@ import type { Proven } from "./context.ts";
 
 const PROCESSED_MS = 20_000;
 const COUNTED_MS = 10_000;
+const USER = "launcher-proof";
 
 /** One synthetic thought, followed from the API's answer to the workers' counter. */
 export class ProofThought {
@@ -32,7 +33,9 @@ export class ProofThought {
     // The trace id makes the text new: one that was seen before would come out of the cache.
     const text = `Show that a thought comes through every part. Run ${this.traceId}.`;
     // The sampled flag (01): a parent's decision stands above the service's own ratio.
-    const reply = await this.#thoughts().post(text, { traceparent: `00-${this.traceId}-${hex(8)}-01` })
+    const reply = await this.#thoughts().post({ user: USER, text }, {
+      traceparent: `00-${this.traceId}-${hex(8)}-01`,
+    })
       .catch(notThere("The proof thought cannot be sent", "api"));
     if (!reply.id) {
       throw failed(
@@ -95,9 +98,8 @@ export class ProofThought {
 
   /** Posts one more thought, as traffic for rates and quantiles to be drawn from; nobody waits for it. */
   async pulse(): Promise<void> {
-    const { id } = await this.#thoughts().post(`A pulse for the dashboards. Run ${hex(16)}.`).catch(() => ({
-      id: "",
-    }));
+    const text = `A pulse for the dashboards. Run ${hex(16)}.`;
+    const { id } = await this.#thoughts().post({ user: USER, text }).catch(() => ({ id: "" }));
     if (id) this.#pulses.push(id);
   }
 

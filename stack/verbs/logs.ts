@@ -22,6 +22,6 @@ export async function logs({ host, home, compose, asked }: Session): Promise<num
   ];
   return await host.attach("docker", compose.commandLine(args), {
     cwd: home.dir,
-    env: compose.environment(),
+    env: { ...compose.environment },
   });
 }

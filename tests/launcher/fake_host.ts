@@ -25,14 +25,16 @@ export function fakeHost({ run, fetch, signal = new AbortController().signal }: 
     requests: [],
     slept: 0,
     signal,
+    uninterrupted: () => Object.create(host, { signal: { value: new AbortController().signal } }),
     now: () => host.slept,
     async sleep(ms, other) {
       await Promise.resolve();
-      signal.throwIfAborted();
+      this.signal.throwIfAborted();
       other?.throwIfAborted();
       host.slept += ms;
     },
     async run(program, args) {
+      this.signal.throwIfAborted();
       const commandLine = [program, ...args].join(" ");
       host.commands.push(commandLine);
       return { code: 0, stdout: "", stderr: "", timedOut: false, ...await run?.(commandLine) };

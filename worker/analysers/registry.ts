@@ -3,10 +3,12 @@ import type { Config } from "../../core/config.ts";
 import type { Analyser } from "./analyser.ts";
 import { createLocalAnalyser } from "./local.ts";
 import { createOpenAiAnalyser } from "./openai.ts";
+import { createSlowAnalyser } from "./slow.ts";
 
 const ANALYSERS = new Map<string, (config: Config) => Analyser>([
   ["local", createLocalAnalyser],
   ["openai", createOpenAiAnalyser],
+  ["slow", () => createSlowAnalyser()],
 ]);
 
 /** @throws {Error} naming those there are, or what the analyser lacks */

@@ -13,7 +13,7 @@ for (const name of ["gpt", "constructor", "toString"]) {
   Deno.test(`ANALYSER="${name}" is refused with the names there are`, () => {
     assert.throws(
       () => createAnalyser(configured({ ANALYSER: name })),
-      new RegExp(`ANALYSER is "${name}", there are local, openai`),
+      new RegExp(`ANALYSER is "${name}", there are local, openai, slow`),
     );
   });
 }

@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import * as z from "zod/mini";
+import type { Drill } from "./drills.ts";
+import { quickDuration, quickQuery } from "./pace.ts";
+import { readRuleGroups, type RuleGroup } from "./rules.ts";
+
+/** Windows of 5 minutes, 40 s long in a fast drill, hold 20 of them, as they do at the real pace. */
+const SCRAPE = "2s";
+/** The objectives' rules look back over days: nothing that a drill could wait for. */
+const RULE_FILES = ["recording.yml", "alerts.yml"];
+/** Those that speak of thoughts, workers and stores; scraping the others that often would only cost. */
+export const JOBS = ["thoughtprocessor-api", "kafka-worker", "postgres", "redis", "kafka"];
+
+const PrometheusConfig = z.looseObject({
+  scrape_configs: z.array(z.looseObject({
+    job_name: z.string(),
+    dns_sd_configs: z.optional(z.array(z.looseObject({ refresh_interval: z.optional(z.string()) }))),
+  })),
+});
+const Durations = z.object({
+  group_wait: z.optional(z.string()),
+  group_interval: z.optional(z.string()),
+  repeat_interval: z.optional(z.string()),
+});
+const Route = z.looseObject({
+  ...Durations.shape,
+  get routes() {
+    return z.optional(z.array(z.record(z.string(), z.unknown())));
+  },
+});
+const AlertmanagerConfig = z.looseObject({
+  route: Route,
+  receivers: z.array(z.looseObject({ name: z.string() })),
+});
+
+/**
+ * Writes the configuration of a fast drill's Prometheus and Alertmanager into a folder.
+ *
+ * @param alertmanager its host name
+ */
+export async function writeFastConfig(
+  homeDir: string,
+  to: string,
+  drill: Drill,
+  alertmanager: string,
+): Promise<void> {
+  const write = async (name: string, content: unknown) => {
+    const path = join(to, name);
+    await Deno.writeTextFile(path, stringify(content, { aliasDuplicateObjects: false }));
+    // The containers read these as a user of their own, whatever this user's umask says.
+    if (Deno.build.os !== "windows") await Deno.chmod(path, 0o644);
+  };
+  const read = async (name: string) =>
+    parse(await Deno.readTextFile(join(homeDir, "config", name)), { merge: true });
+  await Deno.mkdir(to, { recursive: true });
+  for (const file of RULE_FILES) {
+    await write(file, { groups: quickGroups(await readRuleGroups(homeDir, file), drill.alert) });
+  }
+  await write("prometheus.yml", quickPrometheus(await read("prometheus.yml"), drill.name, alertmanager));
+  await write("alertmanager.yml", quickAlertmanager(await read("alertmanager.yml")));
+}
+
+/** Every recording rule, and of the alerts that one: the others have their own Prometheus. */
+function quickGroups(groups: readonly RuleGroup[], alert: string): RuleGroup[] {
+  return groups.map(({ name, rules }) => ({
+    name,
+    rules: rules.filter((rule) => rule.record !== undefined || rule.alert === alert).map((rule) => ({
+      ...rule,
+      expr: quickQuery(rule.expr),
+      ...(rule.for !== undefined && { for: quickDuration(rule.for) }),
+    })),
+  })).filter(({ rules }) => rules.length > 0);
+}
+
+function quickPrometheus(config: unknown, drill: string, alertmanager: string): unknown {
+  const { scrape_configs } = PrometheusConfig.parse(config);
+  return {
+    global: {
+      scrape_interval: SCRAPE,
+      scrape_timeout: SCRAPE,
+      evaluation_interval: "1s",
+      external_labels: { drill },
+    },
+    rule_files: RULE_FILES.map((file) => `/etc/prometheus/${file}`),
+    alerting: { alertmanagers: [{ static_configs: [{ targets: [`${alertmanager}:9093`] }] }] },
+    scrape_configs: scrape_configs.filter((job) => JOBS.includes(job.job_name)).map((job) => ({
+      ...job,
+      ...(job.dns_sd_configs && {
+        dns_sd_configs: job.dns_sd_configs.map((dns) => ({ ...dns, refresh_interval: "1s" })),
+      }),
+    })),
+  };
+}
+
+function quickAlertmanager(config: unknown): unknown {
+  const { route, receivers } = AlertmanagerConfig.parse(config);
+  return {
+    route: quickRoute(route),
+    receivers: receivers.map(({ name }) => ({
+      name,
+      webhook_configs: [{ url: "http://api:8000/alerts", send_resolved: true }],
+    })),
+  };
+}
+
+function quickRoute(given: unknown): unknown {
+  const route = Route.parse(given);
+  const durations = Object.entries(Durations.parse(route)).map((
+    [name, text],
+  ) => [name, quickDuration(text!)]);
+  return {
+    ...route,
+    ...Object.fromEntries(durations),
+    ...(route.routes && { routes: route.routes.map(quickRoute) }),
+  };
+}

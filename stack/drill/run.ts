@@ -1,0 +1,259 @@
+import type { Endpoints } from "../endpoints.ts";
+import { LaunchFailure } from "../failure.ts";
+import { failuresOf, type Row, type RunningRow, runPhase } from "../phase.ts";
+import { type AlertingRule, Prometheus } from "../prometheus.ts";
+import { observe, openSession, type Session } from "../session.ts";
+import { seconds } from "../text.ts";
+import { until } from "../wait.ts";
+import type { Drill } from "./drills.ts";
+import { FastMonitoring } from "./fast_monitoring.ts";
+import { type Account, Load } from "./load.ts";
+import { SPEED } from "./pace.ts";
+import { Receiver } from "./receiver.ts";
+
+/** Seconds from the break until the alert was pending, was firing, and its receiver had heard of it and of its end. */
+export interface Course {
+  pending?: number;
+  firing?: number;
+  delivered?: number;
+  resolved?: number;
+}
+
+/** Beyond its `for`: scrapes, evaluations, and a first thought that takes 31 s before it counts as slow. */
+const STATE_MS = 120_000;
+/** Alertmanager gathers warnings for 10 s. */
+const DELIVERED_MS = 60_000;
+/** Windows of up to 15 minutes, and a minute between two notifications. */
+const RESOLVED_MS = 20 * 60_000;
+
+/** One drill under way: what it has to wait for, row by row, and what it has to put right again. */
+export class DrillRun {
+  readonly course: Course = {};
+  readonly #load: Load;
+  readonly #receiver: Receiver;
+  #prometheus: Prometheus;
+  #monitoring: FastMonitoring | undefined;
+  #rule: AlertingRule | undefined;
+  #brokenAt = 0;
+  #brokenOn = new Date(0);
+  #isBroken = false;
+
+  private constructor(
+    private readonly session: Session,
+    /** For what has to be done to its end. */
+    private readonly steady: Session,
+    private readonly drill: Drill,
+    private readonly fast: boolean,
+    endpoints: Endpoints,
+  ) {
+    this.#prometheus = new Prometheus(session.host, endpoints.of("prometheus"));
+    this.#load = new Load(steady.host, endpoints.of("api"));
+    this.#receiver = new Receiver(session.compose, fast ? drill.name : undefined);
+  }
+
+  /** @throws {LaunchFailure} when the stack does not run */
+  static async open(session: Session, drill: Drill, fast: boolean): Promise<DrillRun> {
+    const { host, home, view, asked } = session;
+    const { endpoints } = await observe(session);
+    const steady = await openSession(host.uninterrupted(), home, view, asked);
+    return new DrillRun(session, steady, drill, fast, endpoints);
+  }
+
+  get thoughts(): Account {
+    return this.#load.account;
+  }
+
+  /** What has to be so before anything may be broken. */
+  beforeRows(): Row[] {
+    const speedUp: Row = { name: "monitoring", after: ["services"], run: (row) => this.#speedUp(row) };
+    return [
+      { name: "services", run: () => this.#servicesWell() },
+      ...(this.fast ? [speedUp] : []),
+      { name: "quiet", after: [this.fast ? "monitoring" : "services"], run: () => this.#quiet() },
+    ];
+  }
+
+  alertRows(): Row[] {
+    return [
+      { name: "broken", run: (row) => this.#break(row) },
+      { name: "pending", after: ["broken"], run: (row) => this.#pending(row) },
+      { name: "firing", after: ["pending"], run: (row) => this.#firing(row) },
+      { name: "delivered", after: ["firing"], run: (row) => this.#delivered(row) },
+    ];
+  }
+
+  mendRows(): Row[] {
+    const resolved: Row = { name: "resolved", after: ["mended"], run: (row) => this.#resolved(row) };
+    const rang = this.course.delivered !== undefined;
+    return [
+      { name: "mended", run: (row) => this.#mend(row) },
+      ...(rang ? [resolved] : []),
+      // Thoughts go on coming until then: without good requests there is no error ratio to fall.
+      { name: "kept", after: [rang ? "resolved" : "mended"], run: (row) => this.#kept(row) },
+    ];
+  }
+
+  /** Leaves the stack as it was found. @throws {LaunchFailure} when it cannot be mended */
+  async close(): Promise<void> {
+    try {
+      if (this.#isBroken) await this.#mendAfterAll();
+    } finally {
+      await this.#load.stop();
+      await this.#load.forget();
+      await this.#monitoring?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #servicesWell(): Promise<string> {
+    const { compose, selection } = this.session;
+    const containers = await compose.ps();
+    const needed = selection.wanted.filter((service) =>
+      (service.core && !service.once) || service.name === "alertmanager" || service.name === this.drill.needs
+    );
+    for (const { name } of needed) {
+      const own = containers.filter((c) => c.service === name);
+      const sick = own.find((c) => c.state !== "running" || c.health !== "healthy");
+      if (own.length > 0 && !sick) continue;
+      throw notNow(
+        `${name} is not well`,
+        sick?.status ?? "it has no container",
+        "start it: deno task monitoring",
+      );
+    }
+    return `healthy: ${needed.map(({ name }) => name).join(", ")}`;
+  }
+
+  async #speedUp(row: RunningRow): Promise<string> {
+    row.say("starting a second Prometheus and Alertmanager");
+    this.#monitoring = await FastMonitoring.start(this.steady, this.drill);
+    this.#prometheus = await this.#monitoring.ready(row);
+    return `its own Prometheus and Alertmanager, every duration divided by ${SPEED}`;
+  }
+
+  async #quiet(): Promise<string> {
+    const { alert, severity } = this.drill;
+    const { state, forSeconds } = this.#rule = await this.#look();
+    if (state === "pending" || state === "firing") {
+      const runbook = `what it means, and what to do: MONITORING.md#${alert.toLowerCase()}`;
+      throw notNow(`${alert} (${severity}) is ${state} already`, "something is broken as it is", runbook);
+    }
+    return `${alert} (${severity}) is silent; ${
+      forSeconds > 0 ? `fires after ${forSeconds} s` : "fires at once"
+    }`;
+  }
+
+  async #break({ say }: RunningRow): Promise<string> {
+    const { host } = this.steady;
+    this.#brokenAt = host.now();
+    this.#brokenOn = new Date();
+    this.#isBroken = true;
+    const done = await this.drill.damage.inflict(this.steady, { say, signal: host.signal });
+    this.#load.start(this.drill.load);
+    return done;
+  }
+
+  async #pending(row: RunningRow): Promise<string> {
+    this.course.pending = await this.#reach(["pending", "firing"], STATE_MS, row);
+    return this.#after("pending", "its condition is true");
+  }
+
+  async #firing(row: RunningRow): Promise<string> {
+    this.course.firing = await this.#reach(["firing"], this.#rule!.forSeconds * 1000 + STATE_MS, row);
+    return this.#after("firing", "Prometheus tells Alertmanager");
+  }
+
+  async #delivered(row: RunningRow): Promise<string> {
+    this.course.delivered = await this.#heard("firing", DELIVERED_MS, row);
+    return this.#after("delivered", "the API has logged it");
+  }
+
+  async #resolved(row: RunningRow): Promise<string> {
+    await this.#reach(["inactive"], RESOLVED_MS, row);
+    this.course.resolved = await this.#heard("resolved", RESOLVED_MS, row);
+    return this.#after("resolved", "the API has logged its end");
+  }
+
+  async #mend({ say }: RunningRow): Promise<string> {
+    const done = await this.drill.damage.mend(this.steady, { say, signal: this.steady.host.signal });
+    this.#isBroken = false;
+    return done;
+  }
+
+  async #kept(row: RunningRow): Promise<string> {
+    await this.#load.stop();
+    return await this.#load.settled(row);
+  }
+
+  async #mendAfterAll(): Promise<void> {
+    const rows: Row[] = [{ name: "mended", run: (row) => this.#mend(row) }];
+    const [failure] = failuresOf(await runPhase(this.steady.host, this.steady.view, { name: "mend", rows }));
+    if (failure) throw failure;
+  }
+
+  async #look(): Promise<AlertingRule> {
+    const { alert, severity } = this.drill;
+    const rules = await this.#prometheus.alertingRules();
+    const rule = rules.find((r) => r.name === alert && r.severity === severity);
+    if (rule) return rule;
+    throw notNow(
+      `Prometheus has no alert ${alert} (${severity})`,
+      "its rules are not those of this version",
+      "look at config/prometheus/alerts.yml, then: deno task monitoring",
+    );
+  }
+
+  /** @returns seconds from the break until the alert was in one of these states */
+  async #reach(
+    states: readonly AlertingRule["state"][],
+    deadlineMs: number,
+    row: RunningRow,
+  ): Promise<number> {
+    return await this.#until(deadlineMs, row, async () => {
+      const { state } = await this.#look();
+      return states.includes(state) || `${this.drill.alert} is ${state}`;
+    });
+  }
+
+  async #heard(status: "firing" | "resolved", deadlineMs: number, row: RunningRow): Promise<number> {
+    return await this.#until(
+      deadlineMs,
+      row,
+      async () =>
+        await this.#receiver.heard(this.drill, status, this.#brokenOn) ||
+        `the API has not been told that ${this.drill.alert} is ${status}`,
+    );
+  }
+
+  /** @param ask answers true, or why it is not so yet */
+  async #until(
+    deadlineMs: number,
+    { say, signal }: RunningRow,
+    ask: () => Promise<string | true>,
+  ): Promise<number> {
+    const { host } = this.session;
+    await until(async () => {
+      const answer = await ask();
+      return answer === true ? { ready: "" } : { pending: answer };
+    }, { host, deadlineMs, signal, say, late: (why) => notAsItMust(this.drill, why) });
+    return (host.now() - this.#brokenAt) / 1000;
+  }
+
+  #after(what: keyof Course, means: string): string {
+    return `after ${seconds(this.course[what]!)}: ${means}`;
+  }
+}
+
+function notNow(what: string, cause: string, next: string): LaunchFailure {
+  return new LaunchFailure("drill", { what: `No drill now: ${what}`, cause, next: [next] });
+}
+
+function notAsItMust({ name, alert }: Drill, why: string): LaunchFailure {
+  return new LaunchFailure("drill", {
+    what: `The drill ${name} did not go as it must`,
+    cause: why,
+    next: [
+      `its rule: ${alert} in config/prometheus/alerts.yml`,
+      "see what alertmanager says: deno task monitoring logs alertmanager",
+    ],
+  });
+}
