@@ -116,5 +116,5 @@ function isLive({ stderr, env }: Terminal): boolean {
 
 function paperOf(stream: WriteStream, { env }: Terminal): Paper {
   const colour = stream.isTTY === true && !env("NO_COLOR") && env("TERM") !== "dumb";
-  return { colour, columns: stream.columns ?? 100 };
+  return { colour, columns: stream.columns || 100 };
 }
