@@ -126,7 +126,11 @@ export class Compose {
 
   /** Every container of the project, the stopped ones too. */
   async ps(): Promise<Container[]> {
-    const output = await this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+    let output = await this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+    // Compose lists the containers first and then asks for each: one that was replaced meanwhile is no fault.
+    for (let again = 0; again < 3 && /No such container/.test(output.stderr); again++) {
+      output = await this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+    }
     if (output.code !== 0) {
       throw new LaunchFailure("service", {
         what: "Docker does not tell which containers run",
