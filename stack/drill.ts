@@ -16,6 +16,7 @@ export interface DrillResult {
  * mended: after a failure, and after Ctrl-C.
  *
  * @param fast with a Prometheus and an Alertmanager of its own, for which time runs faster
+ * @returns no result when nothing could be broken
  * @throws the host signal's reason on Ctrl-C, once it is mended
  * @throws {LaunchFailure} when it was interrupted and cannot be mended
  */
@@ -23,7 +24,7 @@ export async function runDrill(
   session: Session,
   drill: Drill,
   fast: boolean,
-): Promise<{ phases: PhaseResult[]; result: DrillResult }> {
+): Promise<{ phases: PhaseResult[]; result?: DrillResult }> {
   const run = await DrillRun.open(session, drill, fast);
   const phases: PhaseResult[] = [];
   const phase = async (name: string, rows: readonly Row[]) => {
@@ -32,12 +33,11 @@ export async function runDrill(
     return failuresOf(result).length === 0;
   };
   try {
-    if (await phase("before", run.beforeRows())) {
-      await phase(drill.name, run.alertRows());
-      await phase("mend", run.mendRows());
-    }
+    if (!await phase("before", run.beforeRows())) return { phases };
+    await phase(drill.name, run.alertRows());
+    await phase("mend", run.mendRows());
+    return { phases, result: { drill, fast, course: run.course, thoughts: run.thoughts } };
   } finally {
     await run.close();
   }
-  return { phases, result: { drill, fast, course: run.course, thoughts: run.thoughts } };
 }

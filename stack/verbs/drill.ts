@@ -46,6 +46,6 @@ export async function drill(session: Session): Promise<Report> {
     seconds: (host.now() - started) / 1000,
     phases,
     failures: phases.flatMap(failuresOf),
-    drilled: result,
+    ...(result && { drilled: result }),
   };
 }
