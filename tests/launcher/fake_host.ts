@@ -37,7 +37,9 @@ export function fakeHost({ run, fetch, signal = new AbortController().signal }: 
       this.signal.throwIfAborted();
       const commandLine = [program, ...args].join(" ");
       host.commands.push(commandLine);
-      return { code: 0, stdout: "", stderr: "", timedOut: false, ...await run?.(commandLine) };
+      const output = await run?.(commandLine);
+      this.signal.throwIfAborted();
+      return { code: 0, stdout: "", stderr: "", timedOut: false, ...output };
     },
     attach: () => Promise.resolve(0),
     fetch(url, init) {

@@ -11,15 +11,17 @@ export interface Behaviour {
   down?: { job: string; error: string };
   /** Thoughts stay as they are. */
   neverProcess?: boolean;
+  /** An alert that Prometheus knows and that is silent. */
+  alert?: { name: string; severity: string };
 }
 
 const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
 
-export function fakeStack({ down, neverProcess = false }: Behaviour = {}): FakeStack {
+export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {}): FakeStack {
   const posted: FakeStack["posted"] = [];
   let scrapes = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/thoughts") {
       const traceparent = request.headers.get("traceparent") ?? "";
       posted.push({ traceparent });
@@ -59,7 +61,12 @@ export function fakeStack({ down, neverProcess = false }: Behaviour = {}): FakeS
     if (pathname === "/loki/api/v1/query_range") {
       return Response.json({ data: { result: [{ stream: {}, values: [["1", "a line"]] }] } });
     }
-    if (pathname === "/api/v1/rules") return Response.json({ data: { groups: [] } });
+    if (pathname === "/api/v1/rules") {
+      const { name, severity } = alert ?? {};
+      const rule = { name, labels: { severity }, duration: 60, state: "inactive" };
+      const alerting = alert && searchParams.get("type") === "alert";
+      return Response.json({ data: { groups: alerting ? [{ rules: [rule] }] : [] } });
+    }
     return new Response("not found", { status: 404 });
   });
   return { port: server.addr.port, posted, [Symbol.asyncDispose]: () => server.shutdown() };

@@ -27,6 +27,12 @@ export class Machine implements AsyncDisposable {
     return join(this.dir, "state", "thought-processor");
   }
 
+  /** Notes what the last `up` was asked for, as that does. */
+  async remember(choice: { without: readonly string[] }): Promise<void> {
+    await Deno.mkdir(this.state, { recursive: true });
+    await Deno.writeTextFile(join(this.state, "launcher.json"), JSON.stringify(choice));
+  }
+
   /** Runs the packed launcher from a folder that has nothing to do with it. */
   launch(...args: string[]): Promise<Run> {
     return this.run(["run", ...PACKED, ...args]);

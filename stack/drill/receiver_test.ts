@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { fakeHost } from "../../tests/launcher/fake_host.ts";
+import { Compose } from "../compose.ts";
+import { checkoutHome } from "../home.ts";
+import { Receiver } from "./receiver.ts";
+
+const RedisDown = { alert: "RedisDown", severity: "warning" } as const;
+const line = (more: Record<string, string>) =>
+  JSON.stringify({
+    msg: "alert received",
+    alertname: "RedisDown",
+    severity: "warning",
+    status: "firing",
+    ...more,
+  });
+
+async function heard(
+  lines: string[],
+  { status = "firing", mark }: { status?: "firing" | "resolved"; mark?: string },
+) {
+  const host = fakeHost({ run: () => ({ stdout: lines.join("\n") }) });
+  const receiver = new Receiver(new Compose(host, checkoutHome("/nowhere")), mark);
+  const answer = await receiver.heard(RedisDown, status, new Date("2026-01-01T00:00:10Z"));
+  return { answer, command: host.commands.at(-1)! };
+}
+
+Deno.test("heard() finds the alert's line in the API's log", async () => {
+  const { answer, command } = await heard(["no JSON", '{"msg":"thought accepted"}', line({})], {});
+  assert.equal(answer, true);
+  assert.match(command, /logs .*--since 2026-01-01T00:00:05\.000Z api$/);
+});
+
+Deno.test("heard() takes no other alert, severity, state or drill for it", async () => {
+  const others: Record<string, string>[] = [{ alertname: "KafkaDown" }, { severity: "critical" }, {
+    status: "resolved",
+  }, {
+    drill: "redis-down",
+  }];
+  for (const other of others) {
+    assert.equal((await heard([line(other)], {})).answer, false, JSON.stringify(other));
+  }
+  assert.equal((await heard([], {})).answer, false);
+});
+
+Deno.test("heard() takes a fast drill's alert only from that drill's own Prometheus", async () => {
+  const mark = "redis-down";
+  assert.equal((await heard([line({ status: "resolved" })], { status: "resolved", mark })).answer, false);
+  assert.equal(
+    (await heard([line({ status: "resolved", drill: mark })], { status: "resolved", mark })).answer,
+    true,
+  );
+});
