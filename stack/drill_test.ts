@@ -18,6 +18,8 @@ interface Course {
   fires?: boolean;
   /** It fires before anything is broken. */
   firesAlready?: boolean;
+  /** The API wants a key that the drill has not. */
+  keyed?: boolean;
   /** Thoughts are accepted and never processed. */
   neverProcessed?: boolean;
   /** Ctrl-C, at the first command line that matches. */
@@ -27,7 +29,7 @@ interface Course {
 }
 
 /** Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it. */
-async function drill({ fires = true, firesAlready, neverProcessed, interruptAt, stuck }: Course) {
+async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: Course) {
   const interrupt = new AbortController();
   let downSince: number | undefined;
   const thoughts = new Set<string>();
@@ -64,6 +66,7 @@ async function drill({ fires = true, firesAlready, neverProcessed, interruptAt, 
         const rules = [{ name: "RedisDown", labels, duration: PENDING_MS / 1000, state: now }];
         return Response.json({ data: { groups: [{ rules }] } });
       }
+      if (method === "POST" && keyed) return Response.json({ title: "No API key" }, { status: 401 });
       if (method === "POST") {
         thoughts.add(`${thoughts.size}`);
         return Response.json({ id: `${thoughts.size - 1}` }, { status: 201 });

@@ -53,7 +53,8 @@ export function stateDirectory(env: (name: string) => string | undefined): strin
   throw new Error("Cannot lay out the stack's files: none of XDG_STATE_HOME, LOCALAPPDATA and HOME is set");
 }
 
-async function layOut(path: string, text: string, mode: number): Promise<void> {
+/** Writes a file, and its folder, so that containers can read it; one that is right already is left alone. */
+export async function layOut(path: string, text: string, mode: number): Promise<void> {
   if (await readIfThere(path) === text) return;
   await Deno.mkdir(dirname(path), { recursive: true });
   await Deno.writeTextFile(path, text);

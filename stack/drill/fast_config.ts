@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import * as z from "zod/mini";
+import { layOut } from "../home.ts";
 import type { Drill } from "./drills.ts";
 import { quickDuration, quickQuery } from "./pace.ts";
 import { readRuleGroups, type RuleGroup } from "./rules.ts";
@@ -45,15 +46,10 @@ export async function writeFastConfig(
   drill: Drill,
   alertmanager: string,
 ): Promise<void> {
-  const write = async (name: string, content: unknown) => {
-    const path = join(to, name);
-    await Deno.writeTextFile(path, stringify(content, { aliasDuplicateObjects: false }));
-    // The containers read these as a user of their own, whatever this user's umask says.
-    if (Deno.build.os !== "windows") await Deno.chmod(path, 0o644);
-  };
+  const write = (name: string, content: unknown) =>
+    layOut(join(to, name), stringify(content, { aliasDuplicateObjects: false }), 0o644);
   const read = async (name: string) =>
     parse(await Deno.readTextFile(join(homeDir, "config", name)), { merge: true });
-  await Deno.mkdir(to, { recursive: true });
   for (const file of RULE_FILES) {
     await write(file, { groups: quickGroups(await readRuleGroups(homeDir, file), drill.alert) });
   }

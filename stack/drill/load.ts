@@ -30,6 +30,7 @@ export class Load {
   readonly #stopping = new AbortController();
   #posting: Promise<void> = Promise.resolve();
   #refused = 0;
+  #lastRefusal = "";
   #sent = 0;
 
   constructor(private readonly host: Host, api: string) {
@@ -61,8 +62,19 @@ export class Load {
     await Promise.all(this.#underWay);
   }
 
-  /** Waits until every accepted thought is completed. @throws {LaunchFailure} when one is not, in time */
+  /**
+   * Waits until every accepted thought is completed.
+   *
+   * @throws {LaunchFailure} when one is not, in time, or when none was accepted at all
+   */
   async settled({ say, signal }: RunningRow): Promise<string> {
+    if (this.#accepted.length === 0) {
+      throw new LaunchFailure("drill", {
+        what: "No thought was accepted, so none could be lost",
+        cause: `the API's last answer: ${this.#lastRefusal}`,
+        next: ["prove the stack first: deno task monitoring verify"],
+      });
+    }
     return await until(async () => {
       await this.#each(this.#accepted.filter((id) => !this.#completed.has(id)), async (id) => {
         if ((await this.#thoughts.get(id)).status === "completed") this.#completed.add(id);
@@ -95,13 +107,19 @@ export class Load {
     const user = `launcher-drill-${++this.#sent % USERS}`;
     const text = `A drill goes on. Thought ${this.#sent} of ${crypto.randomUUID()}.`;
     const request: Promise<void> = this.#thoughts.post({ user, text }).then(
-      ({ id }) => void (id ? this.#accepted.push(id) : this.#refused++),
+      ({ id, status, text }) =>
+        id ? void this.#accepted.push(id) : this.#refuse(`${status} ${text.slice(0, 200)}`),
       (error) => {
         if (!(error instanceof Unreachable)) throw error;
-        this.#refused++;
+        this.#refuse(error.message);
       },
     ).finally(() => this.#underWay.delete(request));
     this.#underWay.add(request);
+  }
+
+  #refuse(why: string): void {
+    this.#refused++;
+    this.#lastRefusal = why;
   }
 
   async #each(ids: readonly string[], does: (id: string) => Promise<void>): Promise<void> {

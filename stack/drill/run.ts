@@ -1,10 +1,10 @@
 import type { Endpoints } from "../endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
 import { failuresOf, type Row, type RunningRow, runPhase } from "../phase.ts";
-import { type AlertingRule, Prometheus } from "../prometheus.ts";
+import { Prometheus } from "../prometheus.ts";
 import { observe, openSession, type Session } from "../session.ts";
 import { seconds } from "../text.ts";
-import { until } from "../wait.ts";
+import { AlertWatch } from "./alert_watch.ts";
 import type { Drill } from "./drills.ts";
 import { FastMonitoring } from "./fast_monitoring.ts";
 import { type Account, Load } from "./load.ts";
@@ -30,10 +30,9 @@ const RESOLVED_MS = 20 * 60_000;
 export class DrillRun {
   readonly course: Course = {};
   readonly #load: Load;
-  readonly #receiver: Receiver;
-  #prometheus: Prometheus;
+  #watch: AlertWatch;
   #monitoring: FastMonitoring | undefined;
-  #rule: AlertingRule | undefined;
+  #forSeconds = 0;
   #brokenAt = 0;
   #brokenOn = new Date(0);
   #isBroken = false;
@@ -46,9 +45,8 @@ export class DrillRun {
     private readonly fast: boolean,
     endpoints: Endpoints,
   ) {
-    this.#prometheus = new Prometheus(session.host, endpoints.of("prometheus"));
     this.#load = new Load(steady.host, endpoints.of("api"));
-    this.#receiver = new Receiver(session.compose, fast ? drill.name : undefined);
+    this.#watch = this.#watchAt(new Prometheus(session.host, endpoints.of("prometheus")));
   }
 
   /** @throws {LaunchFailure} when the stack does not run */
@@ -98,9 +96,9 @@ export class DrillRun {
     try {
       if (this.#isBroken) await this.#mendAfterAll();
     } finally {
+      await this.#monitoring?.[Symbol.asyncDispose]();
       await this.#load.stop();
       await this.#load.forget();
-      await this.#monitoring?.[Symbol.asyncDispose]();
     }
   }
 
@@ -114,11 +112,8 @@ export class DrillRun {
       const own = containers.filter((c) => c.service === name);
       const sick = own.find((c) => c.state !== "running" || c.health !== "healthy");
       if (own.length > 0 && !sick) continue;
-      throw notNow(
-        `${name} is not well`,
-        sick?.status ?? "it has no container",
-        "start it: deno task monitoring",
-      );
+      const cause = sick?.status ?? "it has no container";
+      throw notNow(`${name} is not well`, cause, "start it: deno task monitoring");
     }
     return `healthy: ${needed.map(({ name }) => name).join(", ")}`;
   }
@@ -126,13 +121,14 @@ export class DrillRun {
   async #speedUp(row: RunningRow): Promise<string> {
     row.say("starting a second Prometheus and Alertmanager");
     this.#monitoring = await FastMonitoring.start(this.steady, this.drill);
-    this.#prometheus = await this.#monitoring.ready(row);
+    this.#watch = this.#watchAt(await this.#monitoring.ready(row));
     return `its own Prometheus and Alertmanager, every duration divided by ${SPEED}`;
   }
 
   async #quiet(): Promise<string> {
     const { alert, severity } = this.drill;
-    const { state, forSeconds } = this.#rule = await this.#look();
+    const { state, forSeconds } = await this.#watch.look();
+    this.#forSeconds = forSeconds;
     if (state === "pending" || state === "firing") {
       const runbook = `what it means, and what to do: MONITORING.md#${alert.toLowerCase()}`;
       throw notNow(`${alert} (${severity}) is ${state} already`, "something is broken as it is", runbook);
@@ -153,24 +149,24 @@ export class DrillRun {
   }
 
   async #pending(row: RunningRow): Promise<string> {
-    this.course.pending = await this.#reach(["pending", "firing"], STATE_MS, row);
-    return this.#after("pending", "its condition is true");
+    await this.#watch.reach(["pending", "firing"], STATE_MS, row);
+    return this.#reached("pending", "its condition is true");
   }
 
   async #firing(row: RunningRow): Promise<string> {
-    this.course.firing = await this.#reach(["firing"], this.#rule!.forSeconds * 1000 + STATE_MS, row);
-    return this.#after("firing", "Prometheus tells Alertmanager");
+    await this.#watch.reach(["firing"], this.#forSeconds * 1000 + STATE_MS, row);
+    return this.#reached("firing", "Prometheus tells Alertmanager");
   }
 
   async #delivered(row: RunningRow): Promise<string> {
-    this.course.delivered = await this.#heard("firing", DELIVERED_MS, row);
-    return this.#after("delivered", "the API has logged it");
+    await this.#watch.heard("firing", this.#brokenOn, DELIVERED_MS, row);
+    return this.#reached("delivered", "the API has logged it");
   }
 
   async #resolved(row: RunningRow): Promise<string> {
-    await this.#reach(["inactive"], RESOLVED_MS, row);
-    this.course.resolved = await this.#heard("resolved", RESOLVED_MS, row);
-    return this.#after("resolved", "the API has logged its end");
+    await this.#watch.reach(["inactive"], RESOLVED_MS, row);
+    await this.#watch.heard("resolved", this.#brokenOn, RESOLVED_MS, row);
+    return this.#reached("resolved", "the API has logged its end");
   }
 
   async #mend({ say }: RunningRow): Promise<string> {
@@ -190,70 +186,18 @@ export class DrillRun {
     if (failure) throw failure;
   }
 
-  async #look(): Promise<AlertingRule> {
-    const { alert, severity } = this.drill;
-    const rules = await this.#prometheus.alertingRules();
-    const rule = rules.find((r) => r.name === alert && r.severity === severity);
-    if (rule) return rule;
-    throw notNow(
-      `Prometheus has no alert ${alert} (${severity})`,
-      "its rules are not those of this version",
-      "look at config/prometheus/alerts.yml, then: deno task monitoring",
-    );
+  #watchAt(prometheus: Prometheus): AlertWatch {
+    const { host, compose } = this.session;
+    const receiver = new Receiver(compose, this.fast ? this.drill.name : undefined);
+    return new AlertWatch(host, this.drill, prometheus, receiver);
   }
 
-  /** @returns seconds from the break until the alert was in one of these states */
-  async #reach(
-    states: readonly AlertingRule["state"][],
-    deadlineMs: number,
-    row: RunningRow,
-  ): Promise<number> {
-    return await this.#until(deadlineMs, row, async () => {
-      const { state } = await this.#look();
-      return states.includes(state) || `${this.drill.alert} is ${state}`;
-    });
-  }
-
-  async #heard(status: "firing" | "resolved", deadlineMs: number, row: RunningRow): Promise<number> {
-    return await this.#until(
-      deadlineMs,
-      row,
-      async () =>
-        await this.#receiver.heard(this.drill, status, this.#brokenOn) ||
-        `the API has not been told that ${this.drill.alert} is ${status}`,
-    );
-  }
-
-  /** @param ask answers true, or why it is not so yet */
-  async #until(
-    deadlineMs: number,
-    { say, signal }: RunningRow,
-    ask: () => Promise<string | true>,
-  ): Promise<number> {
-    const { host } = this.session;
-    await until(async () => {
-      const answer = await ask();
-      return answer === true ? { ready: "" } : { pending: answer };
-    }, { host, deadlineMs, signal, say, late: (why) => notAsItMust(this.drill, why) });
-    return (host.now() - this.#brokenAt) / 1000;
-  }
-
-  #after(what: keyof Course, means: string): string {
-    return `after ${seconds(this.course[what]!)}: ${means}`;
+  #reached(stage: keyof Course, means: string): string {
+    const after = this.course[stage] = (this.session.host.now() - this.#brokenAt) / 1000;
+    return `after ${seconds(after)}: ${means}`;
   }
 }
 
 function notNow(what: string, cause: string, next: string): LaunchFailure {
   return new LaunchFailure("drill", { what: `No drill now: ${what}`, cause, next: [next] });
-}
-
-function notAsItMust({ name, alert }: Drill, why: string): LaunchFailure {
-  return new LaunchFailure("drill", {
-    what: `The drill ${name} did not go as it must`,
-    cause: why,
-    next: [
-      `its rule: ${alert} in config/prometheus/alerts.yml`,
-      "see what alertmanager says: deno task monitoring logs alertmanager",
-    ],
-  });
 }
