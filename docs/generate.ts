@@ -7,6 +7,9 @@ import { SETTINGS } from "../core/config.ts";
 import { CATALOGUE } from "../core/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../stack/thresholds.ts";
+import { readPackages } from "../supply/packages.ts";
+import { licences, packages } from "./licences.ts";
+import { table } from "./table.ts";
 
 interface Dashboard {
   readonly title: string;
@@ -22,7 +25,9 @@ const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
   JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
 );
 
-const DOCUMENTS = ["README.md", "MONITORING.md"];
+const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md"];
+
+const used = await readPackages(manifest.imports);
 
 const TABLES: Readonly<Record<string, () => string>> = {
   tasks,
@@ -31,6 +36,9 @@ const TABLES: Readonly<Record<string, () => string>> = {
   thresholds,
   objectives,
   panels,
+  licences: () => licences(used),
+  directPackages: () => packages(used.filter(({ direct }) => direct)),
+  otherPackages: () => packages(used.filter(({ direct }) => !direct)),
 };
 
 function tasks(): string {
@@ -102,15 +110,9 @@ function amount(value: number, { unit }: Threshold): string {
   }
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 /** Columns padded as `deno fmt` would, so that the formatter and this program agree. */
 async function formatted(markdown: string): Promise<string> {
-  const fmt = new Deno.Command(Deno.execPath(), {
+  const fmt = new Deno.Command("deno", {
     args: ["fmt", "--ext=md", "-"],
     stdin: "piped",
     stdout: "piped",
