@@ -8,6 +8,7 @@ import { CATALOGUE } from "../core/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../stack/thresholds.ts";
 import { readPackages } from "../supply/packages.ts";
+import { containerChecks } from "./container_checks.ts";
 import { licences, packages } from "./licences.ts";
 import { table } from "./table.ts";
 
@@ -25,7 +26,7 @@ const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
   JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
 );
 
-const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md"];
+const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md", "docs/container-checks.md"];
 
 const used = await readPackages(manifest.imports);
 
@@ -39,6 +40,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   licences: () => licences(used),
   directPackages: () => packages(used.filter(({ direct }) => direct)),
   otherPackages: () => packages(used.filter(({ direct }) => !direct)),
+  containerChecks,
 };
 
 function tasks(): string {
