@@ -18,6 +18,7 @@ export function containerChecks(): string {
 function outcome({ check }: Item): string {
   if (check.of === "Dockerfile") return "held";
   if (check.of !== "containers") return check.of;
+  if (check.otherwise) return "held otherwise";
   const excepted = Object.keys(check.accepted ?? {});
   return excepted.length === 0 ? "held" : `held, but for ${excepted.join(", ")}`;
 }

@@ -13,6 +13,8 @@ export interface Item {
 export interface ContainerCheck {
   readonly of: "containers";
   holds(container: Container): boolean;
+  /** Whether something else is held than the title says; the note says what. */
+  readonly otherwise?: true;
   /** Services that may break it, and why. One that does not break it may not stand here. */
   readonly accepted?: Readonly<Record<string, string>>;
 }

@@ -150,7 +150,11 @@ export const RUNTIME_ITEMS: readonly Item[] = [
     note:
       "`unless-stopped` instead: five tries are over before a long outage is, and then nobody starts it again; " +
       "Docker waits longer before each try, and alerts tell",
-    check: { of: "containers", holds: (c) => isOneShot(c) || c.restart === "unless-stopped" },
+    check: {
+      of: "containers",
+      otherwise: true,
+      holds: (c) => isOneShot(c) || c.restart === "unless-stopped",
+    },
   },
   {
     id: "5.16",
@@ -231,6 +235,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
       "the tag of a release is a risk that is taken",
     check: {
       of: "containers",
+      otherwise: true,
       holds: ({ image }) => image === "thought-processor" || /^[a-z0-9/_-]+:v?\d+\.\d+(\.\d+)?$/.test(image),
     },
   },
