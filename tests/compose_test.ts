@@ -52,6 +52,12 @@ Deno.test("the stores are reachable from inside alone", () => {
   }
 });
 
+Deno.test("Prometheus lets no other site's page read it, nor anybody stop, reload or delete", () => {
+  const flags = compose.services.prometheus!.command!;
+  assert.ok(flags.includes("--web.cors.origin=http://localhost:9090"));
+  assert.deepEqual(flags.filter((flag) => /enable-(lifecycle|admin-api)/.test(flag)), []);
+});
+
 Deno.test("passwords reach long-running services as files", () => {
   for (const [name, service] of services) {
     if (isOneShot(service)) continue;
