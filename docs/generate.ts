@@ -7,6 +7,10 @@ import { SETTINGS } from "../core/config.ts";
 import { CATALOGUE } from "../core/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../stack/thresholds.ts";
+import { readPackages } from "../supply/packages.ts";
+import { containerChecks } from "./container_checks.ts";
+import { licences, packages } from "./licences.ts";
+import { table } from "./table.ts";
 
 interface Dashboard {
   readonly title: string;
@@ -22,7 +26,9 @@ const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
   JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
 );
 
-const DOCUMENTS = ["README.md", "MONITORING.md"];
+const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md", "docs/container-checks.md"];
+
+const used = await readPackages(manifest.imports);
 
 const TABLES: Readonly<Record<string, () => string>> = {
   tasks,
@@ -31,6 +37,10 @@ const TABLES: Readonly<Record<string, () => string>> = {
   thresholds,
   objectives,
   panels,
+  licences: () => licences(used),
+  directPackages: () => packages(used.filter(({ direct }) => direct)),
+  otherPackages: () => packages(used.filter(({ direct }) => !direct)),
+  containerChecks,
 };
 
 function tasks(): string {
@@ -102,15 +112,9 @@ function amount(value: number, { unit }: Threshold): string {
   }
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 /** Columns padded as `deno fmt` would, so that the formatter and this program agree. */
 async function formatted(markdown: string): Promise<string> {
-  const fmt = new Deno.Command(Deno.execPath(), {
+  const fmt = new Deno.Command("deno", {
     args: ["fmt", "--ext=md", "-"],
     stdin: "piped",
     stdout: "piped",

@@ -9,14 +9,20 @@ import { pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
 import { collectPayload } from "./payload.ts";
 
-/** What the launcher may do: talk to Docker and the stack, and write its own files. */
-const PERMISSIONS = [
-  "--allow-net",
-  "--allow-env",
+const { net, env, run, sys } = config.permissions.launcher;
+
+/**
+ * What a packed launcher may do: the same as in a checkout, but for files. It lays its own out in the user's state
+ * directory, which is known when it runs and not when it is packed.
+ */
+export const PERMISSIONS = [
+  `--allow-net=${net}`,
+  `--allow-env=${env.allow}`,
+  "--ignore-env",
+  `--allow-run=${run}`,
+  `--allow-sys=${sys}`,
   "--allow-read",
   "--allow-write",
-  "--allow-run",
-  "--allow-sys",
 ];
 
 /**
@@ -33,7 +39,8 @@ export async function pack(root: string, dist: string, { bundleOnly = false } = 
   const output = join(dist, "thought-processor");
   await deno(root, ["bundle", "--quiet", "--platform", "deno", "--output", `${output}.js`, entry]);
   if (bundleOnly) return;
-  await deno(root, ["compile", "--no-config", ...PERMISSIONS, "--output", output, `${output}.js`]);
+  // --quiet stays with the binary: Deno would name each program of --allow-run that a machine does not have.
+  await deno(root, ["compile", "--quiet", "--no-config", ...PERMISSIONS, "--output", output, `${output}.js`]);
 }
 
 function entryText(root: string): string {
@@ -44,7 +51,7 @@ Deno.exit(await main(Deno.args, payload));
 }
 
 async function deno(root: string, args: string[]): Promise<void> {
-  const command = new Deno.Command(Deno.execPath(), {
+  const command = new Deno.Command("deno", {
     args,
     cwd: root,
     stdout: "inherit",

@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import { readIfThere } from "./home.ts";
 
 /** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */
@@ -6,13 +5,12 @@ const PASSWORD_BYTES = 18;
 
 /**
  * Writes `.env` from `.env.example`, with a random value for every variable (commented out or not) whose
- * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched.
+ * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched; its folder is there.
  *
  * @returns whether it was made now
  */
 export async function makeEnvFile(path: string, example: string): Promise<boolean> {
   const text = example.replaceAll(/^#?(\w+_PASSWORD)=.*$/gm, (_, name) => `${name}=${password()}`);
-  await Deno.mkdir(dirname(path), { recursive: true });
   try {
     await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
     return true;

@@ -7,7 +7,7 @@ const EXAMPLE = "# words\n#DB_PASSWORD=default\nCACHE_PASSWORD=\n#OPENAI_API_KEY
 async function inTempDir(test: (path: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir();
   try {
-    await test(join(dir, "made", ".env"));
+    await test(join(dir, ".env"));
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

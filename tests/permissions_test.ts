@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { SETTINGS } from "../core/config.ts";
 import manifest from "../deno.json" with { type: "json" };
+import { PERMISSIONS as PACKED } from "../stack/compile.ts";
 import { start } from "./support/process.ts";
 
-const { api, worker } = manifest.permissions;
+const { api, worker, dev, launcher } = manifest.permissions;
 
 Deno.test("API and worker may neither run programs, load libraries nor write files", () => {
   for (const set of [api, worker]) assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
@@ -43,6 +44,80 @@ Deno.test("tasks and the container image start API and worker with their permiss
   assert.match(deployed, /-P=api/);
   assert.match(deployed, /-P=worker/);
   assert.doesNotMatch(deployed, /--allow-all|"-A"/);
+});
+
+Deno.test("development may do what a worker may, and keep a database in .data", () => {
+  // Its database is a program inside a package, wherever Deno's cache is: what may be read can't be named.
+  assert.deepEqual(dev, { ...worker, read: true, write: [".data"] });
+});
+
+Deno.test("the launcher may reach this machine, its own files and the programs that it calls", async () => {
+  assert.deepEqual(launcher.net, ["127.0.0.1"]);
+  assert.deepEqual([launcher.read, launcher.write], [["."], [".env", ".data"]]);
+  assert.deepEqual(launcher.sys, ["statfs"]);
+  assert.equal(
+    launcher.env.ignore,
+    true,
+    "libraries ask for what CI systems and terminals set; they are told nothing",
+  );
+  const called = new Set<string>();
+  for await (const { name } of Deno.readDir("stack")) {
+    if (!name.endsWith(".ts")) continue;
+    const source = await Deno.readTextFile(`stack/${name}`);
+    for (const [, program] of source.matchAll(/host\.run\("([^"]+)"/g)) called.add(program!);
+    const openers = /opener = (.*);/.exec(source)?.[1] ?? "";
+    for (const [, program] of openers.matchAll(/"([^"]+)"/g)) called.add(program!);
+  }
+  assert.deepEqual(launcher.run.toSorted(), [...called].sort());
+});
+
+Deno.test("a packed launcher may do the same, but for files", () => {
+  assert.deepEqual(PACKED, [
+    "--allow-net=127.0.0.1",
+    `--allow-env=${launcher.env.allow}`,
+    "--ignore-env",
+    "--allow-run=docker,ss,lsof,xdg-open,open,explorer",
+    "--allow-sys=statfs",
+    "--allow-read",
+    "--allow-write",
+  ]);
+});
+
+Deno.test({
+  name: "the launcher asks for nothing more, in a pipe and on a terminal, with colours and without",
+  ignore: Deno.build.os !== "linux", // `script`, which makes the terminal, takes other arguments elsewhere
+  async fn() {
+    const state = await Deno.makeTempDir();
+    // No Docker on that PATH: the doctor says so, which takes the whole view and no engine.
+    const doctor =
+      `PATH=/nowhere ${Deno.execPath()} run --quiet --no-prompt --no-lock "${PACKED.join('" "')}" ` +
+      "tests/launcher/packed_launcher.ts doctor";
+    const runs: [program: string, args: string[], env: Record<string, string>][] = [
+      ["sh", ["-c", doctor], {}],
+      ["sh", ["-c", doctor], { FORCE_COLOR: "1", CI: "1", GITHUB_ACTIONS: "1" }],
+      ["script", ["-qec", doctor, "/dev/null"], { TERM: "xterm-256color", COLORTERM: "truecolor" }],
+      ["script", ["-qec", doctor, "/dev/null"], { NO_COLOR: "1", TERM_PROGRAM: "any", WT_SESSION: "1" }],
+    ];
+    for (const [program, args, env] of runs) {
+      const command = new Deno.Command(program, {
+        args,
+        env: { ...env, XDG_STATE_HOME: state },
+        stdin: "null",
+      });
+      const { stdout, stderr } = await command.output();
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assert.doesNotMatch(said, /NotCapable|Requires \w+ access/, program);
+      assert.match(said, /Docker is not installed/, program);
+    }
+    await Deno.remove(state, { recursive: true });
+  },
+});
+
+Deno.test("only tests and benchmarks may do everything", () => {
+  for (const [name, { command }] of Object.entries(manifest.tasks)) {
+    if (/^(test|bench)/.test(name)) continue;
+    assert.doesNotMatch(command, /(^| )(-A|--allow-all|--allow-run|--allow-net|--allow-env)( |$)/, name);
+  }
 });
 
 for (const program of ["api/main.ts", "worker/main.ts"]) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { PERMISSIONS } from "../../stack/compile.ts";
 
-const PACKED = ["--quiet", "-A", "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
+const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 
 export interface Run {
   code: number;
