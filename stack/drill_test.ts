@@ -117,7 +117,7 @@ Deno.test("an alert that does not come fails the drill, and what was broken is m
   assert.deepEqual(failures.map(({ kind, message }) => [kind, message]), [
     ["drill", "The drill redis-down did not go as it must"],
   ]);
-  assert.match(failures[0]!.why!, /RedisDown is inactive \(waited 120 s\)/);
+  assert.match(failures[0]!.why!, /RedisDown is inactive \(waited 420 s\)/);
   assert.ok(outcomes.includes("mended ok") && outcomes.includes("kept ok"), `${outcomes}`);
   assert.equal(isDown, false);
 });

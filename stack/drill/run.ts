@@ -19,8 +19,10 @@ export interface Course {
   resolved?: number;
 }
 
-/** Beyond its `for`: scrapes, evaluations, and a first thought that takes 31 s before it counts as slow. */
-const STATE_MS = 120_000;
+/** A first slow thought takes 31 s, and a window of 5 minutes may be full of better times. */
+const PENDING_MS = 7 * 60_000;
+/** Beyond its `for`: scrapes and evaluations. */
+const FIRING_MS = 120_000;
 /** Alertmanager gathers warnings for 10 s. */
 const DELIVERED_MS = 60_000;
 /** Windows of up to 15 minutes, and a minute between two notifications. */
@@ -149,12 +151,12 @@ export class DrillRun {
   }
 
   async #pending(row: RunningRow): Promise<string> {
-    await this.#watch.reach(["pending", "firing"], STATE_MS, row);
+    await this.#watch.reach(["pending", "firing"], PENDING_MS, row);
     return this.#reached("pending", "its condition is true");
   }
 
   async #firing(row: RunningRow): Promise<string> {
-    await this.#watch.reach(["firing"], this.#forSeconds * 1000 + STATE_MS, row);
+    await this.#watch.reach(["firing"], this.#forSeconds * 1000 + FIRING_MS, row);
     return this.#reached("firing", "Prometheus tells Alertmanager");
   }
 
