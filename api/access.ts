@@ -8,6 +8,13 @@ import { Problem } from "./problem.ts";
 export interface AccessOptions {
   /** Keys that are let in. @default everybody is */
   readonly keys?: Keys | undefined;
+  /**
+   * Names, without a port, by which who needs no key may call the API. A page of another site whose name is made to
+   * point at this machine (DNS rebinding) is of the same origin to its browser, but it still says its own name.
+   *
+   * @default any
+   */
+  readonly hosts?: readonly string[] | undefined;
   /** @default no limit */
   readonly rateLimit?: RateLimit | undefined;
   /** Whether a reverse proxy in front names the caller in `X-Forwarded-For`. @default false */
@@ -20,8 +27,21 @@ interface Connection {
 }
 
 /** The checks that guard a route; none where nothing is configured, so that they cost nothing then. */
-export function guards({ keys, rateLimit, trustProxy = false }: AccessOptions): MiddlewareHandler<Env>[] {
+export function guards(
+  { keys, hosts, rateLimit, trustProxy = false }: AccessOptions,
+): MiddlewareHandler<Env>[] {
   const checks: MiddlewareHandler<Env>[] = [];
+  if (keys === undefined && hosts !== undefined) {
+    checks.push(async (c, next) => {
+      const host = c.req.header("host")?.replace(/:\d+$/, "").toLowerCase();
+      if (host !== undefined && !hosts.includes(host)) {
+        throw new Problem("misdirected", {
+          errors: [{ field: "header.host", message: `must be one of ALLOWED_HOSTS: ${hosts.join(", ")}` }],
+        });
+      }
+      await next();
+    });
+  }
   if (keys !== undefined) {
     checks.push(async (c, next) => {
       const name = keys.nameOf(bearer(c.req.header("authorization")) ?? c.req.header("x-api-key") ?? "");

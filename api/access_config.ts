@@ -17,10 +17,12 @@ export function openAccess(
     redisPassword: password,
     trustProxy,
     allowAnonymous,
+    allowedHosts,
   } = config;
   const redis = url === undefined ? undefined : { url, ...(password === undefined ? {} : { password }) };
   return {
     keys: apiKeysFile === undefined ? undefined : openKeys(apiKeysFile, log),
+    hosts: allowedHosts.includes("*") ? undefined : allowedHosts,
     rateLimit: rateLimitPerMinute === 0 ? undefined : stack.use(createRateLimit(rateLimitPerMinute, redis)),
     trustProxy,
     allowAnonymous,

@@ -100,6 +100,42 @@ Deno.test("without keys the API listens on loopback only, unless told that it ma
   assert.equal(await statusOf(list(allowed)), 200);
 });
 
+Deno.test("without keys the API answers only to its own names: no page whose name was made to point here", async () => {
+  await using api = serve({ hosts: ["localhost", "[::1]"] });
+  for (const host of ["localhost", "LocalHost:8000", "[::1]:8000"]) {
+    assert.match(await calledAs(api, host), /^HTTP\/1\.1 200/, host);
+  }
+  for (const host of ["evil.example", "localhost.evil.example:8000", "127.0.0.1", "::1"]) {
+    const answer = await calledAs(api, host);
+    assert.match(answer, /^HTTP\/1\.1 421[\s\S]*header\.host[\s\S]*ALLOWED_HOSTS: localhost/, host);
+  }
+  assert.match(
+    await calledAs(api, "evil.example", "/health/live"),
+    /^HTTP\/1\.1 200/,
+    "tells nothing of thoughts",
+  );
+});
+
+Deno.test("with keys any name will do: no page of another site has one", async () => {
+  using file = new KeyFile(ada.line);
+  await using api = serve({ hosts: ["localhost"], keys: openKeys(file.path, log) });
+  const key = `authorization: Bearer ${ada.key}\r\n`;
+  assert.match(await calledAs(api, "thoughts.example.com", "/thoughts?user_id=me", key), /^HTTP\/1\.1 200/);
+});
+
+/** The whole answer to a request with this `Host`, which fetch would choose by itself. */
+async function calledAs(
+  api: Api,
+  host: string,
+  path = "/thoughts?user_id=me",
+  headers = "",
+): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(api.url).port) });
+  const request = `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n${headers}connection: close\r\n\r\n`;
+  await connection.write(new TextEncoder().encode(request));
+  return await new Response(connection.readable).text();
+}
+
 Deno.test("a caller over the limit is told when to come back; the others go on", async () => {
   using file = new KeyFile(ada.line, bob.line);
   await using rateLimit = createRateLimit(3);

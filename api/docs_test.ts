@@ -25,6 +25,7 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
     "408",
     "413",
     "415",
+    "421",
     "422",
     "429",
     "500",

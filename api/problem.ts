@@ -21,6 +21,7 @@ export const PROBLEMS = {
   "body-timeout": { status: 408, title: "The body took too long to arrive" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body must be application/json in UTF-8" },
+  "misdirected": { status: 421, title: "The API does not answer to this name" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "unstorable": { status: 422, title: "The thought cannot be stored as it is" },
   "rate-limited": { status: 429, title: "Too many requests" },

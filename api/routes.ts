@@ -32,7 +32,7 @@ export function createRoutes(app: App, guards: readonly MiddlewareHandler<Env>[]
     add(route, problems, handler) {
       const responses = { ...route.responses };
       const guarded = route.security !== undefined;
-      const refusals = guarded ? ["unauthorized", "rate-limited"] as const : [];
+      const refusals = guarded ? ["unauthorized", "misdirected", "rate-limited"] as const : [];
       for (const code of [...problems, ...refusals, "internal"] as const) {
         const { status, title } = PROBLEMS[code];
         responses[status] ??= { description: title, content: problemContent };

@@ -70,6 +70,14 @@ export const SETTINGS = {
     schema: flag,
     help: "Whether an API without keys may listen on another address than loopback.",
   },
+  allowedHosts: {
+    env: "ALLOWED_HOSTS",
+    schema: z.string().default("localhost,127.0.0.1,[::1]").transform((list) =>
+      list.split(",").map((host) => host.trim().toLowerCase()).filter(Boolean)
+    ),
+    help:
+      "Names by which an API without keys may be called (`Host`); others are a web page's that had its name made to point here. `*`: any.",
+  },
   rateLimitPerMinute: {
     env: "RATE_LIMIT_PER_MINUTE",
     schema: z.coerce.number().int().min(0).max(10_000_000).default(0),

@@ -1,4 +1,7 @@
-/** What a page of another site, open in a browser on this machine, may do to the API: nothing that changes anything. */
+/**
+ * What a page of another site, open in a browser on this machine, may do to the API: nothing that changes anything. One
+ * whose name was made to point here is in api/access_test.ts.
+ */
 import assert from "node:assert/strict";
 import { openTestApp } from "../api/test_app.ts";
 
