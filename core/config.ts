@@ -1,5 +1,6 @@
 /** Configuration: every setting, declared once, and the only place that reads the environment. */
 import { z } from "zod";
+import { HORIZON_MS } from "./horizon.ts";
 import { LEVELS } from "./log.ts";
 
 interface Setting {
@@ -145,7 +146,7 @@ export const SETTINGS = {
   },
   leaseMs: {
     env: "LEASE_MS",
-    schema: count(30_000),
+    schema: count(30_000, HORIZON_MS),
     help: "A claim not renewed for this many milliseconds is up for others.",
   },
   requeueAfterMs: {
