@@ -4,6 +4,7 @@ import { createLogger } from "../core/log.ts";
 import { createRateLimit } from "../core/rate_limit.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
+import { takeWallClock } from "../tests/support/wall_clock.ts";
 import { makeKey, openKeys } from "./keys.ts";
 import { type Api, type ApiOptions, startApi } from "./serve.ts";
 
@@ -85,6 +86,15 @@ Deno.test("keys come and go with their file, without a restart; a broken file le
   assert.equal(keys.nameOf(bob.key), "bob");
 });
 
+Deno.test("a key taken away is refused although the clock has gone back an hour", async () => {
+  using file = new KeyFile(ada.line);
+  using clock = takeWallClock();
+  const keys = openKeys(file.path, log);
+  clock.aheadMs = -3_600_000;
+  file.write(bob.line);
+  await waitFor("the key to be refused", () => keys.nameOf(ada.key) === undefined, { timeoutMs: 5_000 });
+});
+
 Deno.test("a key file that lets nobody in, or can't be read, is refused at start", () => {
   using empty = new KeyFile("# nobody yet");
   using wrong = new KeyFile(ada.line, "bob:abc");
@@ -126,6 +136,18 @@ Deno.test("X-Forwarded-For counts only behind a trusted proxy, and only its last
   await using wary = serve({ rateLimit: strict });
   assert.equal(await statusOf(list(wary, { "x-forwarded-for": "10.0.0.3" })), 200);
   assert.equal(await statusOf(list(wary, { "x-forwarded-for": "10.0.0.4" })), 429);
+});
+
+Deno.test("a caller over the limit is not locked out for an hour when the clock goes back one", async () => {
+  await using rateLimit = createRateLimit(1);
+  assert.equal(await rateLimit.take("ada"), 0);
+  assert.ok(await rateLimit.take("ada") > 0);
+  using clock = takeWallClock();
+  clock.aheadMs = -3_600_000;
+  assert.equal(await rateLimit.take("ada"), 0, "the old window is over");
+  assert.equal(await rateLimit.take("ada"), 0, "a new one");
+  const waitS = await rateLimit.take("ada");
+  assert.ok(waitS > 0 && waitS <= 60, `${waitS} s`);
 });
 
 const redisUrl = Deno.env.get("TEST_REDIS_URL");
