@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Database } from "../core/database.ts";
 import { createLogger } from "../core/log.ts";
 import { createRateLimit } from "../core/rate_limit.ts";
+import { connectRedis } from "../core/redis.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import { takeWallClock } from "../tests/support/wall_clock.ts";
@@ -169,5 +170,25 @@ Deno.test({
     await using lonely = createRateLimit(1, { url: "redis://127.0.0.1:9" });
     assert.equal(await lonely.take(caller), 0);
     assert.ok(await lonely.take(caller) > 0);
+  },
+});
+
+Deno.test({
+  name: `a window that Redis's clock has made an hour longer is begun anew${
+    redisUrl === undefined ? " (skipped: no TEST_REDIS_URL)" : ""
+  }`,
+  ignore: redisUrl === undefined,
+  async fn() {
+    await using rateLimit = createRateLimit(1, { url: redisUrl! });
+    const redis = connectRedis({ url: redisUrl! });
+    using _connection = { [Symbol.dispose]: () => redis.disconnect() };
+    const caller = await waitFor("a window in Redis", async () => {
+      const caller = crypto.randomUUID();
+      while (await rateLimit.take(caller) === 0);
+      return await redis.pexpire(`rate:${caller}`, 3_600_000) === 1 && caller;
+    }, { timeoutMs: 5_000 });
+    assert.equal(await rateLimit.take(caller), 0, "the old window is over");
+    assert.equal(await rateLimit.take(caller), 0, "a new one");
+    assert.ok(await rateLimit.take(caller) > 0);
   },
 });

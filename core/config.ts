@@ -147,7 +147,7 @@ export const SETTINGS = {
   leaseMs: {
     env: "LEASE_MS",
     schema: count(30_000, HORIZON_MS),
-    help: "A claim not renewed for this many milliseconds is up for others.",
+    help: `A claim not renewed for this many milliseconds is up for others; at most ${HORIZON_MS}.`,
   },
   requeueAfterMs: {
     env: "REQUEUE_AFTER_MS",

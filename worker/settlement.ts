@@ -35,6 +35,7 @@ export interface SettlementOptions {
 
 /** Results are offered to an absent database for this long; after that the thoughts are analysed again. */
 const STORE_DEADLINE_MS = 60_000;
+/** Below the horizon beyond which no delay is believed (core/horizon.ts). */
 const RETRY_MAX_MS = 60_000;
 
 type FailedClaim = Claim & { readonly reason: FailureReason; readonly error: string };
