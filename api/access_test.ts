@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import type { Database } from "../core/database.ts";
 import { createLogger } from "../core/log.ts";
 import { createRateLimit } from "../core/rate_limit.ts";
+import { connectRedis } from "../core/redis.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
+import { takeWallClock } from "../tests/support/wall_clock.ts";
 import { makeKey, openKeys } from "./keys.ts";
 import { type Api, type ApiOptions, startApi } from "./serve.ts";
 
@@ -85,6 +87,15 @@ Deno.test("keys come and go with their file, without a restart; a broken file le
   assert.equal(keys.nameOf(bob.key), "bob");
 });
 
+Deno.test("a key taken away is refused although the clock has gone back an hour", async () => {
+  using file = new KeyFile(ada.line);
+  using clock = takeWallClock();
+  const keys = openKeys(file.path, log);
+  clock.aheadMs = -3_600_000;
+  file.write(bob.line);
+  await waitFor("the key to be refused", () => keys.nameOf(ada.key) === undefined, { timeoutMs: 5_000 });
+});
+
 Deno.test("a key file that lets nobody in, or can't be read, is refused at start", () => {
   using empty = new KeyFile("# nobody yet");
   using wrong = new KeyFile(ada.line, "bob:abc");
@@ -164,6 +175,18 @@ Deno.test("X-Forwarded-For counts only behind a trusted proxy, and only its last
   assert.equal(await statusOf(list(wary, { "x-forwarded-for": "10.0.0.4" })), 429);
 });
 
+Deno.test("a caller over the limit is not locked out for an hour when the clock goes back one", async () => {
+  await using rateLimit = createRateLimit(1);
+  assert.equal(await rateLimit.take("ada"), 0);
+  assert.ok(await rateLimit.take("ada") > 0);
+  using clock = takeWallClock();
+  clock.aheadMs = -3_600_000;
+  assert.equal(await rateLimit.take("ada"), 0, "the old window is over");
+  assert.equal(await rateLimit.take("ada"), 0, "a new one");
+  const waitS = await rateLimit.take("ada");
+  assert.ok(waitS > 0 && waitS <= 60, `${waitS} s`);
+});
+
 const redisUrl = Deno.env.get("TEST_REDIS_URL");
 Deno.test({
   name: `API processes share their counts in Redis, and count for themselves while it is away${
@@ -183,5 +206,25 @@ Deno.test({
     await using lonely = createRateLimit(1, { url: "redis://127.0.0.1:9" });
     assert.equal(await lonely.take(caller), 0);
     assert.ok(await lonely.take(caller) > 0);
+  },
+});
+
+Deno.test({
+  name: `a window that Redis's clock has made an hour longer is begun anew${
+    redisUrl === undefined ? " (skipped: no TEST_REDIS_URL)" : ""
+  }`,
+  ignore: redisUrl === undefined,
+  async fn() {
+    await using rateLimit = createRateLimit(1, { url: redisUrl! });
+    const redis = connectRedis({ url: redisUrl! });
+    using _connection = { [Symbol.dispose]: () => redis.disconnect() };
+    const caller = await waitFor("a window in Redis", async () => {
+      const caller = crypto.randomUUID();
+      while (await rateLimit.take(caller) === 0);
+      return await redis.pexpire(`rate:${caller}`, 3_600_000) === 1 && caller;
+    }, { timeoutMs: 5_000 });
+    assert.equal(await rateLimit.take(caller), 0, "the old window is over");
+    assert.equal(await rateLimit.take(caller), 0, "a new one");
+    assert.ok(await rateLimit.take(caller) > 0);
   },
 });

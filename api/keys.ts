@@ -21,7 +21,7 @@ const LINE = /^([\w.-]{1,64}):([0-9a-f]{64})$/i;
  * @throws {Error} when the file can't be read, holds a line that is no key, or no key at all. Later, a file like that
  *   is reported and the keys known before stay in force
  */
-export function openKeys(path: string, log: Logger, now: () => number = Date.now): Keys {
+export function openKeys(path: string, log: Logger, now = () => performance.now()): Keys {
   let keys = read(path);
   let changed = changeOf(path);
   let looked = now();

@@ -1,5 +1,6 @@
 /** Thoughts as the worker sees them: claimed, renewed, completed, failed, queued again. Every write is fenced. */
 import type { Database } from "./database.ts";
+import { HORIZON } from "./horizon.ts";
 import { DEAD_TOPIC, THOUGHTS_TOPIC } from "./queue.ts";
 import type { Traceparent } from "./tracing.ts";
 
@@ -26,7 +27,7 @@ export interface Failure {
   readonly attempt: number;
   /** What went wrong, for the person who asks for the thought; no thought text. */
   readonly error: string;
-  /** How long to wait before the next attempt, if there is one. */
+  /** How long to wait before the next attempt, if there is one; less than the horizon. */
   readonly delayMs: number;
 }
 
@@ -144,13 +145,16 @@ const literal = (ids: readonly string[]) => `{${ids.join(",")}}`;
 
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
 
+/** The lease has run out, or is longer than any: then the clock went back, and nobody knows. The fence holds either way. */
+const STALE = `claimed_until not between now() and ${HORIZON}`;
+
 /** Rows another worker is claiming right now are skipped: it has a duplicate of the same message. */
 const CLAIM = `
   update thoughts t
   set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")}
   from (
     select id from thoughts
-    where id = any($1::text::uuid[]) and (status = 'pending' or (status = 'processing' and claimed_until < now()))
+    where id = any($1::text::uuid[]) and (status = 'pending' or (status = 'processing' and ${STALE}))
     order by id for update skip locked
   ) free
   where t.id = free.id
@@ -203,18 +207,24 @@ const RELEASE_STALE = `
   with over as (
     select id, attempts as attempt, 'the worker went away' as error, interval '0' as delay
     from thoughts
-    where finished_at is null and status = 'processing' and claimed_until < now()
+    where finished_at is null and status = 'processing' and ${STALE}
     order by id limit $1 for update skip locked
   ), ${end("$2::int")}`;
 
-/** Only while the outbox flows: in an outage the messages are not lost but waiting in it. */
+/**
+ * Only while the outbox flows: in an outage the messages are not lost but waiting in it. How long ago it was when the
+ * clock has gone back since, nobody knows: such a message is sent again, which is harmless.
+ */
 const REQUEUE_LOST = `
   with lost as (
     update thoughts set queued_at = now()
     where id in (
       select id from thoughts
-      where finished_at is null and status = 'pending' and queued_at < now() - ${interval("$1")}
+      where finished_at is null and status = 'pending' and queued_at not between now() - ${
+  interval("$1")
+} and ${HORIZON}
         and not exists (select from outbox where available_at < now() - interval '5 seconds')
+        and not exists (select from outbox where available_at > ${HORIZON})
       order by id limit $2 for update skip locked
     )
     returning id, user_id, traceparent
@@ -237,11 +247,12 @@ const redriveStatement = (which: string) => `
   select '${THOUGHTS_TOPIC}', user_id, id::text, traceparent from again
   returning id`;
 
+/** A clock that went back makes ages negative: then they are not known, and nothing is said. */
 const WAITING = `
   select
     (select count(*) from thoughts where finished_at is null)::float8 as thoughts,
-    coalesce((
+    greatest(0, coalesce((
       select extract(epoch from now() - created_at) from thoughts where finished_at is null order by id limit 1
-    ), 0)::float8 as oldest,
+    ), 0))::float8 as oldest,
     (select count(*) from outbox)::float8 as outbox,
     greatest(0, coalesce((select extract(epoch from now() - min(available_at)) from outbox), 0))::float8 as outbox_age`;

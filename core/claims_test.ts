@@ -65,6 +65,15 @@ async function expire(database: Database): Promise<void> {
   );
 }
 
+/** As if all that is stored had been written an hour ahead of now: the clock has gone back since. */
+async function turnBackAnHour(database: Database): Promise<void> {
+  await database.query(
+    "update thoughts set claimed_until = claimed_until + interval '1 hour', " +
+      "queued_at = queued_at + interval '1 hour', created_at = created_at + interval '1 hour'",
+  );
+  await database.query("update outbox set available_at = available_at + interval '1 hour'");
+}
+
 const failure = ({ id, attempt }: Claim, delayMs = 0) => ({ id, attempt, error: "no answer", delayMs });
 const completion = ({ id, attempt }: Claim) => ({
   id,
@@ -132,6 +141,32 @@ testOnDatabases(
     assert.equal((await row(id!)).status, "pending");
   },
 );
+
+testOnDatabases(
+  "a claim from before the clock went back is up for others, with its fence",
+  async (database) => {
+    const { claims, store, row } = setUp(database);
+    const [claimed, released] = await store(aThought(), aThought());
+    const [zombie] = await claims.claim([claimed!]);
+    await claims.claim([released!]);
+    await turnBackAnHour(database);
+    const [owner] = await claims.claim([claimed!]);
+    assert.deepEqual(await claims.releaseStale(10), { retried: 1, givenUp: 0 }, "the other one");
+    assert.equal((await row(released!)).status, "pending");
+    assert.deepEqual(await claims.complete([completion(zombie!)]), new Set());
+    assert.deepEqual(await claims.complete([completion(owner!)]), new Set([claimed]));
+  },
+);
+
+testOnDatabases("a claim renewed after the clock went back is its owner's", async (database) => {
+  const { claims, store } = setUp(database);
+  const ids = await store(aThought());
+  const claimed = await claims.claim(ids);
+  await turnBackAnHour(database);
+  await claims.renew(claimed);
+  assert.deepEqual(await claims.claim(ids), []);
+  assert.deepEqual(await claims.releaseStale(10), { retried: 0, givenUp: 0 });
+});
 
 testOnDatabases("a renewed claim is not stale; an outdated one can't be renewed", async (database) => {
   const { claims, store } = setUp(database);
@@ -227,6 +262,27 @@ testOnDatabases(
   },
 );
 
+testOnDatabases(
+  "a message from before the clock went back is sent again, unless it still waits",
+  async (database) => {
+    const { claims, store, messages } = setUp(database);
+    const [id] = await store(aThought());
+    await database.query("insert into outbox (topic, key, value) values ('thoughts', 'a', 'b')");
+    await turnBackAnHour(database);
+    assert.equal(await claims.requeueLost(60_000, 10), 0, "what the outbox holds is not lost");
+    await database.query("delete from outbox");
+    assert.equal(await claims.requeueLost(60_000, 10), 1);
+    assert.equal(await claims.requeueLost(60_000, 10), 0);
+    assert.deepEqual((await messages()).map(({ value }) => value), [id]);
+  },
+);
+
+testOnDatabases("a message that is delayed is not lost", async (database) => {
+  const { claims, store } = setUp(database);
+  await claims.fail((await claims.claim(await store(aThought()))).map((claim) => failure(claim, 60_000)));
+  assert.equal(await claims.requeueLost(60_000, 10), 0);
+});
+
 testOnDatabases("a message of work under way or done is never lost", async (database) => {
   const { claims, store } = setUp(database);
   const [claimed, completed] = await store(aThought(), aThought());
@@ -292,6 +348,9 @@ testOnDatabases("what waits is counted: thoughts, their age, the outbox and its 
   assert.ok(waiting.outboxAgeS >= 30 && waiting.outboxAgeS < 90, `${waiting.outboxAgeS} s`);
   await database.query("delete from outbox where value = 'due'");
   assert.equal((await claims.waiting()).outboxAgeS, 0, "what is not due yet does not wait");
+  await turnBackAnHour(database);
+  const { oldestS, outboxAgeS } = await claims.waiting();
+  assert.deepEqual([oldestS, outboxAgeS], [0, 0], "no age is negative when the clock has gone back");
 });
 
 testOnDatabases("many claims at once never take a thought twice", async (database) => {

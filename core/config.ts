@@ -1,5 +1,6 @@
 /** Configuration: every setting, declared once, and the only place that reads the environment. */
 import { z } from "zod";
+import { HORIZON_MS } from "./horizon.ts";
 import { LEVELS } from "./log.ts";
 
 interface Setting {
@@ -75,8 +76,7 @@ export const SETTINGS = {
     schema: z.string().default("localhost,127.0.0.1,[::1]").transform((list) =>
       list.split(",").map((host) => host.trim().toLowerCase()).filter(Boolean)
     ),
-    help:
-      "Names by which an API without keys may be called (`Host`); others are a web page's that had its name made to point here. `*`: any.",
+    help: "Names by which an API without keys may be called (the header `Host`). `*`: any.",
   },
   rateLimitPerMinute: {
     env: "RATE_LIMIT_PER_MINUTE",
@@ -154,8 +154,8 @@ export const SETTINGS = {
   },
   leaseMs: {
     env: "LEASE_MS",
-    schema: count(30_000),
-    help: "A claim not renewed for this many milliseconds is up for others.",
+    schema: count(30_000, HORIZON_MS),
+    help: `A claim not renewed for this many milliseconds is up for others; at most ${HORIZON_MS}.`,
   },
   requeueAfterMs: {
     env: "REQUEUE_AFTER_MS",

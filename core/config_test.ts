@@ -62,6 +62,7 @@ for (
     ["BATCH_SIZE", "10001"],
     ["MAX_ATTEMPTS", "0"],
     ["LEASE_MS", "30s"],
+    ["LEASE_MS", "300001"],
     ["RETRY_FIRST_MS", "NaN"],
     ["CACHE_TTL_S", "Infinity"],
     ["OPENAI_BASE_URL", "ftp://canary"],

@@ -71,7 +71,8 @@ const BEAT = `
     processed = excluded.processed, failed = excluded.failed, cache_hits = excluded.cache_hits,
     cache_misses = excluded.cache_misses`;
 
+/** A beat from the future was made before the clock went back: its worker has beaten since, or is gone. */
 const PRESENT = `
   select id, active, expected, processed, failed, cache_hits, cache_misses,
     extract(epoch from seen_at) * 1000 as seen_at_ms
-  from workers where seen_at > now() - interval '${GONE_AFTER_S} seconds'`;
+  from workers where seen_at between now() - interval '${GONE_AFTER_S} seconds' and now() + interval '${GONE_AFTER_S} seconds'`;

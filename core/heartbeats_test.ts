@@ -44,6 +44,8 @@ for (const { kind, ignore } of DATABASES) {
       await heartbeats.leave(other);
       await database.query("update workers set seen_at = now() - interval '11 seconds' where id = $1", [one]);
       assert.deepEqual(await heartbeats.present(), []);
+      await database.query("update workers set seen_at = now() + interval '1 hour'");
+      assert.deepEqual(await heartbeats.present(), [], "nor do those that beat before the clock went back");
       await database.query("update workers set seen_at = now() - interval '2 hours'");
       await beat(other, 8);
       assert.equal((await database.query("select id from workers")).length, 1, "old lines are cleared away");

@@ -38,7 +38,13 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 15_000;
 /** A worker that is silent this long loses its partitions to the others. */
 const SESSION_TIMEOUT_MS = 15_000;
+/** How often a worker that handles a batch says that it lives; one that waits says so after each fetch. */
 const HEARTBEAT_MS = 3_000;
+/**
+ * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went back an hour
+ * would silence a worker for an hour, and it would be dropped from the group. So none is left out.
+ */
+const HEARTBEAT_ALWAYS = -Infinity;
 /** A batch may take this long after a rebalance was called before its worker is taken for dead. */
 const REBALANCE_TIMEOUT_MS = 60_000;
 /** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
@@ -153,7 +159,7 @@ async function consume(
   const consumer = kafka.consumer({
     groupId: GROUP,
     sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_MS,
+    heartbeatInterval: HEARTBEAT_ALWAYS,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
@@ -167,15 +173,15 @@ async function consume(
     },
   });
   let stopping = false;
-  let lastSeen = 0;
+  let lastSeen = -Infinity;
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   failed.catch(() => {});
 
   const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH, STOP, DISCONNECT } = consumer.events;
-  for (const alive of [GROUP_JOIN, HEARTBEAT]) consumer.on(alive, () => void (lastSeen = Date.now()));
-  for (const gone of [REBALANCING, STOP, DISCONNECT]) consumer.on(gone, () => void (lastSeen = 0));
+  for (const alive of [GROUP_JOIN, HEARTBEAT]) consumer.on(alive, () => void (lastSeen = performance.now()));
+  for (const gone of [REBALANCING, STOP, DISCONNECT]) consumer.on(gone, () => void (lastSeen = -Infinity));
   consumer.on(CRASH, ({ payload }) => {
-    lastSeen = 0;
+    lastSeen = -Infinity;
     if (payload.restart) log.warn("Kafka consumer crashed, restarting", { reason: reason(payload.error) });
     else fail(new Error(`The Kafka consumer died: ${reason(payload.error)}`, { cause: payload.error }));
   });
@@ -198,7 +204,7 @@ async function consume(
   }
 
   return {
-    active: () => Date.now() - lastSeen < SESSION_TIMEOUT_MS,
+    active: () => performance.now() - lastSeen < SESSION_TIMEOUT_MS,
     failed,
     async [Symbol.asyncDispose]() {
       stopping = true;

@@ -1,11 +1,12 @@
 /** The outbox: messages that became true with a row, sent by whichever relay takes them first. */
 import type { Database } from "./database.ts";
+import { HORIZON } from "./horizon.ts";
 import type { Message } from "./queue.ts";
 
 export interface Outbox {
   /**
    * Takes at most `limit` due messages, oldest first, skipping those another relay holds; removes them when `send`
-   * resolves and leaves them when it throws.
+   * resolves and leaves them when it throws. What is due beyond the horizon has waited since before the clock went back.
    *
    * @returns how many were sent
    */
@@ -32,10 +33,16 @@ export function createOutbox(database: Database): Outbox {
   };
 }
 
-/** The rows are locked by the inner select, so their physical addresses hold until the delete. */
+/**
+ * The rows are locked by the inner selects, so their physical addresses hold until the delete. Each select reads its own
+ * end of the primary key; what lies between, the delayed messages, is not touched.
+ */
 const TAKE = `
-  delete from outbox
-  where ctid = any(array(
-    select ctid from outbox where available_at <= now() order by available_at, id limit $1 for update skip locked
-  ))
+  with stranded as (
+    select ctid from outbox where available_at > ${HORIZON} order by available_at, id limit $1 for update skip locked
+  ), due as (
+    select ctid from outbox where available_at <= now()
+    order by available_at, id limit $1 - (select count(*) from stranded) for update skip locked
+  )
+  delete from outbox where ctid = any(array(select ctid from stranded union all select ctid from due))
   returning topic, key, value, reason, traceparent`;

@@ -60,10 +60,25 @@ testOnDatabases("the oldest are taken first, no more than asked for", async (dat
 testOnDatabases("what is not due yet stays", async (database) => {
   const outbox = createOutbox(database);
   await fill(outbox, "due", "later");
-  await database.query("update outbox set available_at = now() + interval '1 hour' where value = 'later'");
+  await database.query("update outbox set available_at = now() + interval '1 minute' where value = 'later'");
   assert.deepEqual(await taken(outbox, 10), ["due"]);
   assert.deepEqual(await left(database), ["later"]);
 });
+
+testOnDatabases(
+  "what was put in before the clock went back an hour is due, and comes first",
+  async (database) => {
+    const outbox = createOutbox(database);
+    await fill(outbox, "1", "2", "3", "4");
+    await database.query(
+      "update outbox set available_at = now() + interval '1 hour' where value in ('1', '2')",
+    );
+    await database.query("update outbox set available_at = now() + interval '1 minute' where value = '4'");
+    assert.deepEqual(await taken(outbox, 1), ["1"]);
+    assert.deepEqual((await taken(outbox, 2)).toSorted(), ["2", "3"]);
+    assert.deepEqual(await left(database), ["4"]);
+  },
+);
 
 testOnDatabases("when sending fails everything stays, in its order", async (database) => {
   const outbox = createOutbox(database);

@@ -158,9 +158,10 @@ function translate(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = "code" in error ? String(error.code) : "";
   if (/^(22|23)...$/.test(code)) return new UnstorableError(error.message, { cause: error });
-  // Connection lost or refused (postgres.js and the system), server stopping (57P), out of resources (53), cancelled
-  // by its own time limit (57014), deadlock or serialization (40): all may go well next time.
-  const transient = /^(08|40|53|57)...$/.test(code) || /^(CONNECT|CONNECTION|E[A-Z]+)/.test(code);
+  // Connection lost or refused (postgres.js and the system), server stopping (57P), out of room on its disk or of other
+  // resources (53), its disk failing (58), cancelled by its own time limit (57014), deadlock or serialization (40): all
+  // may go well next time.
+  const transient = /^(08|40|53|57|58)...$/.test(code) || /^(CONNECT|CONNECTION|E[A-Z]+)/.test(code);
   return transient
     ? new DatabaseUnavailableError(`PostgreSQL: ${error.message || code}`, { cause: error })
     : error;

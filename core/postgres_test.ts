@@ -36,6 +36,13 @@ Deno.test("a server that is not there is an outage, at once", async () => {
   );
 });
 
+testOnServer("a server without room, memory or a sound disk is an outage; a mistake is none", async (url) => {
+  await using database = openPostgres({ url, poolSize: 1 });
+  const raise = (code: string) => database.query(`do $$ begin raise sqlstate '${code}'; end $$`);
+  for (const code of ["53100", "53200", "58030"]) await assert.rejects(raise(code), unavailable, code);
+  await assert.rejects(raise("42P01"), (error) => !unavailable(error));
+});
+
 testOnServer("a statement that takes too long is cancelled, and others go on", async (url) => {
   await using database = openPostgres({ url, statementTimeoutMs: 50, poolSize: 1 });
   await assert.rejects(database.query("select pg_sleep(60)"), unavailable);

@@ -12,12 +12,15 @@ export interface RateLimit extends AsyncDisposable {
   take(caller: string): Promise<number>;
 }
 
+/** The window in which requests are counted, in seconds. */
+const WINDOW_S = 60;
+
 /**
  * @param perMinute requests one caller may make in a minute
  * @param redis shared counters; while it is away each process counts for itself
  */
 export function createRateLimit(perMinute: number, redis?: RedisAddress): RateLimit {
-  const window = { points: perMinute, duration: 60, keyPrefix: "rate" };
+  const window = { points: perMinute, duration: WINDOW_S, keyPrefix: "rate" };
   const memory = new RateLimiterMemory(window);
   const client = redis && connectRedis(redis);
   const limiter: RateLimiterAbstract = client === undefined ? memory : new RateLimiterRedis({
@@ -32,7 +35,12 @@ export function createRateLimit(perMinute: number, redis?: RedisAddress): RateLi
         await limiter.consume(caller);
         return 0;
       } catch (refusal) {
-        return refusal instanceof RateLimiterRes ? Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000)) : 0;
+        if (!(refusal instanceof RateLimiterRes)) return 0;
+        const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
+        if (waitS <= WINDOW_S) return waitS;
+        // Longer than any window: the clock by which it ends went back. The caller starts a new one.
+        await limiter.delete(caller).catch(() => {});
+        return 0;
       }
     },
     [Symbol.asyncDispose]() {

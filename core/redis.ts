@@ -48,11 +48,11 @@ export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
 
   /** Runs a command; undefined when Redis is resting, absent or slow. */
   async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
-    if (Date.now() < restUntil) return undefined;
+    if (performance.now() < restUntil) return undefined;
     try {
       return await within(ANSWER_MS, "Redis", command());
     } catch (error) {
-      restUntil = Date.now() + REST_MS;
+      restUntil = performance.now() + REST_MS;
       log.warn("cache does not answer, going on without it", { reason: reason(error) });
       return undefined;
     }

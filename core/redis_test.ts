@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Cable, layCable } from "../tests/support/cable.ts";
 import { required } from "../tests/support/services.ts";
 import { waitFor } from "../tests/support/wait.ts";
+import { takeWallClock } from "../tests/support/wall_clock.ts";
 import type { Cache } from "./cache.ts";
 import { createLogger } from "./log.ts";
 import { openRedis } from "./redis.ts";
@@ -77,6 +78,22 @@ testOnRedis(
     assert.ok(next.ms < 50, `${next.ms} ms`);
     log.flush();
     assert.match(logged, /"level":"WARN".*cache does not answer, going on without it/);
+  },
+);
+
+testOnRedis(
+  "a clock that goes back an hour does not keep the cache away for an hour",
+  async (cache, key, cable) => {
+    cable.block();
+    using clock = takeWallClock();
+    await cache.getMany([key("a")]);
+    clock.aheadMs = -3_600_000;
+    cable.cut();
+    cable.unblock();
+    await waitFor("the cache to be used again", async () => {
+      await cache.setMany(new Map([[key("a"), "1"]]));
+      return (await cache.getMany([key("a")]))[0] === "1";
+    });
   },
 );
 

@@ -35,6 +35,7 @@ export interface SettlementOptions {
 
 /** Results are offered to an absent database for this long; after that the thoughts are analysed again. */
 const STORE_DEADLINE_MS = 60_000;
+/** Below the horizon beyond which no delay is believed (core/horizon.ts). */
 const RETRY_MAX_MS = 60_000;
 
 type FailedClaim = Claim & { readonly reason: FailureReason; readonly error: string };
@@ -94,12 +95,12 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
 
   /** Repeating is safe: a write that went through unseen finds its claim settled, and does nothing. */
   async function untilStored<T>(write: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + STORE_DEADLINE_MS;
+    const deadline = performance.now() + STORE_DEADLINE_MS;
     for (let failures = 0;; failures++) {
       try {
         return await write();
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || Date.now() > deadline) throw error;
+        if (!(error instanceof DatabaseUnavailableError) || performance.now() > deadline) throw error;
         log.warn("results not stored, trying again", { reason: reason(error) });
         await pause(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }));
       }
@@ -128,7 +129,7 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
       const ids = trace.ids(id);
       const exemplarLabels = ids === undefined ? {} : { trace_id: ids.trace_id };
       metrics.batch_processor_processing_duration_seconds.observe({
-        value: (now - claimedAt) / 1_000,
+        value: Math.max(0, now - claimedAt) / 1_000, // the clock may have gone back
         exemplarLabels,
       });
       // The two clocks may differ by a little.

@@ -5,6 +5,7 @@ import { within } from "../core/lifecycle.ts";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { aThought } from "../tests/support/thoughts.ts";
+import { takeWallClock } from "../tests/support/wall_clock.ts";
 import type { Analyser } from "./analysers/analyser.ts";
 
 const failing: Analyser = {
@@ -30,6 +31,31 @@ testOnDatabase("results are offered until the database is back, and stored once"
   assert.equal(await batches.metric("batch_processor_thoughts_processed_total"), 1);
   assert.equal(batches.logged().match(/results not stored, trying again/g)?.length, 2);
 });
+
+for (const hours of [1, -1]) {
+  testOnDatabase(
+    `a clock that jumps ${hours} h while the database is away costs no result and no measure`,
+    async (database) => {
+      using clock = takeWallClock();
+      let refusals = 2;
+      const around = (claims: Claims): Claims => ({
+        ...claims,
+        complete(completions) {
+          if (refusals-- === 0) return claims.complete(completions);
+          if (refusals === 1) clock.aheadMs = hours * 3_600_000;
+          return Promise.reject(new DatabaseUnavailableError("away"));
+        },
+      });
+      const batches = startBatches(database, { around });
+      const thought = aThought();
+      await batches.post(thought);
+      await batches.handle(thought.id);
+      assert.equal((await batches.store.get(thought.id))!.status, "completed");
+      assert.ok(await batches.metric("batch_processor_processing_duration_seconds_sum") >= 0);
+      assert.ok(await batches.metric("batch_processor_end_to_end_seconds_sum") >= 0);
+    },
+  );
+}
 
 testOnDatabase("a write that went through unseen is not made twice", async (database) => {
   let lost = 1;

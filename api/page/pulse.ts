@@ -87,6 +87,8 @@ export function createPulse(options: PulseOptions): Pulse {
       latency: countsByBound(latency.values),
       workers,
     };
+    // What was read before the clock went back can't be compared with what is read now.
+    if (readings.some(({ at }) => at > reading.at)) samples.length = readings.length = 0;
     const minuteAgo = readings.find(({ at }) => at >= reading.at - MINUTE_MS) ?? null;
     const lately = readings.find(({ at }) => at >= reading.at - RATES_OVER_MS) ?? null;
     samples.push({

@@ -75,6 +75,18 @@ Deno.test("the pulse turns growing counts into rates, over the workers that were
   assert.equal(second.workers, 3, "members only");
 });
 
+Deno.test("a clock that goes back starts the pulse anew, without a rate below 0", async () => {
+  const { metrics, state, pulse, at } = system();
+  using _ = pulse;
+  await at(3_600_000);
+  metrics.thoughts_accepted_total.inc(50);
+  const { accepted } = await at(1_000);
+  assert.equal(accepted, null);
+  assert.deepEqual(pulse.read().filter((sample) => sample.at > state.now), []);
+  metrics.thoughts_accepted_total.inc(50);
+  assert.equal((await at(6_000)).accepted, 10);
+});
+
 Deno.test("the pulse keeps five minutes, and asks nothing while nobody looks", async () => {
   const { state, pulse, at } = system();
   using _ = pulse;

@@ -14,6 +14,8 @@ export interface Program extends AsyncDisposable {
   stop(): Promise<number>;
   /** The value of a metric: by its name with labels, or by its bare name the sum over them. */
   metric(name: string): Promise<number>;
+  /** The time its last log line bears, in milliseconds since the epoch: what its wall clock said then. */
+  loggedAt(): number;
 }
 
 export interface ProgramOptions {
@@ -22,6 +24,9 @@ export interface ProgramOptions {
   readonly entry: "api" | "worker";
   readonly env: Readonly<Record<string, string>>;
 }
+
+/** How a line of core/log.ts begins, before its time. */
+const LINE_START = '{"time":"';
 
 /** Starts a program and waits until it serves. */
 export async function startProgram({ root, entry, env }: ProgramOptions): Promise<Program> {
@@ -53,6 +58,11 @@ export async function startProgram({ root, entry, env }: ProgramOptions): Promis
       return text.split("\n")
         .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+    },
+    loggedAt() {
+      const lines = running.stdout();
+      const from = lines.lastIndexOf(LINE_START) + LINE_START.length;
+      return Date.parse(lines.slice(from, lines.indexOf('"', from)));
     },
     async [Symbol.asyncDispose]() {
       if (!exited) running.kill("SIGCONT"); // one that was stopped can't end otherwise

@@ -1,17 +1,30 @@
 /** The PostgreSQL, Redis and Kafka that the suite breaks, by way of `.ci/services`. */
 import assert from "node:assert/strict";
 import { ROOT } from "../support/process.ts";
-import { type Services, testOnServices } from "../support/services.ts";
+import { required, type Services, testOnServices } from "../support/services.ts";
 import { waitFor } from "../support/wait.ts";
 
 export type Service = "postgres" | "redis" | "kafka";
 type Deed = "start" | "stop" | "freeze" | "thaw" | "wipe";
 
+export interface FaultTestOptions {
+  /** Why it can't run here, if it can't. Where services are required it then fails. */
+  readonly skipped?: string;
+}
+
 /**
  * A test that breaks real services, those of `.ci/services`. They run again afterwards, whatever the test did. Without
  * them it is skipped, and says so.
  */
-export function faultTest(name: string, run: (services: Services) => Promise<void>): void {
+export function faultTest(
+  name: string,
+  run: (services: Services) => Promise<void>,
+  { skipped }: FaultTestOptions = {},
+): void {
+  if (skipped !== undefined && !required) {
+    Deno.test.ignore(`${name} (skipped: ${skipped})`, () => {});
+    return;
+  }
   testOnServices(name, async (services) => {
     assert.ok(Deno.env.get("SERVICES_DIR"), "SERVICES_DIR is not set: source <(.ci/services env)");
     try {

@@ -1,0 +1,104 @@
+/** A PostgreSQL of one test's own, started again whenever it ends, as Docker's `restart: unless-stopped` does. */
+import { waitFor } from "../support/wait.ts";
+
+export interface OwnPostgres extends AsyncDisposable {
+  readonly url: string;
+  /** How often the server has ended and was started again. */
+  readonly restarts: number;
+  /** Everything the server has said, over all its starts. */
+  log(): string;
+}
+
+export interface OwnPostgresOptions {
+  /** An empty folder for its data. @default one of its own, removed with it */
+  readonly folder?: string;
+  /** The server's environment. @default empty */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Before a server that ended is started again. */
+const RESTART_PAUSE_MS = 500;
+
+/** Makes a server and waits until it answers. Its WAL comes in segments of 1 MB, so that it needs little room. */
+export async function startOwnPostgres({ folder, env = {} }: OwnPostgresOptions): Promise<OwnPostgres> {
+  await using stack = new AsyncDisposableStack();
+  const data = folder ?? await Deno.makeTempDir({ prefix: "postgres-" });
+  if (folder === undefined) stack.defer(() => Deno.remove(data, { recursive: true }));
+  const programs = await newestPrograms();
+  const owner = await ownerOf(data);
+  const made = await new Deno.Command(`${programs}/initdb`, {
+    args: ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"],
+    ...owner,
+  }).output();
+  if (!made.success) throw new Error(`initdb failed: ${new TextDecoder().decode(made.stderr)}`);
+
+  const port = freePort();
+  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  const start = () =>
+    new Deno.Command(`${programs}/postgres`, {
+      args: ["-D", data, ...settings.flatMap((setting) => ["-c", setting])],
+      env,
+      ...owner,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+  let said = "";
+  let restarts = 0;
+  let server: Deno.ChildProcess | undefined = start();
+  const stopping = Promise.withResolvers<true>();
+  const pause = () => new Promise<false>((resolve) => setTimeout(resolve, RESTART_PAUSE_MS, false));
+
+  async function supervise() {
+    while (server !== undefined) {
+      for await (const chunk of server.stderr.pipeThrough(new TextDecoderStream())) said += chunk;
+      await server.status;
+      server = undefined;
+      if (await Promise.race([stopping.promise, pause()])) return;
+      restarts++;
+      server = start();
+    }
+  }
+  const supervised = supervise();
+  stack.defer(async () => {
+    stopping.resolve(true);
+    server?.kill("SIGQUIT"); // at once: nobody wants its data any more
+    await supervised;
+  });
+
+  await waitFor("the test's own PostgreSQL", () => said.includes("ready to accept connections"), {
+    describe: () => said,
+  });
+  const owned = stack.move();
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    get restarts() {
+      return restarts;
+    },
+    log: () => said,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function newestPrograms(): Promise<string> {
+  const base = "/usr/lib/postgresql";
+  const versions = (await Array.fromAsync(Deno.readDir(base))).map(({ name }) => Number(name));
+  return `${base}/${Math.max(...versions)}/bin`;
+}
+
+/** PostgreSQL refuses to run as root: the folder is then given to the user that Debian's package made. */
+async function ownerOf(folder: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  const idOf = async (flag: string) =>
+    Number(
+      new TextDecoder().decode((await new Deno.Command("id", { args: [flag, "postgres"] }).output()).stdout),
+    );
+  const [uid, gid] = [await idOf("-u"), await idOf("-g")];
+  await Deno.chown(folder, uid, gid);
+  return { uid, gid };
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
