@@ -23,7 +23,10 @@ faultTest(
 
     let killed = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 8);
+      // Kafka waits for the dead before the living get their partitions.
+      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 8, {
+        timeoutMs: 90_000,
+      });
       const victims = system.workers.filter((worker) => !worker.exited);
       await Promise.all(victims.map((worker) => worker.kill()));
       killed += victims.length;
@@ -35,7 +38,7 @@ faultTest(
     }
     const mendedAt = performance.now();
     await load.done;
-    await system.settled();
+    await system.settled(180_000);
 
     assert.ok(killed >= 10);
     const verdict = await assertNothingLostOrTwice(system, load);
