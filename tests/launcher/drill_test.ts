@@ -112,6 +112,17 @@ Deno.test("where the second Prometheus cannot be started, says why, and leaves n
       "rm --force --volumes tp-drill-prometheus tp-drill-alertmanager",
     );
     assert.doesNotMatch(lines.join("\n"), /^stop /m);
+    const started = lines.filter((line) => line.startsWith("run "));
+    assert.equal(started.length, 2);
+    for (const line of started) {
+      // As the stack's own services: tests/containers/ sees only those of docker-compose.yml.
+      for (
+        const limit of ["--read-only", "--cap-drop ALL", "no-new-privileges:true", "--pids-limit", "--memory"]
+      ) {
+        assert.ok(line.includes(limit), `${limit}: ${line}`);
+      }
+      assert.doesNotMatch(line, /--publish (?!127\.0\.0\.1:)/);
+    }
   });
 });
 
