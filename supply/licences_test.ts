@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
 import { readComposeFile } from "../tests/support/compose_file.ts";
 import { DEVELOPMENT_ONLY, licenceOffences } from "./licences.ts";
+import { launcherNotices } from "./notices.ts";
 import { type Package, readPackages } from "./packages.ts";
 
 const packages = await readPackages(manifest.imports);
@@ -25,6 +26,7 @@ Deno.test("a licence that is not on the list is an offence, and so is one for de
     direct: true,
     neededBy: [],
     goesInto,
+    folder: "/nowhere",
   });
   assert.deepEqual(licenceOffences([pack("MIT", ["launcher"])]), []);
   assert.equal(licenceOffences([pack("AGPL-3.0-only", [])]).length, 1);
@@ -35,6 +37,15 @@ Deno.test("a licence that is not on the list is an offence, and so is one for de
   );
   assert.equal(licenceOffences([pack("MPL-2.0", [], "axe-core")]).length, 0);
   assert.equal(licenceOffences([pack("MPL-2.0", ["launcher"], "axe-core")]).length, 1);
+});
+
+Deno.test("the launcher's notices have the terms of every package in it, and of no other", async () => {
+  const text = await launcherNotices(packages);
+  for (const { name, version, licence, goesInto } of packages) {
+    assert.equal(text.includes(`${name} ${version} (${licence})\n\n`), goesInto.includes("launcher"), name);
+  }
+  const notices = text.split("-".repeat(80));
+  for (const notice of notices) assert.match(notice, /copyright|apache license|public domain/i);
 });
 
 Deno.test("exceptions are for packages that are there", () => {

@@ -12,6 +12,8 @@ export interface Package {
   readonly neededBy: readonly string[];
   /** Who receives it; nobody, where only development and tests use it. */
   readonly goesInto: readonly Product[];
+  /** Where it lies in Deno's cache. */
+  readonly folder: string;
 }
 
 /** What is given away, or built out of this repository, and the programs in it. */
@@ -61,6 +63,7 @@ export async function readPackages(imports: Readonly<Record<string, string>>): P
       licence: await licenceOf(`${name}@${version}`, localPath),
       direct: pinned.has(`${name}@${version}`),
       neededBy: all.filter(([, { dependencies }]) => dependencies.includes(id)).map(([, by]) => by.name),
+      folder: localPath,
       goesInto: [...reached].filter(([, ids]) => ids.has(id)).map(([product]) => product),
     });
   }
