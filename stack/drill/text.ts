@@ -31,7 +31,8 @@ export function resultText(paper: Paper, { drill, course, thoughts }: DrillResul
   const times = STAGES.map((stage) => course[stage] === undefined ? "–" : seconds(course[stage]));
   const row = [`  ${drill.name}`, `${drill.alert} (${drill.severity})`, ...times];
   const { accepted, completed, refused } = thoughts;
-  return `${table([head, row]).join("\n")}
+  return `
+${table([head, row]).join("\n")}
 
   thoughts meanwhile: ${accepted} accepted, ${completed} completed, ${
     accepted - completed
