@@ -98,14 +98,9 @@ export class FastMonitoring implements AsyncDisposable {
       ...["--name", name, "--network", `${this.project}_edge`, "--user", USER],
       ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"],
       ...["--memory", "512m", "--pids-limit", "256", "--tmpfs", "/data:size=128m,mode=1777"],
-      // Part of the project: `down` removes what a killed drill left.
-      ...[
-        "--label",
-        `com.docker.compose.project=${this.project}`,
-        "--label",
-        `com.docker.compose.service=${name}`,
-      ],
-      ...["--label", "com.docker.compose.oneoff=False"],
+      // Labelled as Compose labels its own, so that `down` removes what a killed drill left.
+      ...[`project=${this.project}`, `service=${name}`, "oneoff=False", "config-hash=drill"]
+        .flatMap((label) => ["--label", `com.docker.compose.${label}`]),
       ...options,
       image,
       ...command,
