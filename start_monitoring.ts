@@ -27,7 +27,12 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
   const interrupt = new AbortController();
   const onInterrupt = () => {
     // Asked twice: the person means now.
-    if (interrupt.signal.aborted) Deno.exit(EXIT.interrupted);
+    if (interrupt.signal.aborted) {
+      process.stderr.write(
+        `\nStopped at once, in the middle of something. Make the stack whole: ${command}\n`,
+      );
+      Deno.exit(EXIT.interrupted);
+    }
     interrupt.abort(new DOMException("Interrupted", "AbortError"));
   };
   // Through Node's door: the live view's libraries end the process themselves when they see no listener there.

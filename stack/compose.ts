@@ -126,11 +126,10 @@ export class Compose {
 
   /** Every container of the project, the stopped ones too. */
   async ps(): Promise<Container[]> {
-    let output = await this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+    const list = () => this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+    let output = await list();
     // Compose lists the containers first and then asks for each: one that was replaced meanwhile is no fault.
-    for (let again = 0; again < 3 && /No such container/.test(output.stderr); again++) {
-      output = await this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
-    }
+    for (let again = 0; again < 3 && /No such container/.test(output.stderr); again++) output = await list();
     if (output.code !== 0) {
       throw new LaunchFailure("service", {
         what: "Docker does not tell which containers run",

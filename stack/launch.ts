@@ -94,7 +94,9 @@ function resultText(report: Report, paper: Paper): string {
 }
 
 function interruptedText({ verb, drill }: Asked): string {
-  if (verb === "drill") return `\nInterrupted, and mended.\n  again  deno task monitoring drill ${drill}\n`;
+  if (verb === "drill") {
+    return `\nInterrupted. Nothing is left broken.\n  again  deno task monitoring drill ${drill}\n`;
+  }
   return "\nInterrupted. What was started still runs.\n  go on  deno task monitoring\n  stop   deno task monitoring down\n";
 }
 

@@ -8,7 +8,7 @@ export function severance(service: ServiceName, network: string): Damage {
     const [{ project }, containers] = await Promise.all([compose.config(), compose.ps()]);
     return {
       name: `${project}_${network}`,
-      containers: containers.filter((c) => c.service === service && c.state === "running").map((c) => c.name),
+      containers: containers.filter((c) => c.service === service).map((c) => c.name),
     };
   };
   return {

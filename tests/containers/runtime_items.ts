@@ -198,7 +198,8 @@ export const RUNTIME_ITEMS: readonly Item[] = [
   {
     id: "5.23",
     title: "Ensure that docker exec commands are not used with the privileged option",
-    note: "the launcher runs nothing in a container, and no page of ours asks for it",
+    note:
+      "the launcher's only one, psql in the drill `poison`, asks for neither this nor 5.24, and no page of ours does",
     check: { of: "the host's" },
   },
   {

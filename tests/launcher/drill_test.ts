@@ -138,7 +138,7 @@ Deno.test({
       const text = new TextDecoder().decode(stderr);
       assert.equal(code, EXIT.interrupted, text);
       assert.match(text, /mended +kafka-worker healthy/);
-      assert.match(text, /Interrupted, and mended\./);
+      assert.match(text, /Interrupted\. Nothing is left broken\./);
     });
   },
 });
