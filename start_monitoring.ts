@@ -28,9 +28,8 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
   const onInterrupt = () => {
     // Asked twice: the person means now.
     if (interrupt.signal.aborted) {
-      process.stderr.write(
-        `\nStopped at once, in the middle of something. Make the stack whole: ${command}\n`,
-      );
+      const words = `\nStopped at once, in the middle of something. Make the stack whole: ${command}\n`;
+      Deno.stderr.writeSync(new TextEncoder().encode(words)); // Node's write would come too late
       Deno.exit(EXIT.interrupted);
     }
     interrupt.abort(new DOMException("Interrupted", "AbortError"));

@@ -142,3 +142,32 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name: "a second Ctrl-C does not wait for the mend, and says what then has to be done",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const mending = (port: number) =>
+      [...healthyContainers(port), { service: "alertmanager" }].map((c) =>
+        c.service === "kafka-worker" ? { ...c, health: "starting" } : c
+      );
+    const answers = (port: number): Answer[] => [
+      { when: "* ps --all *", stdout: psJson(mending(port)), afterStop: true },
+    ];
+    await withStack(answers, async (machine, calls) => {
+      const launcher = machine.spawn("drill", "worker-down");
+      await waitFor("something is broken", async () => /^stop /m.test(await calls()), { timeoutMs: 20_000 });
+      let ended = false;
+      const output = launcher.output().finally(() => ended = true);
+      await waitFor("it ends", () => {
+        if (!ended) launcher.kill("SIGINT");
+        return ended;
+      }, { timeoutMs: 20_000, everyMs: 300 });
+      const { code, stderr } = await output;
+      const text = new TextDecoder().decode(stderr);
+      assert.equal(code, EXIT.interrupted, text);
+      assert.match(text, /Stopped at once.* Make the stack whole: thought-processor\n/);
+      assert.doesNotMatch(text, /Nothing is left broken/);
+    });
+  },
+});

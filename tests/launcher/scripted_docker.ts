@@ -13,6 +13,8 @@ export interface Answer {
   code?: number;
   /** Holds only once `compose up` was called. */
   afterUp?: boolean;
+  /** Holds only once a container was stopped. */
+  afterStop?: boolean;
 }
 
 export interface ScriptedContainer {
@@ -34,10 +36,11 @@ export const WITHOUT =
 /** Puts a `docker` into a folder. `calls` is the file where each of its command lines is written down. */
 export async function scriptDocker(dir: string, answers: readonly Answer[]): Promise<{ calls: string }> {
   const cases = await Promise.all([...answers, ...healthyDocker()].map(async (answer, i) => {
-    const { when, stdout = "", stderr = "", code = 0, afterUp = false } = answer;
+    const { when, stdout = "", stderr = "", code = 0, afterUp = false, afterStop = false } = answer;
     await Deno.writeTextFile(join(dir, `${i}.out`), stdout);
     await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
-    const guard = afterUp ? `[ -e "$here/up" ] &&` : "";
+    const guard = [afterUp && "up", afterStop && "stop"].filter(Boolean)
+      .map((deed) => `[ -e "$here/${deed}" ] &&`).join(" ");
     const pattern = when.replaceAll(" ", "\\ ");
     return `case "$*" in ${pattern}) ${guard} { cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
   }));
@@ -46,7 +49,7 @@ export async function scriptDocker(dir: string, answers: readonly Answer[]): Pro
 PATH=/usr/bin:/bin
 here='${dir}'
 echo "$*" >>"$here/calls"
-case "$*" in *\\ up\\ --detach*) : >"$here/up";; esac
+case "$*" in *\\ up\\ --detach*) : >"$here/up";; stop\\ *) : >"$here/stop";; esac
 ${cases.join("\n")}
 echo "scripted docker knows no answer to: $*" >&2
 exit 99
