@@ -3,13 +3,11 @@ import "./core/no_environment.ts";
 import { resolve } from "node:path";
 import { openAccess } from "./api/access_config.ts";
 import { startApi } from "./api/serve.ts";
-import { openCache } from "./core/cache_open.ts";
+import { openCache, openDatabase, openQueue } from "./core/open.ts";
 import { loadConfigOrExit, manifest } from "./core/config.ts";
-import { migrate } from "./core/database.ts";
-import { openDatabase } from "./core/database_open.ts";
-import { runProcess } from "./core/lifecycle.ts";
-import { createLogger } from "./core/log.ts";
-import { openQueue } from "./core/queue_open.ts";
+import { migrate } from "./core/store/database.ts";
+import { runProcess } from "./core/process.ts";
+import { createLogger } from "./core/telemetry/log.ts";
 import { createAnalyser } from "./worker/analysers/registry.ts";
 import { startWorker } from "./worker/worker.ts";
 

@@ -2,8 +2,8 @@
 /** The launcher's command line: arguments in, exit code out. */
 import process from "node:process";
 import config from "./deno.json" with { type: "json" };
-import { parseArguments } from "./stack/arguments.ts";
-import { checkoutHome, packedHome, type Payload, stateDirectory } from "./stack/home.ts";
+import { parseArguments } from "./stack/cli.ts";
+import { checkoutHome, packedHome, type Payload, stateDirectory } from "./stack/paths.ts";
 import { localHost } from "./stack/host.ts";
 import { launch } from "./stack/launch.ts";
 import { EXIT } from "./stack/failure.ts";

@@ -1,6 +1,6 @@
 /** Who may use the API, and how often. Health, metrics and documentation are open; they tell nothing of any thought. */
 import type { MiddlewareHandler } from "hono";
-import type { RateLimit } from "../core/rate_limit.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { Keys } from "./keys.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";

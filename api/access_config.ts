@@ -1,7 +1,7 @@
 /** What the configuration says about access, opened. */
 import type { Config } from "../core/config.ts";
-import type { Logger } from "../core/log.ts";
-import { createRateLimit } from "../core/rate_limit.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import { createRateLimit } from "./rate_limit.ts";
 import type { ApiOptions } from "./serve.ts";
 import { openKeys } from "./keys.ts";
 

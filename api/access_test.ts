@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Database } from "../core/database.ts";
-import { createLogger } from "../core/log.ts";
-import { createRateLimit } from "../core/rate_limit.ts";
-import { connectRedis } from "../core/redis.ts";
+import type { Database } from "../core/store/database.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { createRateLimit } from "./rate_limit.ts";
+import { connectRedis } from "../core/cache/redis.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import { takeWallClock } from "../tests/support/wall_clock.ts";

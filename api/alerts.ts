@@ -1,7 +1,7 @@
 /** Alertmanager's webhook: each alert becomes a log line and a count, so that delivery can be seen without any account. */
 import { z } from "@hono/zod-openapi";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import { type BodyLimits, readJson } from "./body.ts";
 import { KEYED, type Routes } from "./routes.ts";
 import { parse } from "./schemas.ts";

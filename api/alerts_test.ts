@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openTestApp } from "./test_app.ts";
+import { openTestApp } from "../tests/support/test_app.ts";
 
 const alert = (status: string, severity: string | undefined, alertname = "ApiSlow") => ({
   status,

@@ -1,5 +1,5 @@
 /** A request's JSON body: bounded in size and time, strictly UTF-8, with no key given twice. */
-import { DeadlineError } from "../core/lifecycle.ts";
+import { DeadlineError } from "../core/deadline.ts";
 import { Problem } from "./problem.ts";
 
 export interface BodyLimits {

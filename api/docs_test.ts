@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openTestApp } from "./test_app.ts";
+import { openTestApp } from "../tests/support/test_app.ts";
 
 Deno.test("the OpenAPI document tells of every route and answer, with the limits that validation has", async () => {
   await using api = await openTestApp({ kind: "away" });

@@ -1,6 +1,6 @@
 /** The server-sent events of one thought: pending, processing, then completed or failed. */
 import { z } from "@hono/zod-openapi";
-import type { Progress, Store } from "../core/store.ts";
+import type { Progress, Store } from "../core/store/thoughts.ts";
 import { isFinal, type Status, STATUSES } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 import { KEYED, type Routes } from "./routes.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { startApi } from "./serve.ts";
-import { createLogger } from "../core/log.ts";
-import { DatabaseUnavailableError } from "../core/database.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { DatabaseUnavailableError } from "../core/store/database.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
-import { openTestApp } from "./test_app.ts";
+import { openTestApp } from "../tests/support/test_app.ts";
 
 /** The events of a stream that ends, by name and data. */
 async function events(response: Response): Promise<{ name: string; data: Record<string, unknown> }[]> {

@@ -2,7 +2,7 @@
  * Group commit: the thoughts of concurrent requests are stored by one statement. While inserts are under way the next
  * one gathers, so batches grow with the load by themselves and a lone request waits for nobody.
  */
-import type { Inserted, Insertion, Store } from "../core/store.ts";
+import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import { Problem } from "./problem.ts";
 
 export interface IntakeOptions {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Inserted, Insertion } from "../core/store.ts";
+import type { Inserted, Insertion } from "../core/store/thoughts.ts";
 import { createIntake } from "./intake.ts";
 import { Problem } from "./problem.ts";
 

@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
-import { type Logger, reason } from "../core/log.ts";
+import { type Logger, reason } from "../core/telemetry/log.ts";
 
 export interface Keys {
   /** The name of a key, or undefined when there is no such key. */

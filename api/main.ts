@@ -1,10 +1,10 @@
 /** The API process. */
 import "../core/no_environment.ts";
 import { loadConfigOrExit } from "../core/config.ts";
-import { migrate } from "../core/database.ts";
-import { openDatabase } from "../core/database_open.ts";
-import { runProcess } from "../core/lifecycle.ts";
-import { createLogger } from "../core/log.ts";
+import { migrate } from "../core/store/database.ts";
+import { openDatabase } from "../core/open.ts";
+import { runProcess } from "../core/process.ts";
+import { createLogger } from "../core/telemetry/log.ts";
 import { openAccess } from "./access_config.ts";
 import { startApi } from "./serve.ts";
 

@@ -1,9 +1,9 @@
 /** What every request leaves behind: metrics by route pattern, a named span, an access line, and an id to ask about. */
 import type { MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
-import { activeSpan, exemplar } from "../core/tracing.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
+import { activeSpan, exemplar } from "../core/telemetry/tracing.ts";
 
 /** What Hono's context carries from the middleware to handlers and errors. */
 export interface Env {

@@ -1,7 +1,7 @@
 /** What machines ask: health and metrics. */
 import { z } from "@hono/zod-openapi";
 import type { Health } from "../core/health.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Routes } from "./routes.ts";
 
 const Up = z.enum(["up", "down"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { CATALOGUE } from "../core/metrics.ts";
-import { openTestApp } from "./test_app.ts";
+import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import { openTestApp } from "../tests/support/test_app.ts";
 
 Deno.test("an API whose database is away is alive and not ready, and says which dependency is down", async () => {
   await using api = await openTestApp({ kind: "away" });

@@ -1,8 +1,8 @@
 /** Every error the API can answer, declared once, as RFC 9457 `application/problem+json`. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { DatabaseUnavailableError } from "../core/database.ts";
-import { type Logger, reason } from "../core/log.ts";
+import { DatabaseUnavailableError } from "../core/store/database.ts";
+import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Env } from "./observe.ts";
 
 interface Declaration {

@@ -1,12 +1,12 @@
 /** The API on a port, over a database that somebody else opened and migrated. */
 import { manifest } from "../core/config.ts";
-import type { Database } from "../core/database.ts";
+import type { Database } from "../core/store/database.ts";
 import { createReadiness } from "../core/health.ts";
-import { createHeartbeats } from "../core/heartbeats.ts";
-import { within } from "../core/lifecycle.ts";
-import type { Logger } from "../core/log.ts";
-import { createMetrics } from "../core/metrics.ts";
-import { createStore } from "../core/store.ts";
+import { createHeartbeats } from "../core/store/heartbeats.ts";
+import { within } from "../core/deadline.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import { createMetrics } from "../core/telemetry/metrics.ts";
+import { createStore } from "../core/store/thoughts.ts";
 import type { AccessOptions } from "./access.ts";
 import { createApp, type Limits } from "./app.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "../core/thought.ts";
-import { DATABASES, openTestApp } from "./test_app.ts";
+import { DATABASES, openTestApp } from "../tests/support/test_app.ts";
 
 const GOOD = { user_id: "ada", text: "I should call the dentist", context: "at work" };
 

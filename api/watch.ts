@@ -2,9 +2,9 @@
  * Watching thoughts: one poller asks for all that are watched together, so a thousand watchers cost the database one
  * small query per look, and none cost nothing.
  */
-import { repeat } from "../core/lifecycle.ts";
-import type { Logger } from "../core/log.ts";
-import type { Progress, Store } from "../core/store.ts";
+import { repeat } from "../core/retry.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Progress, Store } from "../core/store/thoughts.ts";
 import { isFinal, type Status } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 

@@ -1,6 +1,6 @@
 /** How fast thoughts are accepted: each one committed before its answer. */
 import type { Seen } from "./load_generator.ts";
-import type { Subject } from "./subject.ts";
+import type { Subject } from "./measured_process.ts";
 
 export interface Acceptance extends Seen {
   readonly perSecond: number;

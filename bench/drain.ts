@@ -1,12 +1,12 @@
 /** How fast one worker empties the queue. */
 import postgres from "postgres";
 import { uuidv7 } from "uuidv7";
-import { openKafka } from "../core/kafka.ts";
-import { createLogger } from "../core/log.ts";
-import { THOUGHTS_TOPIC } from "../core/queue.ts";
+import { openKafka } from "../core/queue/kafka.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import type { Stores } from "./stores.ts";
-import type { Subject } from "./subject.ts";
+import type { Subject } from "./measured_process.ts";
 
 export interface Drain {
   readonly thoughts: number;

@@ -2,7 +2,7 @@
 import { waitFor } from "../tests/support/wait.ts";
 import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
 import type { Stores } from "./stores.ts";
-import { startSubject } from "./subject.ts";
+import { startSubject } from "./measured_process.ts";
 
 export interface Embedded extends Acceptance {
   /** From the first post to the last result. */

@@ -1,5 +1,5 @@
 /** How long Prometheus waits for `/metrics`. */
-import type { Subject } from "./subject.ts";
+import type { Subject } from "./measured_process.ts";
 
 export interface Scrapes {
   /** Lines that are samples. */

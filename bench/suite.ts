@@ -5,9 +5,9 @@ import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept
 import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
-import { startSink } from "./sink.ts";
+import { startSink } from "./otlp_sink.ts";
 import { openStores, type Stores } from "./stores.ts";
-import { startSubject, type Subject } from "./subject.ts";
+import { startSubject, type Subject } from "./measured_process.ts";
 
 export const PARTS = ["api", "worker", "scrape", "costs"] as const;
 export type Part = (typeof PARTS)[number];

@@ -1,7 +1,7 @@
 /** Configuration: every setting, declared once, and the only place that reads the environment. */
 import { z } from "zod";
-import { HORIZON_MS } from "./horizon.ts";
-import { LEVELS } from "./log.ts";
+import { HORIZON_MS } from "./store/clock_skew.ts";
+import { LEVELS } from "./telemetry/log.ts";
 
 interface Setting {
   readonly env: string;

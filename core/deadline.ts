@@ -1,5 +1,26 @@
-/** One deadline for very many short waits: a single timer serves all of them, where one each would cost as much as the wait. */
-import { DeadlineError } from "./lifecycle.ts";
+/** Deadlines: for one wait, and for very many short ones. */
+
+/** Thrown by {@link within}. */
+export class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+}
+
+/**
+ * Waits for a promise, but no longer than a deadline; what comes later is dropped.
+ *
+ * @throws {DeadlineError} naming what was waited for
+ */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DeadlineError(`${what} did not answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 interface Wait {
   readonly overAt: number;
@@ -7,8 +28,9 @@ interface Wait {
 }
 
 /**
- * Makes a deadline of a fixed length. The function it returns waits for a promise, but no longer than that; what comes
- * later is dropped. It rejects with a {@link DeadlineError} that names `what`.
+ * Makes a deadline of a fixed length; a single timer serves all of its waits, where one timer each would cost as much
+ * as the wait. The function it returns waits for a promise, but no longer than that; what comes later is dropped. It
+ * rejects with a {@link DeadlineError} that names `what`.
  */
 export function createDeadline(ms: number, what: string): <T>(promise: Promise<T>) => Promise<T> {
   const waits = new Set<Wait>(); // all of one length, so the oldest is over first

@@ -1,6 +1,21 @@
 import assert from "node:assert/strict";
-import { createDeadline } from "./deadline.ts";
-import { DeadlineError } from "./lifecycle.ts";
+import { createDeadline, DeadlineError, within } from "./deadline.ts";
+import { pause } from "./retry.ts";
+
+Deno.test("within() hands on what comes in time, value or error", async () => {
+  assert.equal(await within(1_000, "it", Promise.resolve(1)), 1);
+  await assert.rejects(within(1_000, "it", Promise.reject(new RangeError())), RangeError);
+});
+
+Deno.test("within() names what did not come in time, and drops what comes later", async () => {
+  const late = Promise.withResolvers<never>();
+  await assert.rejects(
+    within(5, "Redis", late.promise),
+    (error) => error instanceof DeadlineError && error.message === "Redis did not answer within 5 ms",
+  );
+  late.reject(new Error("unhandled, it would end the process"));
+  await pause(1);
+});
 
 Deno.test("a deadline passes on what comes in time, value or error", async () => {
   const deadline = createDeadline(1_000, "it");

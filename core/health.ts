@@ -1,6 +1,6 @@
 /** Readiness: whether what this process depends on answers, asked at most once a second however many probes come. */
-import { within } from "./lifecycle.ts";
-import { type Logger, reason } from "./log.ts";
+import { within } from "./deadline.ts";
+import { type Logger, reason } from "./telemetry/log.ts";
 
 /** Rejects, or doesn't answer in time, when the dependency is down. */
 export type Check = () => Promise<void>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createReadiness } from "./health.ts";
-import { createLogger } from "./log.ts";
+import { createLogger } from "./telemetry/log.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
 

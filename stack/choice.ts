@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import * as z from "zod/mini";
-import { readIfThere } from "./home.ts";
+import { readIfThere } from "./paths.ts";
 
 /**
  * What the last `up` was asked for. `status` and `verify` hold the stack to it: a service that was left out is

@@ -1,6 +1,6 @@
 import type { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
-import { Unreachable } from "./http.ts";
+import { Unreachable } from "./clients/http.ts";
 
 /** One answer to "is it so yet?": the evidence that it is, or why not. */
 export type Answer = { ready: string } | { pending: string };

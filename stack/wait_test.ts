@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fakeHost } from "../tests/launcher/fake_host.ts";
 import { LaunchFailure } from "./failure.ts";
-import { Unreachable } from "./http.ts";
+import { Unreachable } from "./clients/http.ts";
 import { until } from "./wait.ts";
 
 const late = (why: string) => new LaunchFailure("proof", { what: why, next: [] });

@@ -1,8 +1,8 @@
 /** The analyses of a batch: known ones from the cache, the others made by the analyser and remembered. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Claim } from "../core/claims.ts";
-import { DeadlineError, within } from "../core/lifecycle.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Claim } from "../core/store/claims.ts";
+import { DeadlineError, within } from "../core/deadline.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import { ResultSchema } from "../core/result.ts";
 import { type Analyser, AnalysisError, type Usage } from "./analysers/analyser.ts";
 import type { AnalysisCache, CachedAnalysis } from "./analysis_cache.ts";

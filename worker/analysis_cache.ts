@@ -1,7 +1,7 @@
 /** Finished analyses in the cache, under a key that tells nothing of the thought and everything that decides its result. */
 import { hash } from "node:crypto";
 import { z } from "zod";
-import type { Cache } from "../core/cache.ts";
+import type { Cache } from "../core/cache/cache.ts";
 import { ResultSchema } from "../core/result.ts";
 import type { Analyser, Subject, Usage } from "./analysers/analyser.ts";
 

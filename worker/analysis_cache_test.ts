@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openMemoryCache } from "../core/memory_cache.ts";
+import { openMemoryCache } from "../core/cache/memory.ts";
 import { aResult } from "../tests/support/thoughts.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
 import { createLocalAnalyser } from "./analysers/local.ts";

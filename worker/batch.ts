@@ -1,9 +1,9 @@
 /** One batch: claim, analyse, settle, each step for all its thoughts together. */
-import type { Claim, Claims } from "../core/claims.ts";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
-import type { Outbox } from "../core/outbox.ts";
-import { DEAD_TOPIC, type Handler, type ReceivedMessage } from "../core/queue.ts";
+import type { Claim, Claims } from "../core/store/claims.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { Outbox } from "../core/store/outbox.ts";
+import { DEAD_TOPIC, type Handler, type ReceivedMessage } from "../core/queue/queue.ts";
 import type { Analysis } from "./analysis.ts";
 import { traceBatch } from "./batch_trace.ts";
 import type { Settlement } from "./settlement.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DEAD_TOPIC } from "../core/queue.ts";
+import { DEAD_TOPIC } from "../core/queue/queue.ts";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase, testOnDatabases } from "../tests/support/databases.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";

@@ -3,8 +3,8 @@
  * `receive` span stands for the batch, in the trace of its first sampled thought, linked to those of all the others.
  * A batch without a sampled thought makes no spans at all.
  */
-import type { Claim } from "../core/claims.ts";
-import { GROUP, type ReceivedMessage, THOUGHTS_TOPIC } from "../core/queue.ts";
+import type { Claim } from "../core/store/claims.ts";
+import { GROUP, type ReceivedMessage, THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import {
   type Attributes,
   failSpan,
@@ -16,7 +16,7 @@ import {
   SpanKind,
   traceFields,
   type Traceparent,
-} from "../core/tracing.ts";
+} from "../core/telemetry/tracing.ts";
 import type { Analyser } from "./analysers/analyser.ts";
 import type { Outcome } from "./analysis.ts";
 

@@ -1,8 +1,8 @@
 /** The gauges that tell how much waits; the store is asked on a beat of its own, never by a scrape. */
-import type { Claims } from "../core/claims.ts";
-import { repeat } from "../core/lifecycle.ts";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Claims } from "../core/store/claims.ts";
+import { repeat } from "../core/retry.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import { FAILURE_REASONS } from "./analysis.ts";
 
 /** Three times in a scrape interval of 15 s. */

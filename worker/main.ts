@@ -1,12 +1,10 @@
 /** The worker's process: configuration in, exit code out. */
 import "../core/no_environment.ts";
-import { openCache } from "../core/cache_open.ts";
+import { openCache, openDatabase, openQueue } from "../core/open.ts";
 import { loadConfigOrExit, manifest } from "../core/config.ts";
-import { migrate } from "../core/database.ts";
-import { openDatabase } from "../core/database_open.ts";
-import { runProcess } from "../core/lifecycle.ts";
-import { createLogger } from "../core/log.ts";
-import { openQueue } from "../core/queue_open.ts";
+import { migrate } from "../core/store/database.ts";
+import { runProcess } from "../core/process.ts";
+import { createLogger } from "../core/telemetry/log.ts";
 import { createAnalyser } from "./analysers/registry.ts";
 import { startWorker } from "./worker.ts";
 

@@ -1,7 +1,7 @@
 /** What machines ask of a worker: health and metrics. */
 import { Hono } from "hono";
 import type { Health } from "../core/health.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 
 export interface OperationsOptions {
   readonly metrics: Metrics<"worker">;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createMetrics } from "../core/metrics.ts";
+import { createMetrics } from "../core/telemetry/metrics.ts";
 import { createOperations } from "./operations.ts";
 
 let [active, up] = [true, true];

@@ -1,8 +1,8 @@
 /** The reconciler: finds thoughts whose worker died or whose message was lost, and queues them again. */
-import type { Claims } from "../core/claims.ts";
-import { repeat } from "../core/lifecycle.ts";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Claims } from "../core/store/claims.ts";
+import { repeat } from "../core/retry.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 
 /** Thoughts queued again by one look, so that a look stays short; the next one finds the rest. */
 const LIMIT = 5_000;

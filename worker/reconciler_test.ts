@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createLogger } from "../core/log.ts";
+import { createLogger } from "../core/telemetry/log.ts";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { aThought } from "../tests/support/thoughts.ts";

@@ -1,9 +1,9 @@
 /** `deno task redrive`: gives failed thoughts new attempts. */
 import "../core/no_environment.ts";
 import { Command, InvalidArgumentError } from "commander";
-import { createClaims } from "../core/claims.ts";
+import { createClaims } from "../core/store/claims.ts";
 import { loadConfigOrExit } from "../core/config.ts";
-import { openDatabase } from "../core/database_open.ts";
+import { openDatabase } from "../core/open.ts";
 
 const options = new Command("redrive")
   .description("Put failed thoughts back into the queue, each with a full set of new attempts.")

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { createClaims } from "../core/claims.ts";
-import { migrate } from "../core/database.ts";
-import { createLogger } from "../core/log.ts";
-import { openPostgres } from "../core/postgres.ts";
-import { createStore } from "../core/store.ts";
+import { createClaims } from "../core/store/claims.ts";
+import { migrate } from "../core/store/database.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { openPostgres } from "../core/store/postgres.ts";
+import { createStore } from "../core/store/thoughts.ts";
 import { ROOT } from "../tests/support/process.ts";
 import { freshDatabase, testOnServices } from "../tests/support/services.ts";
 import { aThought } from "../tests/support/thoughts.ts";

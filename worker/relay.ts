@@ -1,10 +1,10 @@
 /** The relay: moves what stands in the outbox to the queue. Every worker runs one; none needs to know of the others. */
-import { repeat } from "../core/lifecycle.ts";
-import type { Logger } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
-import type { Outbox } from "../core/outbox.ts";
-import { DEAD_TOPIC, type Message, type Queue } from "../core/queue.ts";
-import { isSampled, openSpan, SpanKind } from "../core/tracing.ts";
+import { repeat } from "../core/retry.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { Outbox } from "../core/store/outbox.ts";
+import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
+import { isSampled, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
 
 /** Messages sent by one transaction. */
 const BATCH = 1_000;

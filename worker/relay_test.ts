@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import type { Database } from "../core/database.ts";
-import { createLogger } from "../core/log.ts";
-import { createMetrics } from "../core/metrics.ts";
-import { createOutbox } from "../core/outbox.ts";
+import type { Database } from "../core/store/database.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { createMetrics } from "../core/telemetry/metrics.ts";
+import { createOutbox } from "../core/store/outbox.ts";
 import {
   DEAD_TOPIC,
   type Message,
   type Queue,
   QueueUnavailableError,
   THOUGHTS_TOPIC,
-} from "../core/queue.ts";
+} from "../core/queue/queue.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import { runRelay } from "./relay.ts";

@@ -1,9 +1,9 @@
 /** How a batch ends: results stored under their fence, failures queued again or given up, all of it counted. */
-import type { Claim, Claims, Completion, Failure } from "../core/claims.ts";
-import { DatabaseUnavailableError, UnstorableError } from "../core/database.ts";
-import { backoffMs, pause } from "../core/lifecycle.ts";
-import { type Logger, reason } from "../core/log.ts";
-import type { Metrics } from "../core/metrics.ts";
+import type { Claim, Claims, Completion, Failure } from "../core/store/claims.ts";
+import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
+import { backoffMs, pause } from "../core/retry.ts";
+import { type Logger, reason } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { FailureReason, Outcome } from "./analysis.ts";
 import type { BatchTrace } from "./batch_trace.ts";
 
@@ -35,7 +35,7 @@ export interface SettlementOptions {
 
 /** Results are offered to an absent database for this long; after that the thoughts are analysed again. */
 const STORE_DEADLINE_MS = 60_000;
-/** Below the horizon beyond which no delay is believed (core/horizon.ts). */
+/** Below the horizon beyond which no delay is believed (core/store/clock_skew.ts). */
 const RETRY_MAX_MS = 60_000;
 
 type FailedClaim = Claim & { readonly reason: FailureReason; readonly error: string };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Claims } from "../core/claims.ts";
-import { DatabaseUnavailableError, UnstorableError } from "../core/database.ts";
-import { within } from "../core/lifecycle.ts";
+import type { Claims } from "../core/store/claims.ts";
+import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
+import { within } from "../core/deadline.ts";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { aThought } from "../tests/support/thoughts.ts";

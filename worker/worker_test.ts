@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../core/config.ts";
-import type { Database } from "../core/database.ts";
-import { createLogger } from "../core/log.ts";
-import { openMemoryCache } from "../core/memory_cache.ts";
-import { openMemoryQueue } from "../core/memory_queue.ts";
-import { type Queue, type Subscription, THOUGHTS_TOPIC } from "../core/queue.ts";
-import { createStore } from "../core/store.ts";
+import type { Database } from "../core/store/database.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { openMemoryCache } from "../core/cache/memory.ts";
+import { openMemoryQueue } from "../core/queue/memory.ts";
+import { type Queue, type Subscription, THOUGHTS_TOPIC } from "../core/queue/queue.ts";
+import { createStore } from "../core/store/thoughts.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";
 import { waitFor } from "../tests/support/wait.ts";

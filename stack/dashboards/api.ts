@@ -1,6 +1,6 @@
 /** API Metrics: are requests answered, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, upFrom, variable } from "./look.ts";
+import { dashboard, row, upFrom, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces, rows, serviceMap } from "./panels.ts";
 
 const JOB = 'job="thoughtprocessor-api"';

@@ -1,6 +1,6 @@
 /** Database & Cache: PostgreSQL and Redis. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, upFrom } from "./look.ts";
+import { dashboard, row, upFrom } from "./theme.ts";
 import { dial, graph, logLines, number } from "./panels.ts";
 
 const DB = 'datname="thoughts"';

@@ -1,6 +1,6 @@
 /** Kafka & Batch Processing: do thoughts get done, and is anything piling up? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, variable } from "./look.ts";
+import { dashboard, row, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
 
 const JOB = 'job="kafka-worker"';

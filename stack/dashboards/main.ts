@@ -3,7 +3,7 @@
 import { apiDashboard } from "./api.ts";
 import { databaseDashboard } from "./database.ts";
 import { kafkaDashboard } from "./kafka.ts";
-import { DASHBOARDS, toJson, type Uid } from "./look.ts";
+import { DASHBOARDS, toJson, type Uid } from "./theme.ts";
 import { sloDashboard } from "./slo.ts";
 
 const BUILD = {

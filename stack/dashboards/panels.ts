@@ -15,8 +15,8 @@ import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as tempo from "@grafana/grafana-foundation-sdk/tempo";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
-import type { ThresholdName } from "../thresholds.ts";
-import { byThreshold, exploreUrl, lastValue, SOURCES, steps, type Unit, UNITS, WIDTH } from "./look.ts";
+import type { ThresholdName } from "../../core/telemetry/thresholds.ts";
+import { byThreshold, exploreUrl, lastValue, SOURCES, steps, type Unit, UNITS, WIDTH } from "./theme.ts";
 
 interface Shown {
   readonly title: string;

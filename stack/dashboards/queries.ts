@@ -1,5 +1,5 @@
 /** Every query of the dashboards as written to config/grafana/dashboards, for whoever wants to check or run them. */
-import { DASHBOARDS, type Uid } from "./look.ts";
+import { DASHBOARDS, type Uid } from "./theme.ts";
 
 export interface PanelQuery {
   readonly uid: string;

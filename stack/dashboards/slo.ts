@@ -1,7 +1,7 @@
 /** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { BURN_RATES, OBJECTIVES } from "../thresholds.ts";
-import { burnSteps, dashboard, row, steps, upFrom } from "./look.ts";
+import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
+import { burnSteps, dashboard, row, steps, upFrom } from "./theme.ts";
 import { bars, graph, logLines, number, rows } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';

@@ -1,5 +1,5 @@
 /** Docker and its Compose plugin: there, running and new enough. */
-import type { Docker } from "../docker.ts";
+import type { Docker } from "../docker/docker.ts";
 import { missing } from "../failure.ts";
 
 const OLDEST_ENGINE = "20.10.0";

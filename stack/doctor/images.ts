@@ -1,8 +1,8 @@
 /** Images: on this machine, or to be had from their registry. */
-import type { Declared } from "../compose.ts";
-import type { Docker } from "../docker.ts";
+import type { Declared } from "../docker/compose.ts";
+import type { Docker } from "../docker/docker.ts";
 import { type LaunchFailure, missing } from "../failure.ts";
-import type { Finding } from "../phase.ts";
+import type { Finding } from "../checklist.ts";
 
 export async function checkImages(
   docker: Docker,

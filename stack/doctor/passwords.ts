@@ -1,10 +1,10 @@
 /** `.env`: there, with passwords of its own, and readable only by its owner. */
 import { join } from "node:path";
-import type { Compose } from "../compose.ts";
-import type { Docker } from "../docker.ts";
-import { makeEnvFile, readEnvFile } from "../env_file.ts";
-import type { Home } from "../home.ts";
-import type { Finding } from "../phase.ts";
+import type { Compose } from "../docker/compose.ts";
+import type { Docker } from "../docker/docker.ts";
+import { makeEnvFile, readEnvFile } from "../docker/env_file.ts";
+import type { Home } from "../paths.ts";
+import type { Finding } from "../checklist.ts";
 
 /** Makes the file on the first run. */
 export async function checkEnvFile(home: Home, docker: Docker, compose: Compose): Promise<string | Finding> {

@@ -1,9 +1,9 @@
 /** Host ports: each free, or held by this stack already. */
-import type { Container, Declared } from "../compose.ts";
-import type { Docker } from "../docker.ts";
+import type { Container, Declared } from "../docker/compose.ts";
+import type { Docker } from "../docker/docker.ts";
 import { type LaunchFailure, missing } from "../failure.ts";
 import type { Host } from "../host.ts";
-import { holderOf, isFree } from "../port.ts";
+import { holderOf, isFree } from "../docker/port.ts";
 
 export async function checkPorts(
   host: Host,

@@ -1,8 +1,8 @@
 /** Memory and disk for the stack. */
 import { statfs } from "node:fs/promises";
-import type { Docker } from "../docker.ts";
+import type { Docker } from "../docker/docker.ts";
 import { missing } from "../failure.ts";
-import type { Finding } from "../phase.ts";
+import type { Finding } from "../checklist.ts";
 
 const GIB = 1024 ** 3;
 /** The whole stack takes 1.3 GB at rest; the rest is for work, queries and builds. */

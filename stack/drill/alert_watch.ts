@@ -1,7 +1,7 @@
 import { LaunchFailure } from "../failure.ts";
 import type { Host } from "../host.ts";
-import type { RunningRow } from "../phase.ts";
-import type { AlertingRule, Prometheus } from "../prometheus.ts";
+import type { RunningRow } from "../checklist.ts";
+import type { AlertingRule, Prometheus } from "../clients/prometheus.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 import type { Receiver } from "./receiver.ts";

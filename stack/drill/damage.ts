@@ -1,7 +1,7 @@
 import { LaunchFailure } from "../failure.ts";
-import type { RunningRow } from "../phase.ts";
+import type { RunningRow } from "../checklist.ts";
 import type { ServiceName } from "../services.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../context.ts";
 import { until } from "../wait.ts";
 
 /** A way to break the stack, and to make it well again. */

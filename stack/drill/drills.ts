@@ -1,5 +1,5 @@
 import type { ServiceName } from "../services.ts";
-import { THRESHOLDS } from "../thresholds.ts";
+import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import type { Damage } from "./damage.ts";
 import { poison } from "./poison.ts";
 import { severance } from "./severance.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import * as z from "zod/mini";
-import { layOut } from "../home.ts";
+import { layOut } from "../paths.ts";
 import type { Drill } from "./drills.ts";
 import { quickDuration, quickQuery } from "./pace.ts";
 import { readRuleGroups, type RuleGroup } from "./rules.ts";

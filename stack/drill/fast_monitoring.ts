@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 import { LaunchFailure } from "../failure.ts";
-import type { RunningRow } from "../phase.ts";
-import { Prometheus } from "../prometheus.ts";
-import type { Session } from "../session.ts";
+import type { RunningRow } from "../checklist.ts";
+import { Prometheus } from "../clients/prometheus.ts";
+import type { Session } from "../context.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 import { JOBS, writeFastConfig } from "./fast_config.ts";

@@ -1,8 +1,8 @@
 import { LaunchFailure } from "../failure.ts";
 import type { Host } from "../host.ts";
-import { Unreachable } from "../http.ts";
-import type { RunningRow } from "../phase.ts";
-import { Thoughts } from "../thoughts.ts";
+import { Unreachable } from "../clients/http.ts";
+import type { RunningRow } from "../checklist.ts";
+import { Thoughts } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 

@@ -1,5 +1,5 @@
-import { THOUGHTS_TOPIC } from "../../core/queue.ts";
-import { lastLine } from "../compose.ts";
+import { THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
+import { lastLine } from "../docker/compose.ts";
 import { type Damage, mustWork } from "./damage.ts";
 
 const MESSAGES = 20;

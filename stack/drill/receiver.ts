@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Compose } from "../compose.ts";
+import type { Compose } from "../docker/compose.ts";
 import type { Drill } from "./drills.ts";
 
 /** The line that api/alerts.ts writes for each alert of a notification. */

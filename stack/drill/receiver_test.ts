@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
-import { Compose } from "../compose.ts";
-import { checkoutHome } from "../home.ts";
+import { Compose } from "../docker/compose.ts";
+import { checkoutHome } from "../paths.ts";
 import { Receiver } from "./receiver.ts";
 
 const RedisDown = { alert: "RedisDown", severity: "warning" } as const;

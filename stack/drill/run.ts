@@ -1,9 +1,9 @@
-import type { Endpoints } from "../endpoints.ts";
+import type { Endpoints } from "../docker/endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
-import { failuresOf, type Row, type RunningRow, runPhase } from "../phase.ts";
-import { Prometheus } from "../prometheus.ts";
-import { observe, openSession, type Session } from "../session.ts";
-import { seconds } from "../text.ts";
+import { failuresOf, type Row, type RunningRow, runPhase } from "../checklist.ts";
+import { Prometheus } from "../clients/prometheus.ts";
+import { observe, openSession, type Session } from "../context.ts";
+import { seconds } from "../output/text.ts";
 import { AlertWatch } from "./alert_watch.ts";
 import type { Drill } from "./drills.ts";
 import { FastMonitoring } from "./fast_monitoring.ts";

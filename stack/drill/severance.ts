@@ -1,5 +1,5 @@
 import type { ServiceName } from "../services.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../context.ts";
 import { type Damage, healthyAgain, mustWork } from "./damage.ts";
 
 /** Takes a service off one of the stack's networks, as a cable that is pulled. */

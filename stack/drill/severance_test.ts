@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
 import { psJson } from "../../tests/launcher/scripted_docker.ts";
-import { parseArguments } from "../arguments.ts";
-import { openSession } from "../session.ts";
+import { parseArguments } from "../cli.ts";
+import { openSession } from "../context.ts";
 import { severance } from "./severance.ts";
 
 const HOME = { dir: "/nowhere", envFile: "/nowhere/.env", choiceFile: "/nowhere/launcher.json" };

@@ -1,4 +1,4 @@
-import { type Compose, lastLine } from "../compose.ts";
+import { type Compose, lastLine } from "../docker/compose.ts";
 import { type Damage, healthyAgain, mustWork } from "./damage.ts";
 
 /** A batch that is under way is finished first. */

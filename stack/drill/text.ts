@@ -1,6 +1,6 @@
 /** What a drill came to, and which there are: for a person, and as JSON. */
-import type { DrillResult } from "../drill.ts";
-import { paint, type Paper, seconds, table } from "../text.ts";
+import type { DrillResult } from "./drill.ts";
+import { paint, type Paper, seconds, table } from "../output/text.ts";
 import type { Drill } from "./drills.ts";
 import type { Course } from "./run.ts";
 

@@ -1,5 +1,5 @@
-import type { Endpoints } from "../endpoints.ts";
-import type { Home } from "../home.ts";
+import type { Endpoints } from "../docker/endpoints.ts";
+import type { Home } from "../paths.ts";
 import type { Host } from "../host.ts";
 import type { Selection } from "../services.ts";
 

@@ -1,8 +1,8 @@
 /** Grafana has its data sources and dashboards. */
-import type { Dashboard } from "../dashboard_file.ts";
+import type { Dashboard } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
-import { Grafana } from "../grafana.ts";
-import type { RunningRow } from "../phase.ts";
+import { Grafana } from "../clients/grafana.ts";
+import type { RunningRow } from "../checklist.ts";
 import type { ServiceName } from "../services.ts";
 import { until } from "../wait.ts";
 import type { Proven } from "./context.ts";

@@ -1,6 +1,6 @@
 import { LaunchFailure } from "../failure.ts";
-import { Loki } from "../loki.ts";
-import type { RunningRow } from "../phase.ts";
+import { Loki } from "../clients/loki.ts";
+import type { RunningRow } from "../checklist.ts";
 import { until } from "../wait.ts";
 import type { Proven } from "./context.ts";
 import type { ProofThought } from "./thought.ts";

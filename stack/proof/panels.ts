@@ -1,8 +1,8 @@
-import { type Dashboard, metricsOf, type Panel } from "../dashboard_file.ts";
+import { type Dashboard, metricsOf, type Panel } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
-import { type Reading, readPanel } from "../panel_reading.ts";
-import type { Finding, RunningRow } from "../phase.ts";
-import { Prometheus, type Recording } from "../prometheus.ts";
+import { type Reading, readPanel } from "../clients/panel_reading.ts";
+import type { Finding, RunningRow } from "../checklist.ts";
+import { Prometheus, type Recording } from "../clients/prometheus.ts";
 import type { Proven } from "./context.ts";
 import type { ProofThought } from "./thought.ts";
 

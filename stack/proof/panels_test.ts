@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
-import type { Dashboard } from "../dashboard_file.ts";
-import { Endpoints } from "../endpoints.ts";
+import type { Dashboard } from "../dashboards/model.ts";
+import { Endpoints } from "../docker/endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
-import { checkoutHome } from "../home.ts";
+import { checkoutHome } from "../paths.ts";
 import { select } from "../services.ts";
 import type { Proven } from "./context.ts";
 import { panelsFilled } from "./panels.ts";

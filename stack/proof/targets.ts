@@ -1,6 +1,6 @@
 import { LaunchFailure } from "../failure.ts";
-import type { RunningRow } from "../phase.ts";
-import { Prometheus, type Target } from "../prometheus.ts";
+import type { RunningRow } from "../checklist.ts";
+import { Prometheus, type Target } from "../clients/prometheus.ts";
 import { until } from "../wait.ts";
 import type { Proven } from "./context.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
-import { Endpoints } from "../endpoints.ts";
+import { Endpoints } from "../docker/endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
-import { checkoutHome } from "../home.ts";
+import { checkoutHome } from "../paths.ts";
 import { select, SERVICES } from "../services.ts";
 import { targetsUp } from "./targets.ts";
 

@@ -1,10 +1,10 @@
 import { LaunchFailure } from "../failure.ts";
-import { Unreachable } from "../http.ts";
-import type { RunningRow } from "../phase.ts";
-import { seconds } from "../text.ts";
-import { Thoughts } from "../thoughts.ts";
+import { Unreachable } from "../clients/http.ts";
+import type { RunningRow } from "../checklist.ts";
+import { seconds } from "../output/text.ts";
+import { Thoughts } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
-import { PROCESSED, Workers } from "../workers.ts";
+import { PROCESSED, Workers } from "../clients/workers.ts";
 import type { Proven } from "./context.ts";
 
 const PROCESSED_MS = 20_000;

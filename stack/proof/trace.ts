@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { LaunchFailure } from "../failure.ts";
-import { askJson } from "../http.ts";
-import type { RunningRow } from "../phase.ts";
+import { askJson } from "../clients/http.ts";
+import type { RunningRow } from "../checklist.ts";
 import { until } from "../wait.ts";
 import type { Proven } from "./context.ts";
 import type { ProofThought } from "./thought.ts";

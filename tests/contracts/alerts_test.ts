@@ -7,9 +7,9 @@ import {
   OBJECTIVES,
   type Threshold,
   THRESHOLDS,
-} from "../../stack/thresholds.ts";
+} from "../../core/telemetry/thresholds.ts";
 import { bucketsOf } from "./known_metrics.ts";
-import { parsePromQL } from "./promql.ts";
+import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
 
 /** Where the runbooks stand, one heading per alert. */

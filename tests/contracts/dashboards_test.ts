@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { parser as logql } from "@grafana/lezer-logql";
 import { parser as traceql } from "@grafana/lezer-traceql";
 import { dashboardFiles } from "../../stack/dashboards/main.ts";
-import { SOURCES } from "../../stack/dashboards/look.ts";
+import { SOURCES } from "../../stack/dashboards/theme.ts";
 import { panelsOf, queriesOf, readDashboards, withoutVariables } from "../../stack/dashboards/queries.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf } from "./known_metrics.ts";
-import { descendants, parsePromQL } from "./promql.ts";
+import { descendants, parsePromQL } from "../../stack/dashboards/promql.ts";
 
 /** What Promtail makes of our lines: labels, and structured metadata. */
 const LOG_LABELS = ["service", "container", "job", "level", "trace_id", "span_id", "thought_id"];

@@ -1,6 +1,6 @@
 /** Which metrics exist, with their labels: our catalogue, the recorded rules, and what the exporters were seen to report. */
-import { CATALOGUE } from "../../core/metrics.ts";
-import { parsePromQL } from "./promql.ts";
+import { CATALOGUE } from "../../core/telemetry/metrics.ts";
+import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import type { Rule } from "./rules.ts";
 
 export const EXPORTER_METRICS = "config/prometheus/exporter-metrics.txt";

@@ -1,10 +1,10 @@
 /** Every query names metrics and labels that exist, in PromQL that parses. */
 import assert from "node:assert/strict";
-import { CATALOGUE } from "../../core/metrics.ts";
+import { CATALOGUE } from "../../core/telemetry/metrics.ts";
 import { queriesOf, readDashboards, withoutVariables } from "../../stack/dashboards/queries.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf, knownMetrics, unknownIn } from "./known_metrics.ts";
-import { parsePromQL, windowSeconds } from "./promql.ts";
+import { parsePromQL, windowSeconds } from "../../stack/dashboards/promql.ts";
 import { readRules } from "./rules.ts";
 
 const SCRAPE_INTERVAL_S = 15;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hold } from "./hold.ts";
+import { hold } from "./wait.ts";
 import { type Load, startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, type Service, service } from "./services.ts";

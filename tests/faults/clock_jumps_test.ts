@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { makeClock } from "./clock.ts";
 import { groupMembers } from "./group.ts";
-import { hold } from "./hold.ts";
+import { hold } from "./wait.ts";
 import { startLoad } from "./load.ts";
 import { startModel } from "./model.ts";
 import { startOwnPostgres } from "./own_postgres.ts";
@@ -80,7 +80,7 @@ faultTest("PostgreSQL's clock an hour forward, and back, leaves nothing waiting"
 
 faultTest("without the horizon the suite sees thoughts wait for the hour to pass", async (services) => {
   await using broken = await breakSource({
-    file: "core/horizon.ts",
+    file: "core/store/clock_skew.ts",
     from: "HORIZON_MS = 300_000",
     to: "HORIZON_MS = 86_400_000",
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Verdict } from "./ledger.ts";
+import type { Verdict } from "./result_audit.ts";
 import { type Load, startLoad } from "./load.ts";
 import { startModel } from "./model.ts";
 import { report } from "./report.ts";
@@ -8,7 +8,7 @@ import type { Services } from "../support/services.ts";
 import { faultTest } from "./services.ts";
 import { breakSource } from "./source.ts";
 import { startSystem } from "./system.ts";
-import { hold } from "./hold.ts";
+import { hold } from "./wait.ts";
 import { waitFor } from "../support/wait.ts";
 
 const THOUGHTS = 100;
@@ -76,7 +76,7 @@ faultTest("a worker that was stopped for 45 s changes nothing by its late write"
 
 faultTest("without the fence the suite sees results stored twice", async (services) => {
   await using broken = await breakSource({
-    file: "core/claims.ts",
+    file: "core/store/claims.ts",
     from: `where t.id = done.id and t.attempts = done.attempt and t.status = 'processing'`,
     to: `where t.id = done.id`,
   });

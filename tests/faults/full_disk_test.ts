@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hold } from "./hold.ts";
+import { hold } from "./wait.ts";
 import { startLoad } from "./load.ts";
 import { startOwnPostgres } from "./own_postgres.ts";
 import { report } from "./report.ts";
@@ -61,7 +61,7 @@ faultTest(
   "where a full disk is taken for a mistake the suite sees requests answered 500",
   async (services) => {
     await using broken = await breakSource({
-      file: "core/postgres.ts",
+      file: "core/store/postgres.ts",
       from: "/^(08|40|53|57|58)...$/",
       to: "/^(08|40|57|58)...$/",
     });

@@ -1,6 +1,6 @@
 /** The workers' consumer group, as Kafka sees it. */
 import { Kafka, logLevel } from "kafkajs";
-import { GROUP } from "../../core/queue.ts";
+import { GROUP } from "../../core/queue/queue.ts";
 
 /** How many members the group has now. */
 export async function groupMembers(brokers: string): Promise<number> {

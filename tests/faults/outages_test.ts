@@ -3,7 +3,7 @@ import { startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, service } from "./services.ts";
 import { assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
-import { hold } from "./hold.ts";
+import { hold } from "./wait.ts";
 import { waitFor } from "../support/wait.ts";
 
 const OUTAGE_S = 20;

@@ -3,7 +3,7 @@ import { startLoad } from "./load.ts";
 import { faultTest, service } from "./services.ts";
 import { breakSource } from "./source.ts";
 import { startSystem } from "./system.ts";
-import { THOUGHTS_TOPIC } from "../../core/queue.ts";
+import { THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
 import { readTopic } from "./topic.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -12,7 +12,7 @@ const THOUGHTS = 50;
 faultTest("without the outbox's transaction the suite sees thoughts lost", async (services) => {
   // The message leaves the outbox before it is known to be with Kafka, as if the API had sent it after its commit.
   await using broken = await breakSource({
-    file: "core/outbox.ts",
+    file: "core/store/outbox.ts",
     from: `return database.transaction(async (tx) => {`,
     to: `return Promise.resolve(database).then(async (tx) => {`,
   });

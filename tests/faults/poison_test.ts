@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { openKafka } from "../../core/kafka.ts";
-import { createLogger } from "../../core/log.ts";
-import { DEAD_TOPIC, THOUGHTS_TOPIC } from "../../core/queue.ts";
+import { openKafka } from "../../core/queue/kafka.ts";
+import { createLogger } from "../../core/telemetry/log.ts";
+import { DEAD_TOPIC, THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
 import { LIMITS } from "../../core/thought.ts";
 import { readTopic } from "./topic.ts";
 import { startLoad } from "./load.ts";

@@ -25,7 +25,7 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** How a line of core/log.ts begins, before its time. */
+/** How a line of core/telemetry/log.ts begins, before its time. */
 const LINE_START = '{"time":"';
 
 /** Starts a program and waits until it serves. */

@@ -1,5 +1,5 @@
 /** The suite's table: one line a fault. */
-import type { Verdict } from "./ledger.ts";
+import type { Verdict } from "./result_audit.ts";
 import type { Load } from "./load.ts";
 
 let started = false;

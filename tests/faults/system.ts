@@ -1,6 +1,6 @@
 /** A system to break: a database of its own, one API, some workers, all of them real processes. */
 import assert from "node:assert/strict";
-import { createLedger, type Ledger, type Verdict } from "./ledger.ts";
+import { createLedger, type Ledger, type Verdict } from "./result_audit.ts";
 import type { Load } from "./load.ts";
 import { type Program, startProgram } from "./program.ts";
 import { ROOT } from "../support/process.ts";

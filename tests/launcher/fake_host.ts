@@ -1,5 +1,5 @@
 import type { Host, Output } from "../../stack/host.ts";
-import type { RowResult, RunningRow, View } from "../../stack/phase.ts";
+import type { RowResult, RunningRow, View } from "../../stack/checklist.ts";
 
 export interface FakeHost extends Host {
   /** Every command line that was run. */

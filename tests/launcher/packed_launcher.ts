@@ -1,6 +1,6 @@
 /** The launcher as it is packed, with this checkout's files: what a binary does, without the half minute to build it. */
 import { join } from "node:path";
-import { collectPayload } from "../../stack/payload.ts";
+import { collectPayload } from "../../stack/packaging/payload.ts";
 import { main } from "../../start_monitoring.ts";
 
 const DASHBOARDS = "config/grafana/dashboards/";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };
-import { pack } from "../../stack/compile.ts";
+import { pack } from "../../stack/packaging/compile.ts";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
 import { Machine } from "./run_launcher.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { PERMISSIONS } from "../../stack/compile.ts";
+import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 
 const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 

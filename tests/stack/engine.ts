@@ -1,5 +1,5 @@
 /** Docker under the stack test, and whether the stack can run here at all. */
-import { Docker } from "../../stack/docker.ts";
+import { Docker } from "../../stack/docker/docker.ts";
 import { localHost, type Output } from "../../stack/host.ts";
 import { ROOT } from "../support/process.ts";
 

@@ -1,5 +1,5 @@
 /** A stack of its own for the tests: own project name, own image, volumes and ports, beside one that may be running. */
-import { isFree } from "../../stack/port.ts";
+import { isFree } from "../../stack/docker/port.ts";
 import { docker } from "./engine.ts";
 
 const PROJECT = "thought-processor-test";

@@ -1,13 +1,13 @@
 /** The worker's batch handler as it runs, over a test's database, a cache in memory and the analyser under test. */
-import type { Cache } from "../../core/cache.ts";
-import { type Claims, createClaims } from "../../core/claims.ts";
-import type { Database } from "../../core/database.ts";
-import { createLogger } from "../../core/log.ts";
-import { openMemoryCache } from "../../core/memory_cache.ts";
-import { createMetrics, type Metrics } from "../../core/metrics.ts";
-import { createOutbox } from "../../core/outbox.ts";
-import { type ReceivedMessage, THOUGHTS_TOPIC } from "../../core/queue.ts";
-import { createStore, type Insertion, type Store } from "../../core/store.ts";
+import type { Cache } from "../../core/cache/cache.ts";
+import { type Claims, createClaims } from "../../core/store/claims.ts";
+import type { Database } from "../../core/store/database.ts";
+import { createLogger } from "../../core/telemetry/log.ts";
+import { openMemoryCache } from "../../core/cache/memory.ts";
+import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
+import { createOutbox } from "../../core/store/outbox.ts";
+import { type ReceivedMessage, THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
+import { createStore, type Insertion, type Store } from "../../core/store/thoughts.ts";
 import { createAnalysis } from "../../worker/analysis.ts";
 import { createAnalysisCache } from "../../worker/analysis_cache.ts";
 import type { Analyser } from "../../worker/analysers/analyser.ts";

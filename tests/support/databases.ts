@@ -1,8 +1,8 @@
 /** Databases for tests: PGlite in memory always, and real PostgreSQL where TEST_DATABASE_URL names a server. */
-import { type Database, migrate } from "../../core/database.ts";
-import { createLogger } from "../../core/log.ts";
-import { openPglite } from "../../core/pglite.ts";
-import { openPostgres } from "../../core/postgres.ts";
+import { type Database, migrate } from "../../core/store/database.ts";
+import { createLogger } from "../../core/telemetry/log.ts";
+import { openPglite } from "../../core/store/pglite.ts";
+import { openPostgres } from "../../core/store/postgres.ts";
 import { freshDatabase, required } from "./services.ts";
 
 const serverUrl = Deno.env.get("TEST_DATABASE_URL");

@@ -1,5 +1,5 @@
 /** The real services that the environment names, for tests that need them; each test gets a database of its own. */
-import { openPostgres } from "../../core/postgres.ts";
+import { openPostgres } from "../../core/store/postgres.ts";
 
 export interface Services {
   readonly databaseUrl: string;

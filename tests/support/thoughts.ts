@@ -1,6 +1,6 @@
 /** Thoughts and results for tests: valid, new each time, with what a test says about them. */
 import { uuidv7 } from "uuidv7";
-import type { Insertion } from "../../core/store.ts";
+import type { Insertion } from "../../core/store/thoughts.ts";
 import type { Result } from "../../core/thought.ts";
 
 export function aThought(particulars: Partial<Insertion> = {}): Insertion {

@@ -1,7 +1,7 @@
 /** The openai analyser against a server that speaks the protocol. */
 import assert from "node:assert/strict";
 import { loadConfig } from "../../core/config.ts";
-import { within } from "../../core/lifecycle.ts";
+import { within } from "../../core/deadline.ts";
 import { aResult } from "../../tests/support/thoughts.ts";
 import { type Analysis, AnalysisError } from "./analyser.ts";
 import { createOpenAiAnalyser } from "./openai.ts";

@@ -1,6 +1,6 @@
 /** For drills: the local analyser behind a pause just longer than a thought may take, so that work really piles up. */
 import { setTimeout as pause } from "node:timers/promises";
-import { THRESHOLDS } from "../../core/thresholds.ts";
+import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import type { Analyser } from "./analyser.ts";
 import { createLocalAnalyser } from "./local.ts";
 

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { createLogger } from "../../core/telemetry/log.ts";
+import { createMetrics } from "../../core/telemetry/metrics.ts";
+import { waitFor } from "../../tests/support/wait.ts";
+import { openTestApp } from "../../tests/support/test_app.ts";
+import { countsByBound, quantile } from "./quantile.ts";
+import { createPulse, type Sample } from "./sampler.ts";
+import { TILES } from "./tiles.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+
+/** A system of which the test sets the clock, the workers and the backlog. */
+function system() {
+  const metrics = createMetrics("api", "0.0.0");
+  const state = { now: 0, waiting: 0, workers: [] as Parameters<typeof worker>[], asked: 0 };
+  const pulse = createPulse({
+    metrics,
+    store: {
+      waiting: (most) => {
+        state.asked++;
+        return Promise.resolve(Math.min(most, state.waiting));
+      },
+    },
+    heartbeats: { present: () => Promise.resolve(state.workers.map((given) => worker(...given))) },
+    log,
+    everyMs: 1,
+    now: () => state.now,
+  });
+  /** Waits for a sample at this time. */
+  const at = (now: number) => {
+    state.now = now;
+    return waitFor(
+      `a sample at ${now}`,
+      () => Promise.resolve(pulse.read().findLast((sample) => sample.at === now)),
+      {
+        everyMs: 1,
+      },
+    );
+  };
+  return { metrics, state, pulse, at };
+}
+
+function worker(
+  id: string,
+  seenAtMs: number,
+  processed: number,
+  cacheHits = 0,
+  cacheMisses = 0,
+  active = true,
+) {
+  return { id, seenAtMs, processed, failed: 0, cacheHits, cacheMisses, active, expected: 3 };
+}
+
+Deno.test("the pulse turns growing counts into rates, over the workers that were there all along", async () => {
+  const { metrics, state, pulse, at } = system();
+  using _ = pulse;
+  state.workers = [["a", 0, 1_000, 10, 10], ["b", 0, 500], ["late", 0, 5]];
+  const first = await at(0);
+  assert.deepEqual([first.accepted, first.processed, first.p95, first.cacheHits], [null, null, null, null]);
+  assert.deepEqual([first.workers, first.expectedWorkers], [3, 3]);
+
+  metrics.thoughts_accepted_total.inc(50);
+  state.waiting = 7;
+  // One worker went on, one was replaced, one has not joined yet, and one's next beat is late.
+  state.workers = [["a", 5_000, 1_100, 40, 20], ["c", 5_000, 9_999], ["d", 5_000, 0, 0, 0, false], [
+    "late",
+    0,
+    5,
+  ]];
+  const second = await at(5_000);
+  assert.equal(second.accepted, 10);
+  assert.equal(second.processed, 20);
+  assert.equal(second.cacheHits, 0.75);
+  assert.equal(second.waiting, 7);
+  assert.equal(second.workers, 3, "members only");
+});
+
+Deno.test("a clock that goes back starts the pulse anew, without a rate below 0", async () => {
+  const { metrics, state, pulse, at } = system();
+  using _ = pulse;
+  await at(3_600_000);
+  metrics.thoughts_accepted_total.inc(50);
+  const { accepted } = await at(1_000);
+  assert.equal(accepted, null);
+  assert.deepEqual(pulse.read().filter((sample) => sample.at > state.now), []);
+  metrics.thoughts_accepted_total.inc(50);
+  assert.equal((await at(6_000)).accepted, 10);
+});
+
+Deno.test("the pulse keeps five minutes, and asks nothing while nobody looks", async () => {
+  const { state, pulse, at } = system();
+  using _ = pulse;
+  for (let n = 0; n < 160; n++) await at(n * 2_000);
+  assert.equal(pulse.read().length, 150);
+  state.now += 300_001;
+  let asked = -1;
+  await waitFor("sampling to stop", async () => {
+    const before = state.asked;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    asked = state.asked;
+    return asked === before;
+  });
+  assert.deepEqual(pulse.read(), [], "what is old is not shown as if it were new");
+  await waitFor("sampling to go on", () => Promise.resolve(state.asked > asked));
+});
+
+Deno.test("a quantile is worked out from what was observed between two looks", async () => {
+  const metrics = createMetrics("api", "0.0.0");
+  const durations = metrics.http_request_duration_seconds;
+  const observe = (route: string, status: string, value: number, times: number) => {
+    for (let n = 0; n < times; n++) durations.observe({ labels: { method: "GET", route, status }, value });
+  };
+  const look = async () => countsByBound((await durations.get()).values);
+  observe("/thoughts", "200", 9, 50);
+  const before = await look();
+  assert.equal(quantile(0.95, before, before), null);
+  observe("/thoughts", "201", 0.02, 90);
+  observe("/thoughts/:id", "200", 0.2, 10);
+  observe("/metrics", "200", 3, 100);
+  observe("/thoughts", "503", 3, 100);
+  const after = await look();
+  assert.equal(quantile(0.5, before, after)!.toFixed(4), "0.0183"); // 50 of the 90 between 0.01 and 0.025
+  assert.equal(quantile(0.95, before, after)!.toFixed(4), "0.1750"); // 5 of the 10 between 0.1 and 0.25
+  observe("/thoughts", "200", 99, 1_000);
+  assert.equal(quantile(0.95, before, await look()), 10, "beyond the last bound, that bound");
+});
+
+Deno.test("tiles take the thresholds' colours", () => {
+  const calm: Sample = {
+    at: 0,
+    accepted: 1234.5,
+    processed: 0.25,
+    p95: 0.0123,
+    cacheHits: 0.5,
+    waiting: 0,
+    workers: 3,
+    expectedWorkers: 3,
+  };
+  const shown = (sample: Partial<Sample>, key: string) => {
+    const tile = TILES.find((tile) => tile.key === key)!;
+    return `${tile.value({ ...calm, ...sample })} ${tile.level({ ...calm, ...sample })}`;
+  };
+  assert.equal(shown({}, "accepted"), "1,235 none");
+  assert.equal(shown({}, "processed"), "0.3 none");
+  assert.equal(shown({}, "p95"), "12 ms ok");
+  assert.equal(shown({ p95: 1.2 }, "p95"), "1.2 s warn");
+  assert.equal(shown({ p95: 2.5 }, "p95"), "2.5 s critical");
+  assert.equal(shown({ p95: null }, "p95"), "– none");
+  assert.equal(shown({ cacheHits: 0.05 }, "cacheHits"), "5 % info");
+  assert.equal(shown({ waiting: 101 }, "waiting"), "101 warn");
+  assert.equal(shown({ waiting: 10_000 }, "waiting"), "10,000+ critical");
+  assert.equal(shown({ workers: 2 }, "workers"), "2 of 3 warn");
+  assert.equal(shown({ workers: 0 }, "workers"), "0 of 3 critical");
+});
+
+Deno.test("the page and its files load nothing from elsewhere, and its state is for everybody", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  const page = await api.request("/");
+  const policy = page.headers.get("content-security-policy")!;
+  assert.match(policy, /^default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|http|\*/);
+  const html = await page.text();
+  const files = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, path]) => path!);
+  const script = await (await api.request("/page/page.js")).text();
+  files.push(...[...script.matchAll(/from "\.(\/[^"]+)"/g)].map(([, path]) => `/page${path}`));
+  assert.ok(files.length >= 6);
+  for (const path of files) assert.equal((await api.request(path)).status, 200, path);
+  assert.equal((await api.request("/page/page.tsx")).status, 404);
+  const state = await (await api.request("/pulse")).json();
+  assert.deepEqual(state, {
+    monitored: false,
+    tiles: {},
+    history: { at: [], accepted: [], processed: [], waiting: [] },
+  });
+});

@@ -1,0 +1,41 @@
+/** Chooses the adapters: PostgreSQL, Kafka and Redis where an address is configured, else what runs inside the process. */
+import { join } from "node:path";
+import type { Cache } from "./cache/cache.ts";
+import { openMemoryCache } from "./cache/memory.ts";
+import { openRedis } from "./cache/redis.ts";
+import type { Config } from "./config.ts";
+import { openKafka } from "./queue/kafka.ts";
+import { openMemoryQueue } from "./queue/memory.ts";
+import type { Queue } from "./queue/queue.ts";
+import type { Database } from "./store/database.ts";
+import { openPostgres } from "./store/postgres.ts";
+import type { Logger } from "./telemetry/log.ts";
+
+/** Opens PostgreSQL, which connects on first use, or PGlite in `dataDir`, which takes seconds to open. */
+export async function openDatabase(
+  config: Pick<Config, "databaseUrl" | "databasePassword" | "dataDir">,
+): Promise<Database> {
+  const { databaseUrl: url, databasePassword: password, dataDir } = config;
+  if (url === undefined) {
+    const { openPglite } = await import("./store/pglite.ts"); // a process with PostgreSQL is spared its memory
+    return await openPglite(join(dataDir, "database"));
+  }
+  return openPostgres({ url, ...(password === undefined ? {} : { password }) });
+}
+
+/** Opens Kafka, or a queue inside the process. */
+export function openQueue(config: Pick<Config, "kafkaBrokers" | "partitionsAtOnce">, log: Logger): Queue {
+  const { kafkaBrokers: brokers, partitionsAtOnce } = config;
+  return brokers === undefined ? openMemoryQueue(log) : openKafka({ brokers, partitionsAtOnce, log });
+}
+
+/** Opens Redis, or a cache inside the process. */
+export function openCache(
+  config: Pick<Config, "redisUrl" | "redisPassword" | "cacheTtlS">,
+  log: Logger,
+): Cache {
+  const { redisUrl: url, redisPassword: password, cacheTtlS: ttlS } = config;
+  return url === undefined
+    ? openMemoryCache(ttlS)
+    : openRedis({ url, ttlS, log, ...(password === undefined ? {} : { password }) });
+}

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { layCable } from "../../tests/support/cable.ts";
+import { testOnServices } from "../../tests/support/services.ts";
+import { waitFor } from "../../tests/support/wait.ts";
+import { openKafka } from "./kafka.ts";
+import { createLogger } from "../telemetry/log.ts";
+import {
+  DEAD_TOPIC,
+  type Message,
+  QueueUnavailableError,
+  type ReceivedMessage,
+  THOUGHTS_TOPIC,
+} from "./queue.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+/** Messages of a test have an id of its own in them: others' may lie on the same topic. */
+const message = (value: string, traceparent: string | null = null): Message => ({
+  topic: THOUGHTS_TOPIC,
+  key: value, // spreads them over the partitions
+  value,
+  reason: null,
+  traceparent,
+});
+
+testOnServices(
+  "messages arrive with key, trace and position, in batches of at most the size asked for",
+  async ({ kafkaBrokers }) => {
+    await using queue = openKafka({ brokers: [kafkaBrokers], log });
+    const run = crypto.randomUUID();
+    const received = new Map<string, ReceivedMessage>();
+    let largest = 0;
+    await using subscription = await queue.subscribe((batch) => {
+      largest = Math.max(largest, batch.length);
+      for (const one of batch) if (one.value.startsWith(run)) received.set(one.value, one);
+      return Promise.resolve();
+    }, 5);
+    await waitFor("membership of the group", () => Promise.resolve(subscription.active()));
+    const sent = Array.from(
+      { length: 60 },
+      (_, at) => message(`${run} ${at}`, at === 0 ? "00-1-2-01" : null),
+    );
+    await queue.publish(sent);
+    await waitFor("all of them", () => Promise.resolve(received.size === 60));
+    const first = received.get(`${run} 0`)!;
+    assert.match(first.position, /^thoughts\/\d\/\d+$/);
+    assert.deepEqual({ ...first, position: "" }, { ...sent[0]!, position: "" });
+    assert.equal(received.get(`${run} 1`)!.traceparent, null);
+    assert.equal(new Set([...received.values()].map(({ position }) => position)).size, 60);
+    assert.ok(largest <= 5, `${largest} in a batch`);
+    await queue.ping();
+  },
+);
+
+testOnServices(
+  "a batch whose handler throws comes again at once, before what lies behind it",
+  async ({ kafkaBrokers }) => {
+    await using queue = openKafka({ brokers: [kafkaBrokers], log });
+    const run = crypto.randomUUID();
+    const seen: string[] = [];
+    let failures = 2;
+    await using subscription = await queue.subscribe((batch) => {
+      const mine = batch.filter(({ value }) => value.startsWith(run)).map(({ value }) =>
+        value.slice(run.length)
+      );
+      if (mine.length === 0) return Promise.resolve();
+      if (failures-- > 0) return Promise.reject(new Error("no database"));
+      seen.push(...mine);
+      return Promise.resolve();
+    }, 1);
+    await waitFor("membership of the group", () => Promise.resolve(subscription.active()));
+    await queue.publish(["1", "2", "3"].map((value) => ({ ...message(run + value), key: run })));
+    await waitFor("all three", () => Promise.resolve(seen.length >= 3));
+    assert.deepEqual(seen, ["1", "2", "3"]);
+  },
+);
+
+testOnServices(
+  "what was not finished before a stop comes to the next member, what was does not",
+  async ({ kafkaBrokers }) => {
+    const run = crypto.randomUUID();
+    const publish = async (value: string) => {
+      await using queue = openKafka({ brokers: [kafkaBrokers], log });
+      await queue.publish([{ ...message(run + value), key: run }]);
+    };
+    const begun = Promise.withResolvers<void>();
+    {
+      await using queue = openKafka({ brokers: [kafkaBrokers], log });
+      const done: string[] = [];
+      const subscription = await queue.subscribe((batch, stopping) => {
+        const mine = batch.filter(({ value }) => value.startsWith(run)).map(({ value }) =>
+          value.slice(run.length)
+        );
+        if (!mine.includes("unfinished")) return Promise.resolve(void done.push(...mine));
+        begun.resolve();
+        return Promise.reject(new Error(`no database, stopping: ${stopping()}`));
+      }, 1);
+      await waitFor("membership of the group", () => Promise.resolve(subscription.active()));
+      await publish("finished");
+      await waitFor("the first", () => Promise.resolve(done.includes("finished")));
+      await publish("unfinished");
+      await begun.promise;
+      await subscription[Symbol.asyncDispose]();
+      assert.equal(subscription.active(), false);
+    }
+    await using queue = openKafka({ brokers: [kafkaBrokers], log });
+    const seen: string[] = [];
+    await using _subscription = await queue.subscribe((batch) => {
+      seen.push(
+        ...batch.filter(({ value }) => value.startsWith(run)).map(({ value }) => value.slice(run.length)),
+      );
+      return Promise.resolve();
+    }, 10);
+    await waitFor("the unfinished one", () => Promise.resolve(seen.includes("unfinished")));
+    assert.deepEqual(seen, ["unfinished"]);
+  },
+);
+
+testOnServices("a dead letter can be published", async ({ kafkaBrokers }) => {
+  await using queue = openKafka({ brokers: [kafkaBrokers], log });
+  await queue.publish([{ ...message("a test"), topic: DEAD_TOPIC, reason: "to see whether it goes" }]);
+});
+
+testOnServices(
+  "a broker that falls silent is told so by its ping within seconds",
+  async ({ kafkaBrokers }) => {
+    const [hostname, port] = kafkaBrokers.split(":");
+    await using cable = layCable({ hostname: hostname!, port: Number(port) });
+    cable.block();
+    await using queue = openKafka({ brokers: [`127.0.0.1:${cable.port}`], log });
+    const started = performance.now();
+    await assert.rejects(queue.ping(), QueueUnavailableError);
+    assert.ok(performance.now() - started < 6_000);
+    cable.unblock();
+    await queue.ping();
+  },
+);
+
+Deno.test("a broker that is not there is told so by its ping, each time", async () => {
+  await using queue = openKafka({ brokers: ["127.0.0.1:1"], log });
+  assert.equal(queue.name, "127.0.0.1:1");
+  for (const _ of [1, 2]) await assert.rejects(queue.ping(), QueueUnavailableError);
+});

@@ -1,0 +1,73 @@
+/** The queue inside the process: what runs when no Kafka is given. Lost with the process, which loses nothing. */
+import { backoffMs, pause } from "../retry.ts";
+import { type Logger, reason } from "../telemetry/log.ts";
+import {
+  type Handler,
+  type Message,
+  type Queue,
+  QueueUnavailableError,
+  type ReceivedMessage,
+  type Subscription,
+  THOUGHTS_TOPIC,
+} from "./queue.ts";
+
+/** Above this a publish is refused: the outbox holds the rest. */
+const CAPACITY = 10_000;
+
+/** Opens a queue for one subscriber. Messages on other topics than the subscribed one are dropped. */
+export function openMemoryQueue(log: Logger): Queue {
+  const waiting: ReceivedMessage[] = [];
+  let published = 0;
+  let wake = () => {};
+
+  async function consume(handler: Handler, batchSize: number, signal: AbortSignal) {
+    let failures = 0;
+    while (!signal.aborted) {
+      if (waiting.length === 0) {
+        await new Promise<void>((resolve) => wake = resolve);
+        continue;
+      }
+      const batch = waiting.slice(0, batchSize);
+      try {
+        await handler(batch, () => signal.aborted);
+        waiting.splice(0, batch.length);
+        failures = 0;
+      } catch (error) {
+        log.warn("batch failed, trying again", { reason: reason(error), messages: batch.length });
+        await pause(backoffMs(failures++, { firstMs: 100, maxMs: 5_000 }), signal);
+      }
+    }
+  }
+
+  return {
+    name: "in-process",
+    publish(messages: readonly Message[]) {
+      const wanted = messages.filter(({ topic }) => topic === THOUGHTS_TOPIC);
+      if (waiting.length + wanted.length > CAPACITY) {
+        return Promise.reject(
+          new QueueUnavailableError(`The in-process queue is full (${CAPACITY} messages)`),
+        );
+      }
+      for (const message of wanted) {
+        waiting.push({ ...message, position: `${message.topic}/0/${published++}` });
+      }
+      wake();
+      return Promise.resolve();
+    },
+    subscribe(handler, batchSize): Promise<Subscription> {
+      const stop = new AbortController();
+      const running = consume(handler, batchSize, stop.signal);
+      return Promise.resolve({
+        active: () => !stop.signal.aborted,
+        failed: new Promise<never>((_, reject) => running.catch(reject)),
+        async [Symbol.asyncDispose]() {
+          stop.abort();
+          wake();
+          await running;
+        },
+      });
+    },
+    ping: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,78 @@
+/** Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the process. */
+import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
+import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
+import type { Logger } from "../telemetry/log.ts";
+
+export type Row = Record<string, unknown>;
+/** Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree. */
+export type Parameter = string | number | boolean | null;
+
+export interface Queries {
+  /** Runs one statement; `$1`, `$2` … are its parameters. */
+  query<R = Row>(sql: string, parameters?: readonly Parameter[]): Promise<R[]>;
+}
+
+export interface Database extends Queries, AsyncDisposable {
+  /** Which store this is, for people: an address without its password, or a folder. */
+  readonly name: string;
+  /** Runs statements in one transaction; rolled back when the function throws. */
+  transaction<T>(run: (queries: Queries) => Promise<T>): Promise<T>;
+}
+
+/** Thrown when the database can't be reached or does not answer in time: worth another try later. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = "DatabaseUnavailableError";
+}
+
+/** Thrown when a value can't be stored (SQLSTATE class 22 or 23): trying again would fail again. */
+export class UnstorableError extends Error {
+  override readonly name = "UnstorableError";
+}
+
+const MIGRATIONS = [
+  { version: 1, sql: migration0001 },
+  { version: 2, sql: migration0002 },
+] as const;
+
+/** Any constant will do; it only has to be the same in every process. */
+const MIGRATION_LOCK = 7_264_001;
+
+/**
+ * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each migration
+ * runs once.
+ *
+ * @throws {Error} when the database is newer than this program
+ */
+export async function migrate(database: Database, log: Logger): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    await tx.query(
+      `create table if not exists schema_migrations (version int primary key, applied_at timestamptz not null default now())`,
+    );
+    const applied = new Set(
+      (await tx.query<{ version: number }>("select version from schema_migrations")).map((row) =>
+        row.version
+      ),
+    );
+    const newest = MIGRATIONS.at(-1)!.version;
+    const unknown = [...applied].filter((version) => version > newest);
+    if (unknown.length > 0) {
+      throw new Error(
+        `Cannot use the database: its schema is at version ${
+          Math.max(...unknown)
+        }, this program knows ${newest}. Start a newer version.`,
+      );
+    }
+    for (const { version, sql } of MIGRATIONS) {
+      if (applied.has(version)) continue;
+      for (const statement of statements(sql)) await tx.query(statement);
+      await tx.query("insert into schema_migrations (version) values ($1)", [version]);
+      log.info("migration applied", { version });
+    }
+  });
+}
+
+/** Splits a migration at semicolons that end a line; our migrations hold no function bodies. */
+function statements(sql: string): string[] {
+  return sql.split(/;\s*$/m).map((statement) => statement.trim()).filter((statement) => statement !== "");
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { DATABASES, openTestDatabase } from "../../tests/support/databases.ts";
+import { createHeartbeats } from "./heartbeats.ts";
+
+for (const { kind, ignore } of DATABASES) {
+  Deno.test({
+    name: `on ${kind}, workers are present while they beat, and gone when they leave or stop beating`,
+    ignore,
+    async fn() {
+      await using database = await openTestDatabase(kind);
+      const heartbeats = createHeartbeats(database);
+      const beat = (id: string, processed: number) =>
+        heartbeats.beat({
+          id,
+          active: true,
+          expected: 2,
+          processed,
+          failed: 1,
+          cacheHits: 2,
+          cacheMisses: 3,
+        });
+      const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
+      await beat(one, 1);
+      await database.query("update workers set seen_at = now() - interval '1 minute'");
+      await beat(one, 5_000_000_000);
+      await beat(other, 7);
+      const present = await heartbeats.present();
+      assert.deepEqual(
+        present.map(({ id, processed }) => [id, processed]).toSorted(),
+        [[one, 5_000_000_000], [other, 7]].toSorted(),
+      );
+      const { seenAtMs, ...rest } = present.find(({ id }) => id === other)!;
+      assert.deepEqual(rest, {
+        id: other,
+        active: true,
+        expected: 2,
+        processed: 7,
+        failed: 1,
+        cacheHits: 2,
+        cacheMisses: 3,
+      });
+      assert.ok(Math.abs(seenAtMs - Date.now()) < 60_000);
+
+      await heartbeats.leave(other);
+      await database.query("update workers set seen_at = now() - interval '11 seconds' where id = $1", [one]);
+      assert.deepEqual(await heartbeats.present(), []);
+      await database.query("update workers set seen_at = now() + interval '1 hour'");
+      assert.deepEqual(await heartbeats.present(), [], "nor do those that beat before the clock went back");
+      await database.query("update workers set seen_at = now() - interval '2 hours'");
+      await beat(other, 8);
+      assert.equal((await database.query("select id from workers")).length, 1, "old lines are cleared away");
+    },
+  });
+}

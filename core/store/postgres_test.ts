@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { DatabaseUnavailableError } from "./database.ts";
+import { openPostgres } from "./postgres.ts";
+import { DATABASES } from "../../tests/support/databases.ts";
+import { waitFor } from "../../tests/support/wait.ts";
+import { type Cable, layCable } from "../../tests/support/cable.ts";
+
+const serverUrl = Deno.env.get("TEST_DATABASE_URL")!;
+
+/** A test on a real server, reached through a cable that can be cut. */
+function testOnServer(name: string, run: (url: string, cable: Cable) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+    async fn() {
+      const url = new URL(serverUrl);
+      await using cable = layCable({ hostname: url.hostname, port: Number(url.port || 5432) });
+      url.host = `127.0.0.1:${cable.port}`;
+      await run(url.href, cable);
+    },
+  });
+}
+
+const unavailable = (error: unknown) => error instanceof DatabaseUnavailableError;
+
+Deno.test("a database shows its address without the password", async () => {
+  await using database = openPostgres({ url: "postgres://ada:canary@127.0.0.1:1/thoughts" });
+  assert.equal(database.name, "postgres://ada@127.0.0.1:1/thoughts");
+});
+
+Deno.test("a server that is not there is an outage, at once", async () => {
+  await using database = openPostgres({ url: "postgres://ada:canary@127.0.0.1:1/thoughts" });
+  await assert.rejects(
+    database.query("select 1"),
+    (error) => unavailable(error) && !String((error as Error).message).includes("canary"),
+  );
+});
+
+testOnServer("a server without room, memory or a sound disk is an outage; a mistake is none", async (url) => {
+  await using database = openPostgres({ url, poolSize: 1 });
+  const raise = (code: string) => database.query(`do $$ begin raise sqlstate '${code}'; end $$`);
+  for (const code of ["53100", "53200", "58030"]) await assert.rejects(raise(code), unavailable, code);
+  await assert.rejects(raise("42P01"), (error) => !unavailable(error));
+});
+
+testOnServer("a statement that takes too long is cancelled, and others go on", async (url) => {
+  await using database = openPostgres({ url, statementTimeoutMs: 50, poolSize: 1 });
+  await assert.rejects(database.query("select pg_sleep(60)"), unavailable);
+  assert.deepEqual((await database.query("select 1 as one")).map((row) => ({ ...row })), [{ one: 1 }]);
+});
+
+testOnServer(
+  "a connection that breaks is an outage, and the next query has a new one",
+  async (url, cable) => {
+    await using database = openPostgres({ url, poolSize: 1 });
+    await database.query("select 1");
+    const broken = assert.rejects(database.query("select pg_sleep(60)"), unavailable);
+    await cable.carries(1);
+    cable.cut();
+    await broken;
+    await database.query("select 1");
+  },
+);
+
+testOnServer(
+  "a server that falls silent is given up, and asked anew over other connections",
+  async (url, cable) => {
+    await using database = openPostgres({ url, statementTimeoutMs: 50, poolSize: 1 });
+    await database.query("select 1");
+    cable.block();
+    await assert.rejects(database.query("select 1"), unavailable);
+    cable.unblock(); // for new connections; the old one stays dead
+    await database.query("select 1");
+  },
+);
+
+testOnServer("what ends a transaction's connection leaves nothing of it", async (url, cable) => {
+  await using database = openPostgres({ url, poolSize: 2 });
+  const table = `t_${crypto.randomUUID().replaceAll("-", "")}`;
+  await database.query(`create table ${table} (n int)`);
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await tx.query(`insert into ${table} values (1)`);
+      cable.cut();
+      await waitFor(
+        "the pool to be whole again",
+        () => database.query("select 1").then(() => true, () => false),
+      );
+      await tx.query(`insert into ${table} values (2)`);
+    }),
+    unavailable,
+  );
+  assert.equal((await database.query(`select from ${table}`)).length, 0);
+  await database.query(`drop table ${table}`);
+});
+
+testOnServer("a transaction after one that broke or failed has a sound connection", async (url, cable) => {
+  await using database = openPostgres({ url });
+  const one = () =>
+    database.transaction(async (tx) => (await tx.query<{ one: number }>("select 1 as one"))[0]!.one);
+  assert.equal(await one(), 1);
+  cable.cut();
+  await waitFor(
+    "the connection to be known as broken",
+    () => one().then((value) => value === 1, () => false),
+  );
+  const dying = assert.rejects(database.transaction((tx) => tx.query("select pg_sleep(60)")), unavailable);
+  await waitFor(
+    "it to sleep",
+    async () =>
+      (await database.query(
+        "select from pg_stat_activity where query like 'select pg_sleep(60)%' and state = 'active'",
+      ))
+        .length > 0,
+  );
+  await database.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like 'select pg_sleep(60)%' and pid <> pg_backend_pid()",
+  );
+  await dying;
+  assert.equal(await one(), 1);
+  await assert.rejects(database.transaction((tx) => tx.query("select nothing from nowhere")), /nowhere/);
+  await assert.rejects(database.transaction(() => Promise.reject(new RangeError())), RangeError);
+  assert.deepEqual(await Promise.all([one(), one(), one()]), [1, 1, 1]);
+});
+
+testOnServer("a failed statement fails its transaction, also when the program overlooks it", async (url) => {
+  await using database = openPostgres({ url });
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await tx.query("select nothing from nowhere").catch(() => {});
+    }),
+    /nowhere/,
+  );
+});

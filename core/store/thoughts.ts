@@ -1,0 +1,184 @@
+/** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
+import { type Database, UnstorableError } from "./database.ts";
+import type { NewThought, Status, Thought } from "../thought.ts";
+import type { Traceparent } from "../telemetry/tracing.ts";
+
+/** A thought to store, with the id it will have. */
+export interface Insertion extends NewThought {
+  readonly id: string;
+  /** Tells a repeated request from another one under the same Idempotency-Key; null without a key. */
+  readonly requestHash: string | null;
+  readonly traceparent: Traceparent | null;
+}
+
+/** What became of an insertion. */
+export type Inserted =
+  | { readonly outcome: "stored"; readonly id: string }
+  /** The same request was stored before, under this id. */
+  | { readonly outcome: "repeated"; readonly id: string; readonly status: Status }
+  /** The key was used for another request. */
+  | { readonly outcome: "conflict" }
+  /** The database refuses the value itself. */
+  | { readonly outcome: "unstorable" };
+
+export interface Listing {
+  readonly userId?: string;
+  readonly status?: Status;
+  readonly limit: number;
+  /** Only thoughts older than the one with this id. */
+  readonly before?: string;
+}
+
+export interface Progress {
+  readonly id: string;
+  readonly status: Status;
+  readonly attempts: number;
+  readonly error: string | null;
+}
+
+export interface Store {
+  /** Stores thoughts and their outbox messages in one statement; answers in the order given. */
+  insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
+  get(id: string): Promise<Thought | null>;
+  /** Newest first. */
+  list(listing: Listing): Promise<Thought[]>;
+  /** Removes a thought whatever its state; work under way on it comes to nothing. False when there was none. */
+  delete(id: string): Promise<boolean>;
+  /** Where thoughts stand now, for those that exist. */
+  progress(ids: readonly string[]): Promise<Progress[]>;
+  /** How many thoughts are not finished; counted no further than `most`. */
+  waiting(most: number): Promise<number>;
+  /** Answers when the database does. */
+  ping(): Promise<void>;
+}
+
+/** @param topic the topic that stored thoughts are announced on */
+export function createStore(database: Database, topic: string): Store {
+  async function insert(thoughts: readonly Insertion[]): Promise<Inserted[]> {
+    try {
+      const stored = await database.query<{ id: string }>(INSERT, [JSON.stringify(thoughts), topic]);
+      if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
+      return await explain(thoughts, new Set(stored.map(({ id }) => id)));
+    } catch (error) {
+      if (!(error instanceof UnstorableError)) throw error;
+      if (thoughts.length === 1) return [{ outcome: "unstorable" }];
+      // One bad row must not take the others with it.
+      return (await Promise.all(thoughts.map((thought) => insert([thought])))).flat();
+    }
+  }
+
+  async function explain(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
+    const repeated = thoughts.filter(({ id }) => !stored.has(id));
+    const rows = await database.query<
+      { user_id: string; idempotency_key: string; id: string; status: Status; request_hash: string }
+    >(FIND_REPEATED, [JSON.stringify(repeated)]);
+    const earlier = new Map(rows.map((row) => [JSON.stringify([row.user_id, row.idempotency_key]), row]));
+    return thoughts.map(({ id, userId, idempotencyKey, requestHash }): Inserted => {
+      if (stored.has(id)) return { outcome: "stored", id };
+      const row = earlier.get(JSON.stringify([userId, idempotencyKey]));
+      return row !== undefined && row.request_hash === requestHash
+        ? { outcome: "repeated", id: row.id, status: row.status }
+        : { outcome: "conflict" };
+    });
+  }
+
+  return {
+    insert,
+    async get(id) {
+      const [row] = await database.query<ThoughtRow>(`select ${COLUMNS} from thoughts where id = $1`, [id]);
+      return row === undefined ? null : fromRow(row);
+    },
+    async list({ userId, status, limit, before }) {
+      const parameters = [limit, userId ?? null, status ?? null, before ?? null];
+      return (await database.query<ThoughtRow>(listStatement({ userId, status, before }), parameters)).map(
+        fromRow,
+      );
+    },
+    async delete(id) {
+      return (await database.query("delete from thoughts where id = $1 returning id", [id])).length > 0;
+    },
+    progress(ids) {
+      return database.query<Progress>(
+        "select id, status, attempts, error from thoughts where id = any($1::text::uuid[])",
+        [`{${ids.join(",")}}`],
+      );
+    },
+    async waiting(most) {
+      const [row] = await database.query<{ waiting: number }>(
+        "select count(*)::int as waiting from (select from thoughts where finished_at is null limit $1) unfinished",
+        [most],
+      );
+      return row!.waiting;
+    },
+    async ping() {
+      await database.query("select 1");
+    },
+  };
+}
+
+const INSERT = `
+  with given as (
+    select * from jsonb_to_recordset($1::text::jsonb) as given(
+      id uuid, "userId" text, text text, context text, "idempotencyKey" text, "requestHash" text, traceparent text)
+  ), stored as (
+    insert into thoughts (id, user_id, text, context, idempotency_key, request_hash, traceparent)
+    select id, "userId", text, context, "idempotencyKey", "requestHash", traceparent from given
+    on conflict do nothing
+    returning id, user_id, traceparent
+  ), queued as (
+    insert into outbox (topic, key, value, traceparent)
+    select $2, user_id, id::text, traceparent from stored
+  )
+  select id from stored`;
+
+const FIND_REPEATED = `
+  select t.user_id, t.idempotency_key, t.id, t.status, t.request_hash
+  from jsonb_to_recordset($1::text::jsonb) as given("userId" text, "idempotencyKey" text)
+  join thoughts t on t.user_id = given."userId" and t.idempotency_key = given."idempotencyKey"`;
+
+const COLUMNS = "id, user_id, text, context, status, attempts, result, error, created_at, finished_at";
+
+/** The conditions repeat the predicates of the partial indexes, so that PostgreSQL can use them. */
+const STATUS_CONDITIONS: Record<Status, string> = {
+  pending: "finished_at is null and status = $3",
+  processing: "finished_at is null and status = $3",
+  completed: "status = $3",
+  failed: "finished_at is not null and result is null and status = $3",
+};
+
+function listStatement({ userId, status, before }: Omit<Listing, "limit">): string {
+  const conditions = [
+    userId === undefined ? "$2::text is null" : "user_id = $2",
+    status === undefined ? "$3::text is null" : STATUS_CONDITIONS[status],
+    before === undefined ? "$4::text is null" : "id < $4::text::uuid",
+  ];
+  return `select ${COLUMNS} from thoughts where ${conditions.join(" and ")} order by id desc limit $1`;
+}
+
+interface ThoughtRow {
+  id: string;
+  user_id: string;
+  text: string;
+  context: string | null;
+  status: Status;
+  attempts: number;
+  result: Thought["result"];
+  error: string | null;
+  created_at: Date;
+  finished_at: Date | null;
+}
+
+function fromRow(row: ThoughtRow): Thought {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    text: row.text,
+    context: row.context,
+    status: row.status,
+    attempts: row.attempts,
+    result: row.result,
+    error: row.error,
+    createdAt: row.created_at.toISOString(),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+  };
+}

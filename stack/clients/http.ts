@@ -1,0 +1,88 @@
+import type * as z from "zod/mini";
+import type { Host } from "../host.ts";
+
+/** A server that did not answer, or answered with an error. The message names the address and the reason. */
+export class Unreachable extends Error {
+  override name = "Unreachable";
+  /** The HTTP status, when there was an answer at all. */
+  constructor(message: string, readonly status?: number) {
+    super(message);
+  }
+}
+
+export interface Request {
+  method?: string;
+  headers?: Record<string, string>;
+  /** Sent as JSON. */
+  body?: unknown;
+  /** `user:password` for basic authentication. */
+  login?: string;
+  /** @default 5000 */
+  deadlineMs?: number;
+}
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+/**
+ * Asks a server and returns its whole answer, whatever its status.
+ *
+ * @throws {Unreachable} when there was no answer within the deadline
+ */
+export async function ask(host: Host, url: string, request: Request = {}): Promise<Reply> {
+  const { method = "GET", body, login, deadlineMs = 5000 } = request;
+  const headers = new Headers(request.headers);
+  if (body !== undefined) headers.set("content-type", "application/json");
+  if (login) headers.set("authorization", `Basic ${btoa(login)}`);
+  const signal = AbortSignal.timeout(deadlineMs);
+  try {
+    const response = await host.fetch(url, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    host.signal.throwIfAborted();
+    if (signal.aborted) throw new Unreachable(`${url} gave no answer within ${deadlineMs / 1000} s`);
+    throw new Unreachable(`${url} cannot be reached: ${reason(error)}`);
+  }
+}
+
+/**
+ * Asks a server for JSON of a known shape.
+ *
+ * @throws {Unreachable} when there was no answer, a status other than 2xx, or JSON of another shape
+ */
+export async function askJson<Shape extends z.ZodMiniType>(
+  host: Host,
+  url: string,
+  shape: Shape,
+  request: Request = {},
+): Promise<z.output<Shape>> {
+  const { status, text } = await ask(host, url, request);
+  if (status < 200 || status > 299) {
+    throw new Unreachable(`${url} answered ${status}: ${text.trim().slice(0, 200) || "nothing"}`, status);
+  }
+  const parsed = shape.safeParse(jsonOrUndefined(text));
+  if (parsed.success) return parsed.data;
+  throw new Unreachable(`${url} answered something unexpected: ${text.trim().slice(0, 80)}`, status);
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Deno's fetch hides the operating system's word in a long sentence; the person needs that word. */
+function reason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /connection refused/i.test(message) ? "connection refused" : message;
+}

@@ -1,0 +1,47 @@
+import { LOOK_BACK_MINUTES, type Panel, type Query, STEP_SECONDS } from "../dashboards/model.ts";
+import { Grafana } from "./grafana.ts";
+import { Unreachable } from "./http.ts";
+import { Loki } from "./loki.ts";
+import { Prometheus } from "./prometheus.ts";
+import type { Proven } from "../proof/context.ts";
+
+/** What a panel's queries bring: samples, only samples without a number (0 of 0), or nothing at all. */
+export type Reading = "data" | "nan" | "none";
+
+/** The best that any of the panel's queries brings. */
+export async function readPanel(proven: Proven, panel: Panel): Promise<Reading> {
+  const readings = await Promise.all(panel.queries.map((query) => readQuery(proven, query)));
+  return readings.find((r) => r === "data") ?? readings.find((r) => r === "nan") ?? "none";
+}
+
+async function readQuery(proven: Proven, query: Query): Promise<Reading> {
+  try {
+    return judge(await values(proven, query));
+  } catch (error) {
+    if (error instanceof Unreachable) return "none";
+    throw error;
+  }
+}
+
+/** Through Grafana, as the panel itself asks; when Grafana is left out, from the source directly. */
+async function values(proven: Proven, { source, expr, instant, refId }: Query): Promise<readonly unknown[]> {
+  const { host, endpoints, selection, grafanaLogin } = proven;
+  if (selection.has("grafana")) {
+    const grafana = new Grafana(host, endpoints.of("grafana"), grafanaLogin);
+    const [, ...columns] = await grafana.query({ source, expr, instant, refId }, LOOK_BACK_MINUTES);
+    return columns.flat();
+  }
+  if (source === "loki" && selection.has("loki")) {
+    return await new Loki(host, endpoints.of("loki")).range(expr, LOOK_BACK_MINUTES, STEP_SECONDS);
+  }
+  if (source !== "prometheus") return [];
+  const prometheus = new Prometheus(host, endpoints.of("prometheus"));
+  return instant ? prometheus.instant(expr) : prometheus.range(expr, LOOK_BACK_MINUTES, STEP_SECONDS);
+}
+
+function judge(values: readonly unknown[]): Reading {
+  if (values.length === 0) return "none";
+  return values.some((v) => typeof v === "string" || (typeof v === "number" && Number.isFinite(v)))
+    ? "data"
+    : "nan";
+}

@@ -1,0 +1,39 @@
+import { readIfThere } from "../paths.ts";
+
+/** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */
+const PASSWORD_BYTES = 18;
+
+/**
+ * Writes `.env` from `.env.example`, with a random value for every variable (commented out or not) whose
+ * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched; its folder is there.
+ *
+ * @returns whether it was made now
+ */
+export async function makeEnvFile(path: string, example: string): Promise<boolean> {
+  const text = example.replaceAll(/^#?(\w+_PASSWORD)=.*$/gm, (_, name) => `${name}=${password()}`);
+  try {
+    await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
+}
+
+/** The variables of a `.env` file; none when there is no such file. */
+export async function readEnvFile(path: string): Promise<Map<string, string>> {
+  return parseEnv(await readIfThere(path) ?? "");
+}
+
+export function parseEnv(text: string): Map<string, string> {
+  const lines = text.matchAll(/^(?:export\s+)?(\w+)=(.*)$/gm);
+  return new Map([...lines].map(([, name, value]) => [name!, unquote(value!.trim())]));
+}
+
+function unquote(value: string): string {
+  return /^(["']).*\1$/.test(value) ? value.slice(1, -1) : value;
+}
+
+function password(): string {
+  return crypto.getRandomValues(new Uint8Array(PASSWORD_BYTES)).toBase64({ alphabet: "base64url" });
+}

@@ -1,0 +1,36 @@
+/** Who listens on a TCP port of this machine. */
+import type { Host } from "../host.ts";
+
+/** Whether a listener could take the port now. */
+export function isFree(port: number, hostname: string): boolean {
+  try {
+    Deno.listen({ port, hostname }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    // Below 1024 only root may listen; Docker may.
+    if (error instanceof Deno.errors.PermissionDenied) return true;
+    throw error;
+  }
+}
+
+const ASK_MS = 5000;
+
+/** @returns such as "node (pid 4711)", or undefined when nobody tells: it may be another user's */
+export async function holderOf(port: number, host: Host): Promise<string | undefined> {
+  return await holderBySs(port, host) ?? await holderByLsof(port, host);
+}
+
+/** On every Linux with iproute2. The launcher may not read /proc itself: Deno lets only `--allow-all` do that. */
+async function holderBySs(port: number, host: Host): Promise<string | undefined> {
+  const { stdout } = await host.run("ss", ["-ltnpH", `sport = :${port}`], { deadlineMs: ASK_MS });
+  const [, name, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];
+  return pid && `${name} (pid ${pid})`;
+}
+
+async function holderByLsof(port: number, host: Host): Promise<string | undefined> {
+  const args = ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"];
+  const { stdout } = await host.run("lsof", args, { deadlineMs: ASK_MS });
+  const pid = /^p(\d+)$/m.exec(stdout)?.[1];
+  return pid && `${/^c(.+)$/m.exec(stdout)?.[1] ?? "?"} (pid ${pid})`;
+}

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { type FakeHost, fakeHost, silentView } from "../../tests/launcher/fake_host.ts";
+import { psJson, type ScriptedContainer } from "../../tests/launcher/scripted_docker.ts";
+import { parseArguments } from "../cli.ts";
+import { runDrill } from "./drill.ts";
+import { DRILLS } from "./drills.ts";
+import type { Home } from "../paths.ts";
+import { failuresOf } from "../checklist.ts";
+import { SERVICES } from "../services.ts";
+import { openSession } from "../context.ts";
+
+const HOME: Home = { dir: "/nowhere", envFile: "/nowhere/.env", choiceFile: "/nowhere/launcher.json" };
+const redisDown = DRILLS.find(({ name }) => name === "redis-down")!;
+const PENDING_MS = 5_000;
+
+interface Course {
+  /** The alert fires when Redis is away. @default true */
+  fires?: boolean;
+  /** It fires before anything is broken. */
+  firesAlready?: boolean;
+  /** The API wants a key that the drill has not. */
+  keyed?: boolean;
+  /** Thoughts are accepted and never processed. */
+  neverProcessed?: boolean;
+  /** Ctrl-C, at the first command line that matches. */
+  interruptAt?: RegExp;
+  /** Redis does not start again. */
+  stuck?: boolean;
+}
+
+/** Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it. */
+async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: Course) {
+  const interrupt = new AbortController();
+  let downSince: number | undefined;
+  const thoughts = new Set<string>();
+  const log: string[] = [];
+  const state = () => {
+    if (firesAlready) return "firing";
+    if (downSince === undefined || !fires) return "inactive";
+    return host.slept - downSince < PENDING_MS ? "pending" : "firing";
+  };
+  const notify = (status: string) => {
+    const line = JSON.stringify({
+      msg: "alert received",
+      alertname: "RedisDown",
+      severity: "warning",
+      status,
+    });
+    if (!log.includes(line)) log.push(line);
+  };
+  const host: FakeHost = fakeHost({
+    signal: interrupt.signal,
+    run: (line) => {
+      if (interruptAt?.test(line)) interrupt.abort(new DOMException("Interrupted", "AbortError"));
+      if (line.startsWith("docker stop")) downSince = host.slept;
+      if (line.startsWith("docker start") && !stuck) downSince = undefined;
+      if (line.includes(" ps --all")) return { stdout: psJson(containers(downSince !== undefined)) };
+      if (line.includes(" config --format json")) return { stdout: '{"name":"tp","services":{}}' };
+      return line.includes(" logs ") ? { stdout: log.join("\n") } : {};
+    },
+    fetch: ({ pathname }, { method }) => {
+      if (pathname === "/api/v1/rules") {
+        const [now, labels] = [state(), { severity: "warning" }];
+        if (now === "firing") notify("firing");
+        else if (log.length > 0) notify("resolved");
+        const rules = [{ name: "RedisDown", labels, duration: PENDING_MS / 1000, state: now }];
+        return Response.json({ data: { groups: [{ rules }] } });
+      }
+      if (method === "POST" && keyed) return Response.json({ title: "No API key" }, { status: 401 });
+      if (method === "POST") {
+        thoughts.add(`${thoughts.size}`);
+        return Response.json({ id: `${thoughts.size - 1}` }, { status: 201 });
+      }
+      if (method === "DELETE") thoughts.delete(pathname.split("/").at(-1)!);
+      return Response.json({ status: neverProcessed ? "pending" : "completed" });
+    },
+  });
+  const asked = parseArguments(["drill", "redis-down"], "tp", "1");
+  assert.ok("verb" in asked);
+  const view = silentView();
+  const session = await openSession(host, HOME, view, asked);
+  const outcome = await runDrill(session, redisDown, false).then(
+    ({ phases, result }) => ({ failures: phases.flatMap(failuresOf), result, error: undefined }),
+    (error) => ({ failures: [], result: undefined, error }),
+  );
+  const outcomes = view.finished.map((row) => `${row.name} ${row.outcome}`);
+  return { ...outcome, outcomes, host, isDown: downSince !== undefined, left: thoughts.size };
+}
+
+const PORTS: Record<string, number> = { prometheus: 9090, api: 8000 };
+const containers = (redisIsDown: boolean): ScriptedContainer[] =>
+  SERVICES.map(({ name: service }) => ({
+    service,
+    ...(service === "redis" && redisIsDown && { state: "exited" }),
+    ...(PORTS[service] && { ports: { [PORTS[service]]: PORTS[service] } }),
+  }));
+
+Deno.test("a drill breaks, follows the alert to its receiver, mends, and waits for the end", async () => {
+  const { failures, outcomes, result, isDown, left } = await drill({});
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    outcomes,
+    "services quiet broken pending firing delivered mended resolved kept".split(" ").map((row) =>
+      `${row} ok`
+    ),
+  );
+  const { pending, firing, delivered, resolved } = result!.course;
+  const times = [0, pending!, firing!, delivered!, resolved!];
+  assert.deepEqual(times, times.toSorted((a, b) => a - b));
+  assert.ok(firing! - pending! >= 1, "an alert that pends is not taken for one that fires");
+  assert.ok(result!.thoughts.accepted > 0 && result!.thoughts.completed === result!.thoughts.accepted);
+  assert.deepEqual([isDown, left], [false, 0], "the stack is left as it was found");
+});
+
+Deno.test("an alert that does not come fails the drill, and what was broken is mended", async () => {
+  const { failures, outcomes, isDown } = await drill({ fires: false });
+  assert.deepEqual(failures.map(({ kind, message }) => [kind, message]), [
+    ["drill", "The drill redis-down did not go as it must"],
+  ]);
+  assert.match(failures[0]!.why!, /RedisDown is inactive \(waited 420 s\)/);
+  assert.ok(outcomes.includes("mended ok") && outcomes.includes("kept ok"), `${outcomes}`);
+  assert.equal(isDown, false);
+});
+
+Deno.test("where the alert fires already nothing is broken", async () => {
+  const { failures, host, result } = await drill({ firesAlready: true });
+  assert.equal(failures[0]!.message, "No drill now: RedisDown (warning) is firing already");
+  assert.equal(result, undefined);
+  assert.ok(!host.commands.some((line) => line.startsWith("docker stop")));
+});
+
+Deno.test("a thought that was accepted and stays unprocessed fails the drill", async () => {
+  const { failures } = await drill({ neverProcessed: true });
+  assert.deepEqual(failures.map(({ message }) => message), [
+    "Not every thought that was accepted is completed",
+  ]);
+});
+
+for (
+  const [when, interruptAt] of [["while it is broken", /logs/], [
+    "in the middle of breaking it",
+    /^docker stop/,
+  ]] as const
+) {
+  Deno.test(`Ctrl-C ${when} mends it first`, async () => {
+    const { error, isDown, outcomes, left } = await drill({ interruptAt });
+    assert.equal(error.name, "AbortError");
+    assert.equal(isDown, false);
+    assert.equal(outcomes.at(-1), "mended ok");
+    assert.equal(left, 0);
+  });
+}
+
+Deno.test("Ctrl-C and a service that does not come back: says that it is not mended", async () => {
+  const { error } = await drill({ interruptAt: /logs/, stuck: true });
+  assert.equal(error.message, "redis is not well again after the drill");
+  assert.match(error.next.join(), /deno task monitoring logs redis/);
+});

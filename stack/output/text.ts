@@ -1,0 +1,75 @@
+/** How results look: one place for glyphs, colours and columns. */
+import { stripVTControlCharacters, styleText } from "node:util";
+import type { Outcome } from "../checklist.ts";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** A stream that text goes to: whether it takes colour, and how wide it is. */
+export interface Paper {
+  colour: boolean;
+  /** Columns; text that is no table is wrapped to them. */
+  columns: number;
+}
+
+export function paint(paper: Paper, style: Style, text: string): string {
+  return paper.colour ? styleText(style, text, { validateStream: false }) : text;
+}
+
+export const GLYPH: Record<Outcome, string> = { ok: "✔", warn: "▲", failed: "✖", skipped: "–" };
+export const COLOUR: Record<Outcome, Style> = { ok: "green", warn: "yellow", failed: "red", skipped: "dim" };
+
+const NAME_COLUMNS = 18;
+const SECONDS_COLUMNS = 8;
+/** A table as wide as a wide terminal is hard to read across. */
+const WIDEST = 100;
+/** Indent, glyph and the margin that listr2 keeps. */
+const MARGIN = 8;
+
+/** One row in three columns, name, what and seconds, cut so that it takes one line. */
+export function rowText(paper: Paper, row: { name: string; text: string; seconds: number }): string {
+  const room = Math.max(20, Math.min(paper.columns, WIDEST) - MARGIN - NAME_COLUMNS - SECONDS_COLUMNS);
+  const name = row.name.padEnd(NAME_COLUMNS);
+  const text = fit(row.text, room).padEnd(room);
+  return `${name}${text}${paint(paper, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;
+}
+
+/** A line below a row, as quiet as it may be, cut so that it stays one. */
+export function noteText(paper: Paper, note: string): string {
+  return paint(paper, "dim", fit(note, Math.min(paper.columns, WIDEST) - MARGIN));
+}
+
+export function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
+}
+
+export function fit(text: string, room: number): string {
+  const line = text.replaceAll(/\s+/g, " ");
+  return line.length <= room ? line : `${line.slice(0, room - 1)}…`;
+}
+
+/** Columns as wide as their widest cell, two spaces between them; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, width(cell)));
+  return rows.map((row) =>
+    row.map((cell, i) => i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell))).join("  ")
+      .trimEnd()
+  );
+}
+
+function width(cell: string): number {
+  return stripVTControlCharacters(cell).length;
+}
+
+/** Breaks text at spaces into lines no longer than the paper is wide, indented after the first. */
+export function wrap(text: string, columns: number, indent: string): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line && indent.length + line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line ? `${line} ${word}` : word;
+  }
+  return [...lines, line].join(`\n${indent}`);
+}

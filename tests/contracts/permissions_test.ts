@@ -1,0 +1,134 @@
+/** Each process gets what it needs and no more; the sets in deno.json are what tasks, Docker and tests use. */
+import assert from "node:assert/strict";
+import { SETTINGS } from "../../core/config.ts";
+import manifest from "../../deno.json" with { type: "json" };
+import { PERMISSIONS as PACKED } from "../../stack/packaging/compile.ts";
+import { start } from "../support/process.ts";
+
+const { api, worker, dev, launcher } = manifest.permissions;
+
+Deno.test("API and worker may neither run programs, load libraries nor write files", () => {
+  for (const set of [api, worker]) assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
+});
+
+Deno.test("API and worker may read the settings by name, and no other variable", () => {
+  const settings = Object.values(SETTINGS).flatMap((setting) =>
+    "secret" in setting ? [setting.env, `${setting.env}_FILE`] : [setting.env]
+  );
+  for (const set of [api, worker]) assert.deepEqual(set.env.toSorted(), settings.toSorted());
+});
+
+Deno.test("the network is limited to this machine, the stack's services and the default model provider", () => {
+  assert.deepEqual(api.net, ["localhost", "127.0.0.1", "0.0.0.0", "db", "redis"]);
+  assert.deepEqual(worker.net, [
+    "localhost",
+    "127.0.0.1",
+    "0.0.0.0",
+    "db",
+    "redis",
+    "kafka",
+    "api.openai.com",
+  ]);
+});
+
+Deno.test("tasks and the container image start API and worker with their permission set", async () => {
+  for (
+    const [name, set] of [["api", "api"], ["worker", "worker"], ["redrive", "worker"], [
+      "dev",
+      "dev",
+    ]] as const
+  ) {
+    assert.match(manifest.tasks[name].command, new RegExp(`^deno run -P=${set} `), name);
+  }
+  const deployed = await Deno.readTextFile("Dockerfile") + await Deno.readTextFile("docker-compose.yml");
+  assert.match(deployed, /-P=api/);
+  assert.match(deployed, /-P=worker/);
+  assert.doesNotMatch(deployed, /--allow-all|"-A"/);
+});
+
+Deno.test("development may do what a worker may, and keep a database in .data", () => {
+  // Its database is a program inside a package, wherever Deno's cache is: what may be read can't be named.
+  assert.deepEqual(dev, { ...worker, read: true, write: [".data"] });
+});
+
+Deno.test("the launcher may reach this machine, its own files and the programs that it calls", async () => {
+  assert.deepEqual(launcher.net, ["127.0.0.1"]);
+  assert.deepEqual([launcher.read, launcher.write], [["."], [".env", ".data"]]);
+  assert.deepEqual(launcher.sys, ["statfs"]);
+  assert.equal(
+    launcher.env.ignore,
+    true,
+    "libraries ask for what CI systems and terminals set; they are told nothing",
+  );
+  const called = new Set<string>();
+  for await (const source of sourcesBelow("stack")) {
+    for (const [, program] of source.matchAll(/host\.run\("([^"]+)"/g)) called.add(program!);
+    const openers = /opener = (.*);/.exec(source)?.[1] ?? "";
+    for (const [, program] of openers.matchAll(/"([^"]+)"/g)) called.add(program!);
+  }
+  assert.deepEqual(launcher.run.toSorted(), [...called].sort());
+});
+
+async function* sourcesBelow(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* sourcesBelow(`${folder}/${name}`);
+    else if (/(?<!_test)\.ts$/.test(name)) yield await Deno.readTextFile(`${folder}/${name}`);
+  }
+}
+
+Deno.test("a packed launcher may do the same, but for files", () => {
+  assert.deepEqual(PACKED, [
+    "--allow-net=127.0.0.1",
+    `--allow-env=${launcher.env.allow}`,
+    "--ignore-env",
+    "--allow-run=docker,ss,lsof,xdg-open,open,explorer",
+    "--allow-sys=statfs",
+    "--allow-read",
+    "--allow-write",
+  ]);
+});
+
+Deno.test({
+  name: "the launcher asks for nothing more, in a pipe and on a terminal, with colours and without",
+  ignore: Deno.build.os !== "linux", // `script`, which makes the terminal, takes other arguments elsewhere
+  async fn() {
+    const state = await Deno.makeTempDir();
+    // No Docker on that PATH: the doctor says so, which takes the whole view and no engine.
+    const doctor =
+      `PATH=/nowhere ${Deno.execPath()} run --quiet --no-prompt --no-lock "${PACKED.join('" "')}" ` +
+      "tests/launcher/packed_launcher.ts doctor";
+    const runs: [program: string, args: string[], env: Record<string, string>][] = [
+      ["sh", ["-c", doctor], {}],
+      ["sh", ["-c", doctor], { FORCE_COLOR: "1", CI: "1", GITHUB_ACTIONS: "1" }],
+      ["script", ["-qec", doctor, "/dev/null"], { TERM: "xterm-256color", COLORTERM: "truecolor" }],
+      ["script", ["-qec", doctor, "/dev/null"], { NO_COLOR: "1", TERM_PROGRAM: "any", WT_SESSION: "1" }],
+    ];
+    for (const [program, args, env] of runs) {
+      const command = new Deno.Command(program, {
+        args,
+        env: { ...env, XDG_STATE_HOME: state },
+        stdin: "null",
+      });
+      const { stdout, stderr } = await command.output();
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assert.doesNotMatch(said, /NotCapable|Requires \w+ access/, program);
+      assert.match(said, /Docker is not installed/, program);
+    }
+    await Deno.remove(state, { recursive: true });
+  },
+});
+
+Deno.test("only tests and benchmarks may do everything", () => {
+  for (const [name, { command }] of Object.entries(manifest.tasks)) {
+    if (/^(test|bench)/.test(name)) continue;
+    assert.doesNotMatch(command, /(^| )(-A|--allow-all|--allow-run|--allow-net|--allow-env)( |$)/, name);
+  }
+});
+
+for (const program of ["api/main.ts", "worker/main.ts"]) {
+  Deno.test(`${program} on its own says that it needs DATABASE_URL, and ends with code 2`, async () => {
+    await using process = start(program.split("/")[0]!, program, { API_PORT: "0", WORKER_PORT: "0" });
+    assert.equal((await process.status).code, 2);
+    assert.match(process.stderr(), /needs DATABASE_URL.*deno task dev/s);
+  });
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";
+
+// deno-lint-ignore no-explicit-any -- stages are a union of thirty forms
+type Stage = Record<string, any>;
+
+const promtail = parse(readRepositoryFile("config/promtail-config.yml"));
+const stages = promtail.scrape_configs[0].pipeline_stages as Stage[];
+const stage = (name: string) => stages.filter((stage) => name in stage).map((stage) => stage[name]);
+
+Deno.test("level, service, container and job are labels; ids are structured metadata", () => {
+  const labels = stage("labels").flatMap((labels) => Object.keys(labels));
+  assert.deepEqual(labels, ["container", "project", "service", "level"]);
+  assert.deepEqual(stage("labeldrop"), [["filename", "project"]]);
+  assert.deepEqual(Object.keys(stage("structured_metadata")[0]), ["trace_id", "span_id", "thought_id"]);
+});
+
+Deno.test("what promtail reads from a line is what docker-compose.yml puts there", () => {
+  const { expressions } = stage("json")[0];
+  const { options } = readComposeFile().services.api!.logging!;
+  assert.equal(expressions.container, "attrs.tag");
+  assert.equal(options.tag, "{{.Name}}");
+  for (const name of ["project", "service"]) {
+    const label = /^attrs\."(.+)"$/.exec(expressions[name])![1]!;
+    assert.ok(options.labels!.split(",").includes(label), label);
+  }
+});
+
+Deno.test("lines of other projects are dropped, and this one's name is known", () => {
+  const drop = stage("match").find((match) => match.action === "drop");
+  assert.equal(drop.selector, '{project!="${PROJECT}"}');
+  assert.equal(readComposeFile().services.promtail!.environment!.PROJECT, "thought-processor");
+});
+
+Deno.test("the API's and the workers' lines carry the names that their traces carry", () => {
+  const { services } = readComposeFile();
+  const renamed = stage("match").find((match) => match.selector === '{service="api"}');
+  assert.equal(renamed.stages[0].static_labels.service, services.api!.environment!.OTEL_SERVICE_NAME);
+  assert.equal(services["kafka-worker"]!.environment!.OTEL_SERVICE_NAME, "kafka-worker");
+});
+
+Deno.test("levels are found in lines of every program here", () => {
+  const [word, klog] = stage("regex").map(({ expression }) =>
+    // JavaScript writes RE2's (?P<…>) and (?i:…) differently.
+    new RegExp(expression.replaceAll("(?P<", "(?<"))
+  );
+  const lines: [string, string | undefined][] = [
+    ["2026-11-23 02:46:03.725 UTC [95] ERROR:  column does not exist", "ERROR"],
+    ["2026-11-23 02:47:22.372 UTC [1] LOG:  received fast shutdown request", "LOG:"],
+    ["time=2026-11-23T02:46:44.280Z level=INFO source=a.go:1 msg=no-error", "INFO"],
+    ["level=warn ts=2026-11-23T02:46:55Z caller=promtail.go:267", "warn"],
+    ["[2026-11-23 02:46:03,725] INFO [Controller id=1] started", "INFO"],
+    ["error: Uncaught (in promise) Error: boom", "error"],
+    ["I1123 02:46:54.053582       1 kafka_exporter.go:850] Starting", undefined],
+    ["All of the log directories are already formatted.", undefined],
+  ];
+  for (const [line, level] of lines) assert.equal(word!.exec(line)?.groups?.word, level, line);
+  assert.equal(klog!.exec("I1123 02:46:54.053582  1 a.go:850] x")?.groups?.klog, "I");
+});
+
+Deno.test("positions outlive the container", () => {
+  const folder = promtail.positions.filename.replace(/\/[^/]+$/, "");
+  const { volumes } = readComposeFile().services.promtail!;
+  assert.ok(volumes!.includes(`promtail_positions:${folder}`));
+  assert.ok(volumes!.some((volume) => volume.endsWith("/var/lib/docker/containers:ro")));
+});

@@ -1,0 +1,151 @@
+// deno-lint-ignore-file no-console -- a command line program
+/**
+ * `deno task docs`: rewrites the tables in the docs that repeat code, between `<!-- generated: NAME -->` and
+ * `<!-- end -->`. With `--check` nothing is written, and what differs is named.
+ */
+import { SETTINGS } from "../core/config.ts";
+import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../core/telemetry/thresholds.ts";
+import { readPackages } from "./packages.ts";
+import { containerChecks } from "./container_checks_page.ts";
+import { licences, packages } from "./licences_page.ts";
+import { table } from "./markdown_table.ts";
+
+interface Dashboard {
+  readonly title: string;
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly description?: string;
+  }[];
+}
+
+/** As Grafana reads them, in the order they are meant to be looked at. */
+const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
+  JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
+);
+
+const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md", "docs/container-checks.md"];
+
+const used = await readPackages(manifest.imports);
+
+const TABLES: Readonly<Record<string, () => string>> = {
+  tasks,
+  settings,
+  metrics,
+  thresholds,
+  objectives,
+  panels,
+  licences: () => licences(used),
+  directPackages: () => packages(used.filter(({ direct }) => direct)),
+  otherPackages: () => packages(used.filter(({ direct }) => !direct)),
+  containerChecks,
+};
+
+function tasks(): string {
+  const rows = Object.entries(manifest.tasks).map((
+    [name, { description }],
+  ) => [`\`deno task ${name}\``, description]);
+  return table(["command", "what it does"], rows);
+}
+
+function settings(): string {
+  const rows = Object.values(SETTINGS).map((setting) => {
+    const fallback = setting.schema.safeParse(undefined).data;
+    const secret = "secret" in setting ? ` Or a file's path in \`${setting.env}_FILE\`.` : "";
+    return [`\`${setting.env}\``, fallback === undefined ? "" : `\`${fallback}\``, setting.help + secret];
+  });
+  return table(["variable", "default", "what for"], rows);
+}
+
+function metrics(): string {
+  const rows = Object.entries(CATALOGUE).map(([name, declared]) => {
+    const labels = "labels" in declared ? `{${declared.labels.join(", ")}}` : "";
+    return [`\`${name}${labels}\``, declared.type, declared.on.join(", "), declared.help];
+  });
+  return table(["metric", "type", "on", "what it says"], rows);
+}
+
+function thresholds(): string {
+  const rows = Object.values(THRESHOLDS).map((threshold: Threshold) => {
+    const { title, bad, alert, critical } = threshold;
+    const worse = critical === undefined ? "" : amount(critical, threshold);
+    return [
+      title,
+      `${bad} ${amount(threshold.warn, threshold)}`,
+      worse,
+      `[${alert}](#${alert.toLowerCase()})`,
+    ];
+  });
+  return table(["what", "warning", "critical", "alert"], rows);
+}
+
+function objectives(): string {
+  const rows = Object.values(OBJECTIVES).map(({ title, target, good }: Objective) => [
+    title,
+    `${target * 100} %`,
+    good,
+  ]);
+  return table(["objective", "target", "what counts as good"], rows);
+}
+
+function panels(): string {
+  return DASHBOARDS.map(({ title, panels }) => {
+    const rows = panels.flatMap(({ type, title, description }) =>
+      type === "row" ? [] : [[title, description ?? ""]]
+    );
+    return `### ${title}\n\n${table(["panel", "what it says"], rows)}`;
+  }).join("\n\n");
+}
+
+function amount(value: number, { unit }: Threshold): string {
+  switch (unit) {
+    case "ratio":
+      return `${value * 100} %`;
+    case "seconds":
+      return `${value} s`;
+    case "bytes":
+      return `${value / 1_000_000} MB`;
+    case "count":
+      return String(value);
+  }
+}
+
+/** Columns padded as `deno fmt` would, so that the formatter and this program agree. */
+async function formatted(markdown: string): Promise<string> {
+  const fmt = new Deno.Command("deno", {
+    args: ["fmt", "--ext=md", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = fmt.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(markdown));
+  await writer.close();
+  return new TextDecoder().decode((await fmt.output()).stdout);
+}
+
+const check = Deno.args.includes("--check");
+const stale: string[] = [];
+for (const path of DOCUMENTS) {
+  const before = await Deno.readTextFile(path);
+  const filled = before.replaceAll(
+    /(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, open, name, end) => {
+      const make = TABLES[name];
+      if (make === undefined) {
+        throw new Error(`${path}: there is no table "${name}", only ${Object.keys(TABLES)}`);
+      }
+      return `${open}\n${make()}\n\n${end}`;
+    },
+  );
+  const after = await formatted(filled);
+  if (after === before) continue;
+  stale.push(path);
+  if (!check) await Deno.writeTextFile(path, after);
+}
+if (check && stale.length > 0) {
+  console.error(`Not up to date: ${stale.join(", ")}. Run: deno task docs`);
+  Deno.exit(1);
+}
+console.error(stale.length > 0 ? `Rewritten: ${stale.join(", ")}` : "Up to date");
