@@ -8,7 +8,7 @@ import { createLogger } from "../core/telemetry/log.ts";
 import { openAccess } from "./access_config.ts";
 import { startApi } from "./serve.ts";
 
-const config = loadConfigOrExit({ alone: true });
+const config = loadConfigOrExit("api");
 const log = createLogger({ service: "thoughtprocessor-api", level: config.logLevel });
 
 await runProcess(log, async (stack) => {

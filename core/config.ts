@@ -3,7 +3,13 @@ import { z } from "zod";
 import { HORIZON_MS } from "./store/clock_skew.ts";
 import { LEVELS } from "./telemetry/log.ts";
 
+/** The programs that are configured; `deno task dev` runs both in one process. */
+export const PROGRAMS = ["api", "worker"] as const;
+export type Program = (typeof PROGRAMS)[number];
+
 interface Setting {
+  /** Who reads it. deno.json lets a program read these variables and no others (`deno task docs` writes the lists). */
+  readonly on: readonly Program[];
   readonly env: string;
   readonly schema: z.ZodType;
   /** What it is for, with its unit; shown in the README's table. */
@@ -19,59 +25,71 @@ const url = (protocol: RegExp) => z.url({ protocol }).optional();
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
 const secret = z.string().min(1).optional();
 
+const BOTH = PROGRAMS;
+
 export const SETTINGS = {
   databaseUrl: {
+    on: BOTH,
     env: "DATABASE_URL",
     schema: url(/^postgres(ql)?$/),
     help: "PostgreSQL, as `postgres://user@host:5432/database`. Unset: PGlite in `DATA_DIR`.",
     secret: true,
   },
   databasePassword: {
+    on: BOTH,
     env: "DATABASE_PASSWORD",
     schema: secret,
     help: "Password for `DATABASE_URL`, where that has none.",
     secret: true,
   },
   kafkaBrokers: {
+    on: ["worker"],
     env: "KAFKA_BROKERS",
     schema: z.string().transform((list) => list.split(",").map((broker) => broker.trim()))
       .pipe(z.array(z.string().regex(/^[^\s:]+:\d+$/, "must be host:port")).min(1)).optional(),
     help: "Kafka, as `host:port,…`. Unset: a queue inside the process.",
   },
   redisUrl: {
+    on: BOTH,
     env: "REDIS_URL",
     schema: url(/^rediss?$/),
     help: "Redis, as `redis://host:6379`. Unset: a cache inside the process.",
     secret: true,
   },
   redisPassword: {
+    on: BOTH,
     env: "REDIS_PASSWORD",
     schema: secret,
     help: "Password for `REDIS_URL`, where that has none.",
     secret: true,
   },
   dataDir: {
+    on: BOTH,
     env: "DATA_DIR",
     schema: z.string().min(1).default(".data"),
     help: "Folder of the embedded database.",
   },
   apiHost: {
+    on: ["api"],
     env: "API_HOST",
     schema: z.string().min(1).default("127.0.0.1"),
     help: "Address the API listens on.",
   },
-  apiPort: { env: "API_PORT", schema: port(8000), help: "Port of the API." },
+  apiPort: { on: ["api"], env: "API_PORT", schema: port(8000), help: "Port of the API." },
   apiKeysFile: {
+    on: ["api"],
     env: "API_KEYS_FILE",
     schema: z.string().min(1).optional(),
     help: "File of the API keys that are let in, made with `deno task key NAME`. Unset: everybody is.",
   },
   allowAnonymous: {
+    on: ["api"],
     env: "ALLOW_ANONYMOUS",
     schema: flag,
     help: "Whether an API without keys may listen on another address than loopback.",
   },
   allowedHosts: {
+    on: ["api"],
     env: "ALLOWED_HOSTS",
     schema: z.string().default("localhost,127.0.0.1,[::1]").transform((list) =>
       list.split(",").map((host) => host.trim().toLowerCase()).filter(Boolean)
@@ -79,95 +97,129 @@ export const SETTINGS = {
     help: "Names by which an API without keys may be called (the header `Host`). `*`: any.",
   },
   rateLimitPerMinute: {
+    on: ["api"],
     env: "RATE_LIMIT_PER_MINUTE",
     schema: z.coerce.number().int().min(0).max(10_000_000).default(0),
     help: "Requests under `/thoughts` one key, or else one address, may make in a minute. 0: any number.",
   },
   trustProxy: {
+    on: ["api"],
     env: "TRUST_PROXY",
     schema: flag,
     help: "Whether the last address in `X-Forwarded-For` is the caller's, as behind a reverse proxy.",
   },
   workerHost: {
+    on: ["worker"],
     env: "WORKER_HOST",
     schema: z.string().min(1).default("127.0.0.1"),
     help: "Address of the worker's metrics and health.",
   },
-  workerPort: { env: "WORKER_PORT", schema: port(8001), help: "Port of the worker's metrics and health." },
+  workerPort: {
+    on: ["worker"],
+    env: "WORKER_PORT",
+    schema: port(8001),
+    help: "Port of the worker's metrics and health.",
+  },
   expectedWorkers: {
+    on: ["worker"],
     env: "EXPECTED_WORKERS",
     schema: count(1, 10_000),
     help: "Workers that should be running; shown beside those that are.",
   },
   logLevel: {
+    on: BOTH,
     env: "LOG_LEVEL",
     schema: z.enum(LEVELS).default("INFO"),
     help: "Lowest level of the lines logged.",
   },
   analyser: {
+    on: ["worker"],
     env: "ANALYSER",
     schema: z.string().min(1).default("local"),
     help:
       "Who analyses thoughts: `local`, `openai`, `slow` (for drills), or one of your own in `worker/analysers/`.",
   },
   analyserTimeoutMs: {
+    on: ["worker"],
     env: "ANALYSER_TIMEOUT_MS",
     schema: count(60_000),
     help: "An analysis is given up after this many milliseconds.",
   },
   analyserConcurrency: {
+    on: ["worker"],
     env: "ANALYSER_CONCURRENCY",
     schema: count(8, 1_000),
     help: "Analyses under way at once in a worker, where the analyser waits for something.",
   },
   openaiBaseUrl: {
+    on: ["worker"],
     env: "OPENAI_BASE_URL",
     schema: z.url({ protocol: /^https?$/ }).default("https://api.openai.com/v1"),
     help: "Any OpenAI-compatible endpoint.",
   },
   openaiModel: {
+    on: ["worker"],
     env: "OPENAI_MODEL",
     schema: z.string().min(1).default("gpt-4.1-mini"),
     help: "Model to ask.",
   },
-  openaiApiKey: { env: "OPENAI_API_KEY", schema: secret, help: "Key for that endpoint.", secret: true },
+  openaiApiKey: {
+    on: ["worker"],
+    env: "OPENAI_API_KEY",
+    schema: secret,
+    help: "Key for that endpoint.",
+    secret: true,
+  },
   pricesFile: {
+    on: ["worker"],
     env: "PRICES_FILE",
     schema: z.string().min(1).optional(),
     help: "JSON file of USD per million tokens by model, over the built-in table.",
   },
   batchSize: {
+    on: ["worker"],
     env: "BATCH_SIZE",
     schema: count(1_000, 10_000),
     help: "Most thoughts a worker handles together.",
   },
   partitionsAtOnce: {
+    on: ["worker"],
     env: "PARTITIONS_AT_ONCE",
     schema: count(2, 64),
     help: "Batches of different partitions a worker handles at the same time.",
   },
-  maxAttempts: { env: "MAX_ATTEMPTS", schema: count(5, 100), help: "Attempts before a thought fails." },
+  maxAttempts: {
+    on: ["worker"],
+    env: "MAX_ATTEMPTS",
+    schema: count(5, 100),
+    help: "Attempts before a thought fails.",
+  },
   retryFirstMs: {
+    on: ["worker"],
     env: "RETRY_FIRST_MS",
     schema: count(1_000),
     help: "Pause before the second attempt, in milliseconds; it doubles, with jitter.",
   },
   leaseMs: {
+    on: ["worker"],
     env: "LEASE_MS",
     schema: count(30_000, HORIZON_MS),
     help: `A claim not renewed for this many milliseconds is up for others; at most ${HORIZON_MS}.`,
   },
   requeueAfterMs: {
+    on: ["worker"],
     env: "REQUEUE_AFTER_MS",
     schema: count(120_000, 86_400_000),
     help: "A message not seen for this many milliseconds is taken for lost and sent again.",
   },
   reconcileEveryMs: {
+    on: ["worker"],
     env: "RECONCILE_EVERY_MS",
     schema: count(5_000),
     help: "Pause between two looks for stale claims and lost messages, in milliseconds.",
   },
   cacheTtlS: {
+    on: ["worker"],
     env: "CACHE_TTL_S",
     schema: count(86_400, 31_536_000),
     help: "A cached analysis lives this many seconds.",
@@ -182,19 +234,25 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration. An empty variable counts as unset.
+ * Reads the configuration of some programs; the settings of the others keep their defaults, and their variables are not
+ * asked for. An empty variable counts as unset.
  *
+ * @param programs whose settings are read @default all
  * @param env looks a variable up @default the process's environment
  * @param readFile reads a secret's file @default the file system
  * @throws {ConfigError} naming each wrong setting and what it should be; values are not repeated
  */
 export function loadConfig(
-  env: (name: string) => string | undefined = Deno.env.get,
-  readFile: (path: string) => string = Deno.readTextFileSync,
+  { programs = PROGRAMS, env: lookUp = Deno.env.get, readFile = Deno.readTextFileSync }: {
+    readonly programs?: readonly Program[];
+    readonly env?: (name: string) => string | undefined;
+    readonly readFile?: (path: string) => string;
+  } = {},
 ): Config {
   const wrong: string[] = [];
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting][]) {
+    const env = setting.on.some((program) => programs.includes(program)) ? lookUp : () => undefined;
     const fromFile = setting.secret ? env(`${setting.env}_FILE`) : undefined;
     let text = env(setting.env) || undefined;
     if (text === undefined && fromFile) {
@@ -218,12 +276,12 @@ export function loadConfig(
 /**
  * {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code 2.
  *
- * @param alone for a program that shares its database with others, which an embedded one can't be
+ * @param program the only program in this process, which then needs a database that others can reach @default both
  */
-export function loadConfigOrExit({ alone = false } = {}): Config {
+export function loadConfigOrExit(program?: Program): Config {
   try {
-    const config = loadConfig();
-    if (alone && config.databaseUrl === undefined) {
+    const config = loadConfig(program === undefined ? {} : { programs: [program] });
+    if (program !== undefined && config.databaseUrl === undefined) {
       throw new ConfigError(
         "Cannot start: a process of its own needs DATABASE_URL. `deno task dev` runs API and worker together on an embedded database.",
       );

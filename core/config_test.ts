@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { ConfigError, loadConfig, SETTINGS } from "./config.ts";
 
 const load = (env: Record<string, string>, files: Record<string, string> = {}) =>
-  loadConfig((name) => env[name], (path) => {
-    if (!(path in files)) throw new Deno.errors.NotFound();
-    return files[path]!;
+  loadConfig({
+    env: (name) => env[name],
+    readFile: (path) => {
+      if (!(path in files)) throw new Deno.errors.NotFound();
+      return files[path]!;
+    },
   });
 
 Deno.test("with nothing set, everything is embedded and every limit has its default", () => {
@@ -24,6 +27,20 @@ Deno.test("an empty variable counts as unset, as compose files make them", () =>
     Object.values(SETTINGS).flatMap(({ env }) => [[env, ""], [`${env}_FILE`, ""]]),
   );
   assert.deepEqual(load(empty), load({}));
+});
+
+Deno.test("a program asks for its own variables and no others", () => {
+  const asked: string[] = [];
+  const config = loadConfig({
+    programs: ["api"],
+    env: (name) => {
+      asked.push(name);
+      return name === "OPENAI_API_KEY" ? "sk-secret" : undefined;
+    },
+  });
+  assert.ok(asked.includes("API_PORT") && asked.includes("DATABASE_URL"));
+  assert.deepEqual(asked.filter((name) => /OPENAI|KAFKA|WORKER/.test(name)), []);
+  assert.deepEqual([config.openaiApiKey, config.workerPort], [undefined, 8001]);
 });
 
 Deno.test("brokers are a list, spaces around them do not matter", () => {
@@ -92,15 +109,20 @@ Deno.test("every setting says what it is for, under a name of its own", () => {
 });
 
 Deno.test("a program with a wrong setting says so on stderr and exits with 2", async () => {
-  for (const program of ["api/main.ts", "worker/main.ts", "dev.ts"]) {
+  for (
+    const [program, variable] of [["api/main.ts", "API_PORT"], ["worker/main.ts", "WORKER_PORT"], [
+      "dev.ts",
+      "API_PORT",
+    ]]
+  ) {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-sys", program],
+      args: ["run", "--quiet", "--no-prompt", "--allow-env", "--allow-read", "--allow-sys", program!],
       cwd: new URL("..", import.meta.url).pathname,
-      env: { API_PORT: "none" },
+      env: { [variable!]: "none" },
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     assert.equal(code, 2, text(stderr));
-    assert.match(text(stderr), /^Cannot start: wrong settings\n {2}API_PORT: /, program);
+    assert.match(text(stderr), new RegExp(`^Cannot start: wrong settings\n  ${variable}: `), program);
     assert.equal(text(stdout), "");
   }
 });

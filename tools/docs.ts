@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line program
 /**
- * `deno task docs`: rewrites the tables in the docs that repeat code, between `<!-- generated: NAME -->` and
- * `<!-- end -->`. With `--check` nothing is written, and what differs is named.
+ * `deno task docs`: rewrites what repeats code: the variables in deno.json's permissions, and the tables in the docs,
+ * between `<!-- generated: NAME -->` and `<!-- end -->`. With `--check` nothing is written, and what differs is named.
  */
 import { SETTINGS } from "../core/config.ts";
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
@@ -11,6 +11,7 @@ import { readPackages } from "./packages.ts";
 import { containerChecks } from "./container_checks_page.ts";
 import { licences, packages } from "./licences_page.ts";
 import { table } from "./markdown_table.ts";
+import { withPermissions } from "./permissions.ts";
 
 interface Dashboard {
   readonly title: string;
@@ -139,11 +140,17 @@ for (const path of DOCUMENTS) {
       return `${open}\n${make()}\n\n${end}`;
     },
   );
-  const after = await formatted(filled);
-  if (after === before) continue;
+  await keep(path, before, await formatted(filled));
+}
+const permissions = await Deno.readTextFile("deno.json");
+await keep("deno.json", permissions, withPermissions(permissions));
+/** Writes what has changed, or, with `--check`, notes it. */
+async function keep(path: string, before: string, after: string): Promise<void> {
+  if (after === before) return;
   stale.push(path);
   if (!check) await Deno.writeTextFile(path, after);
 }
+
 if (check && stale.length > 0) {
   console.error(`Not up to date: ${stale.join(", ")}. Run: deno task docs`);
   Deno.exit(1);

@@ -8,7 +8,7 @@ import { createLogger } from "../core/telemetry/log.ts";
 import { createAnalyser } from "./analysers/registry.ts";
 import { startWorker } from "./worker.ts";
 
-const config = loadConfigOrExit({ alone: true });
+const config = loadConfigOrExit("worker");
 const log = createLogger({ service: "kafka-worker", level: config.logLevel });
 
 await runProcess(log, async (stack) => {

@@ -16,7 +16,7 @@ const options = new Command("redrive")
   .parse([Deno.execPath(), "redrive", ...Deno.args])
   .opts<{ id?: string; limit: number }>();
 
-const config = loadConfigOrExit({ alone: true });
+const config = loadConfigOrExit("worker");
 await using database = await openDatabase(config);
 const claims = createClaims(database, config);
 const count = await claims.redrive(options.id === undefined ? { limit: options.limit } : { id: options.id });

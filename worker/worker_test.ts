@@ -25,7 +25,7 @@ function start(
   } = {},
 ): Worker {
   const env: Record<string, string> = { WORKER_PORT: port };
-  const config = loadConfig((name) => env[name]);
+  const config = loadConfig({ env: (name) => env[name] });
   return startWorker({ config, version: "0", database, queue, cache: openMemoryCache(60), analyser, log });
 }
 

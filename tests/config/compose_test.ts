@@ -98,8 +98,9 @@ Deno.test("every volume, network and mounted file exists", () => {
     }
     for (const volume of service.volumes ?? []) {
       const source = volume.split(":")[0]!;
-      if (source.startsWith("./")) assert.ok(Deno.statSync(new URL(`../../${source}`, import.meta.url)), volume);
-      else if (!source.startsWith("/")) assert.ok(source in compose.volumes, `${name}: ${source}`);
+      if (source.startsWith("./")) {
+        assert.ok(Deno.statSync(new URL(`../../${source}`, import.meta.url)), volume);
+      } else if (!source.startsWith("/")) assert.ok(source in compose.volumes, `${name}: ${source}`);
     }
   }
 });

@@ -11,11 +11,16 @@ Deno.test("API and worker may neither run programs, load libraries nor write fil
   for (const set of [api, worker]) assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
 });
 
-Deno.test("API and worker may read the settings by name, and no other variable", () => {
-  const settings = Object.values(SETTINGS).flatMap((setting) =>
-    "secret" in setting ? [setting.env, `${setting.env}_FILE`] : [setting.env]
-  );
-  for (const set of [api, worker]) assert.deepEqual(set.env.toSorted(), settings.toSorted());
+Deno.test("each program may read its own settings by name, and no other variable", () => {
+  for (const [program, set] of [["api", api], ["worker", worker]] as const) {
+    const settings = Object.values(SETTINGS).filter(({ on }) => (on as readonly string[]).includes(program));
+    const variables = settings.flatMap((setting) =>
+      "secret" in setting ? [setting.env, `${setting.env}_FILE`] : [setting.env]
+    );
+    assert.deepEqual(set.env, variables);
+  }
+  assert.ok(!api.env.includes("OPENAI_API_KEY"), "the API has no business with the model's key");
+  assert.ok(!worker.env.includes("API_KEYS_FILE"));
 });
 
 Deno.test("the network is limited to this machine, the stack's services and the default model provider", () => {
@@ -48,7 +53,8 @@ Deno.test("tasks and the container image start API and worker with their permiss
 
 Deno.test("development may do what a worker may, and keep a database in .data", () => {
   // Its database is a program inside a package, wherever Deno's cache is: what may be read can't be named.
-  assert.deepEqual(dev, { ...worker, read: true, write: [".data"] });
+  assert.deepEqual({ ...dev, env: worker.env }, { ...worker, read: true, write: [".data"] });
+  assert.deepEqual(new Set(dev.env), new Set([...api.env, ...worker.env]));
 });
 
 Deno.test("the launcher may reach this machine, its own files and the programs that it calls", async () => {

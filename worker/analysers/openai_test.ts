@@ -40,7 +40,7 @@ async function conversation(
     OPENAI_MODEL: "gpt-4.1-mini",
     ...env,
   };
-  const analyser = createOpenAiAnalyser(loadConfig((name) => variables[name]));
+  const analyser = createOpenAiAnalyser(loadConfig({ env: (name) => variables[name] }));
   await test(async (deadline = signal) => await analyser.analyse(SUBJECT, deadline), asked);
 }
 
@@ -172,7 +172,7 @@ Deno.test("an analysis ends as soon as the deadline's signal aborts", async () =
 });
 
 Deno.test("without a key openai.com is refused at the start, another endpoint is not", () => {
-  const configured = (env: Record<string, string>) => loadConfig((name) => env[name]);
+  const configured = (env: Record<string, string>) => loadConfig({ env: (name) => env[name] });
   assert.throws(() => createOpenAiAnalyser(configured({})), /set OPENAI_API_KEY or OPENAI_API_KEY_FILE/);
   createOpenAiAnalyser(configured({ OPENAI_BASE_URL: "http://localhost:11434/v1" }));
 });

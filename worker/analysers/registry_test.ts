@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { loadConfig } from "../../core/config.ts";
 import { createAnalyser } from "./registry.ts";
 
-const configured = (env: Record<string, string>) => loadConfig((name) => env[name]);
+const configured = (env: Record<string, string>) => loadConfig({ env: (name) => env[name] });
 
 Deno.test("the analyser is the one that ANALYSER names, local by default", () => {
   assert.equal(createAnalyser(configured({})).name, "local");

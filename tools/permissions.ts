@@ -1,0 +1,28 @@
+/** The variables that each program may read, as deno.json's permission sets list them: made from the table of settings. */
+import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
+
+/** Which settings each set of deno.json covers. */
+const SETS: Readonly<Record<string, readonly Program[]>> = {
+  api: ["api"],
+  worker: ["worker"],
+  dev: PROGRAMS,
+};
+
+interface Manifest {
+  readonly permissions: Record<string, { env?: unknown }>;
+}
+
+/** deno.json's text with its lists of variables made anew. */
+export function withPermissions(manifest: string): string {
+  const parsed = JSON.parse(manifest) as Manifest;
+  for (const [set, programs] of Object.entries(SETS)) parsed.permissions[set]!.env = variables(programs);
+  return JSON.stringify(parsed, null, 2) + "\n";
+}
+
+/** The variables of these programs, in the order of the table; a secret's file comes after it. */
+function variables(programs: readonly Program[]): string[] {
+  return Object.values(SETTINGS).filter(({ on }) =>
+    programs.some((program) => on.some((it) => it === program))
+  )
+    .flatMap((setting) => "secret" in setting ? [setting.env, `${setting.env}_FILE`] : [setting.env]);
+}
