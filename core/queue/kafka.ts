@@ -2,24 +2,19 @@
  * Kafka, by kafkajs 2.2.4. That library is no longer maintained; what must be minded with it stands here and in
  * docs/decisions/0003-kafkajs.md.
  */
-import {
-  type Batch,
-  type EachBatchPayload,
-  Kafka,
-  type KafkaMessage,
-  logLevel,
-  Partitioners,
-  type Producer,
-} from "kafkajs";
+import { type Batch, type EachBatchPayload, type KafkaMessage, Partitioners, type Producer } from "kafkajs";
 import { within } from "../deadline.ts";
 import { backoffMs, pause } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
 import {
-  DEAD_TOPIC,
-  GROUP,
+  CONNECT_TIMEOUT_MS,
+  createKafkaConnection,
+  type KafkaConnection,
+  type KafkaConnectionOptions,
+} from "./kafka_connection.ts";
+import {
   type Handler,
   type Message,
-  PARTITIONS,
   type Queue,
   QueueUnavailableError,
   type ReceivedMessage,
@@ -27,15 +22,11 @@ import {
   THOUGHTS_TOPIC,
 } from "./queue.ts";
 
-export interface KafkaOptions {
-  readonly brokers: readonly string[];
-  readonly log: Logger;
+export interface KafkaOptions extends KafkaConnectionOptions {
   /** Batches of different partitions handled at the same time. @default 2 */
   readonly partitionsAtOnce?: number;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_TIMEOUT_MS = 15_000;
 /** A worker that is silent this long loses its partitions to the others. */
 const SESSION_TIMEOUT_MS = 15_000;
@@ -55,25 +46,16 @@ const MAX_BYTES_PER_PARTITION = 1_048_576;
 /** Connects lazily and keeps trying: an outage delays, and is shown by {@link Queue.ping}. */
 export function openKafka(options: KafkaOptions): Queue {
   const { brokers, log, partitionsAtOnce = 2 } = options;
-  const kafka = new Kafka({
-    clientId: "thought-processor",
-    brokers: [...brokers],
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 8 },
-    logLevel: logLevel.WARN,
-    logCreator: () => ({ log: entry }) =>
-      log.debug("kafkajs", { kafkajs: reason(entry.error ?? entry.message) }),
-  });
-  const newAdmin = () => kafka.admin({ retry: { retries: 0 } });
+  const connection = createKafkaConnection(options);
+  const newAdmin = () => connection.client.admin({ retry: { retries: 0 } });
   let admin = newAdmin();
   let producer: Promise<Producer> | undefined;
 
   /** Connects once for all callers; a failed attempt is forgotten, so that the next caller tries again. */
   function connected(): Promise<Producer> {
     producer ??= (async () => {
-      await createTopics(kafka);
-      const made = kafka.producer({
+      await connection.prepareTopics();
+      const made = connection.client.producer({
         createPartitioner: Partitioners.DefaultPartitioner,
         allowAutoTopicCreation: false,
         retry: { retries: 3 },
@@ -95,7 +77,7 @@ export function openKafka(options: KafkaOptions): Queue {
     name: brokers.join(","),
     async publish(messages) {
       try {
-        await within(PUBLISH_TIMEOUT_MS, "Kafka", connected().then((to) => send(to, messages)));
+        await within(PUBLISH_TIMEOUT_MS, "Kafka", connected().then((to) => send(to, connection, messages)));
       } catch (error) {
         forget();
         throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
@@ -103,7 +85,7 @@ export function openKafka(options: KafkaOptions): Queue {
     },
     async subscribe(handler, batchSize) {
       await connected();
-      return consume(kafka, handler, { batchSize, partitionsAtOnce, log });
+      return consume(connection, handler, { batchSize, partitionsAtOnce, log });
     },
     async ping() {
       try {
@@ -121,27 +103,16 @@ export function openKafka(options: KafkaOptions): Queue {
   };
 }
 
-async function createTopics(kafka: Kafka): Promise<void> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    await admin.createTopics({
-      topics: [
-        { topic: THOUGHTS_TOPIC, numPartitions: PARTITIONS },
-        { topic: DEAD_TOPIC, numPartitions: 1 },
-      ],
-    });
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-async function send(producer: Producer, messages: readonly Message[]): Promise<void> {
+async function send(
+  producer: Producer,
+  connection: KafkaConnection,
+  messages: readonly Message[],
+): Promise<void> {
   const byTopic = Map.groupBy(messages, ({ topic }) => topic);
   await producer.sendBatch({
     acks: -1,
     topicMessages: [...byTopic].map(([topic, group]) => ({
-      topic,
+      topic: connection.topic(topic),
       messages: group.map(({ key, value, reason, traceparent }) => ({
         key,
         value,
@@ -152,13 +123,13 @@ async function send(producer: Producer, messages: readonly Message[]): Promise<v
 }
 
 async function consume(
-  kafka: Kafka,
+  connection: KafkaConnection,
   handler: Handler,
   options: { readonly batchSize: number; readonly partitionsAtOnce: number; readonly log: Logger },
 ): Promise<Subscription> {
   const { batchSize, partitionsAtOnce, log } = options;
-  const consumer = kafka.consumer({
-    groupId: GROUP,
+  const consumer = connection.client.consumer({
+    groupId: connection.group,
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_ALWAYS,
     rebalanceTimeout: REBALANCE_TIMEOUT_MS,
@@ -189,7 +160,7 @@ async function consume(
 
   try {
     await consumer.connect();
-    await consumer.subscribe({ topic: THOUGHTS_TOPIC, fromBeginning: true });
+    await consumer.subscribe({ topic: connection.topic(THOUGHTS_TOPIC), fromBeginning: true });
     await consumer.run({
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: partitionsAtOnce,
@@ -252,7 +223,7 @@ async function handleBatch(
 
 function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
   return {
-    topic: batch.topic,
+    topic: THOUGHTS_TOPIC,
     position: `${batch.topic}/${batch.partition}/${message.offset}`,
     key: message.key?.toString() ?? "",
     value: message.value?.toString() ?? "",
