@@ -3,6 +3,7 @@
  * `deno task docs`: rewrites what repeats code: the variables in deno.json's permissions, and the tables in the docs,
  * between `<!-- generated: NAME -->` and `<!-- end -->`. With `--check` nothing is written, and what differs is named.
  */
+import { parse } from "yaml";
 import { SETTINGS } from "../core/config.ts";
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
@@ -22,12 +23,25 @@ interface Dashboard {
   }[];
 }
 
+interface RuleFile {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly rules: readonly { readonly alert?: string; readonly labels?: { readonly severity?: string } }[];
+  }[];
+}
+
 /** As Grafana reads them, in the order they are meant to be looked at. */
 const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
   JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
 );
 
-const DOCUMENTS = ["README.md", "MONITORING.md", "docs/licences.md", "docs/container-checks.md"];
+const DOCUMENTS = [
+  "README.md",
+  "MONITORING.md",
+  "docs/panels.md",
+  "docs/licences.md",
+  "docs/container-checks.md",
+];
 
 const used = await readPackages(manifest.imports);
 
@@ -38,6 +52,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   thresholds,
   objectives,
   panels,
+  alerts,
   licences: () => licences(used),
   directPackages: () => packages(used.filter(({ direct }) => direct)),
   otherPackages: () => packages(used.filter(({ direct }) => !direct)),
@@ -76,7 +91,7 @@ function thresholds(): string {
       title,
       `${bad} ${amount(threshold.warn, threshold)}`,
       worse,
-      `[${alert}](#${alert.toLowerCase()})`,
+      runbookLink(alert),
     ];
   });
   return table(["what", "warning", "critical", "alert"], rows);
@@ -96,8 +111,29 @@ function panels(): string {
     const rows = panels.flatMap(({ type, title, description }) =>
       type === "row" ? [] : [[title, description ?? ""]]
     );
-    return `### ${title}\n\n${table(["panel", "what it says"], rows)}`;
+    return `## ${title}\n\n${table(["panel", "what it says"], rows)}`;
   }).join("\n\n");
+}
+
+/** One row per alert, in the order of the rule files; an alert with two severities has two rules. */
+function alerts(): string {
+  const rows = new Map<string, readonly string[]>();
+  for (const file of ["alerts", "slo"]) {
+    const { groups } = parse(Deno.readTextFileSync(`config/prometheus/${file}.yml`)) as RuleFile;
+    for (const { name: group, rules } of groups) {
+      for (const { alert, labels } of rules) {
+        if (alert === undefined) continue;
+        const severities = new Set([...rows.get(alert)?.[2]?.split(", ") ?? [], labels?.severity ?? ""]);
+        rows.set(alert, [group, runbookLink(alert), [...severities].join(", ")]);
+      }
+    }
+  }
+  return table(["about", "alert", "severity"], [...rows.values()]);
+}
+
+/** From a document in the repository's root. */
+function runbookLink(alert: string): string {
+  return `[${alert}](docs/runbooks.md#${alert.toLowerCase()})`;
 }
 
 function amount(value: number, { unit }: Threshold): string {

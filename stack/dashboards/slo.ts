@@ -91,7 +91,7 @@ export function sloDashboard(): Dashboard {
     .withPanel(rows({
       title: "Firing alerts",
       description:
-        "What fires now. Each has a heading in MONITORING.md: meaning, impact, diagnosis, mitigation.",
+        "What fires now. Each has a runbook in docs/runbooks.md: meaning, impact, diagnosis, mitigation.",
       span: 8,
       unit: "count",
       expr: 'count by (alertname, severity, job, instance, slo) (ALERTS{alertstate="firing"})',

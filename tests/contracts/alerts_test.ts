@@ -1,4 +1,4 @@
-/** Every alert has a limit from stack/thresholds.ts, tests that make it fire and keep it silent, and a runbook. */
+/** Every alert has a limit from core/telemetry/thresholds.ts, tests that make it fire and keep it silent, and a runbook. */
 import assert from "node:assert/strict";
 import {
   BURN_RATES,
@@ -13,7 +13,7 @@ import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
 
 /** Where the runbooks stand, one heading per alert. */
-const RUNBOOKS = "MONITORING.md";
+const RUNBOOKS = "docs/runbooks.md";
 const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
 const SEVERITIES = ["critical", "warning", "info", "none"];
 /** Fires always, by design; there is nothing to keep it silent. */
@@ -50,7 +50,11 @@ Deno.test("no alert compares with a number of its own", () => {
     const strange = parsePromQL(rule.expr).limits.map(({ value }) => value).filter((v) =>
       !allowed.includes(v)
     );
-    assert.deepEqual(strange, [], `${name(rule)} has limits that stack/thresholds.ts does not know`);
+    assert.deepEqual(
+      strange,
+      [],
+      `${name(rule)} has limits that core/telemetry/thresholds.ts does not declare`,
+    );
   }
 });
 
@@ -142,7 +146,7 @@ Deno.test("every alert says how bad it is, what is wrong, how much, and what to 
 Deno.test("every alert has a runbook with all its sections, and every runbook an alert", async () => {
   const text = await Deno.readTextFile(RUNBOOKS);
   const runbooks = new Map(
-    text.split(/^(?=#{1,6} )/m).map((part) => [part.match(/^#{2,4} ([A-Z]\w+)\n/)?.[1] ?? "", part]),
+    text.split(/^(?=#{1,2} )/m).map((part) => [part.match(/^## ([A-Z]\w+)\n/)?.[1] ?? "", part]),
   );
   for (const alert of new Set(alerts.map(({ alert }) => alert))) {
     const runbook = runbooks.get(alert);

@@ -18,7 +18,8 @@ export async function documentQueries(language: "promql" | "logql" | "traceql"):
   return found;
 }
 
-async function markdownFiles(folder: string): Promise<string[]> {
+/** Every Markdown file of the repository, without what is installed or built. */
+export async function markdownFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (name.startsWith(".") || name === "node_modules" || name === "dist") continue;

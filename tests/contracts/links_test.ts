@@ -1,0 +1,59 @@
+/** Every relative link in our documents, and every path in an alert's runbook_url, leads to a heading that exists. */
+import assert from "node:assert/strict";
+import { dirname, normalize } from "node:path/posix";
+import { markdownFiles } from "./documents.ts";
+import { readRules } from "./rules.ts";
+
+interface Link {
+  readonly from: string;
+  readonly target: string;
+}
+
+Deno.test("every relative link in a document leads to a file and a heading that exist", async () => {
+  const files = await markdownFiles(".");
+  const links = (await Promise.all(files.map(linksOf))).flat();
+  assert.ok(links.length > 100, `found only ${links.length} links`);
+  assert.deepEqual(await broken(links), []);
+});
+
+Deno.test("every runbook_url leads to a heading that exists", async () => {
+  const links = (await readRules()).flatMap(({ file, annotations }) =>
+    annotations?.runbook_url === undefined ? [] : [{ from: file, target: annotations.runbook_url }]
+  );
+  assert.ok(links.length > 30, `found only ${links.length} links`);
+  assert.deepEqual(await broken(links), []);
+});
+
+/** Targets are relative to the repository; code, where brackets mean something else, has no links. */
+async function linksOf(file: string): Promise<Link[]> {
+  const text = (await Deno.readTextFile(file)).replaceAll(/^```[\s\S]*?^```|`[^`\n]*`/gm, "");
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => ({
+      from: file,
+      target: target.startsWith("#") ? `${file}${target}` : normalize(`${dirname(file)}/${target}`),
+    }));
+}
+
+async function broken(links: readonly Link[]): Promise<string[]> {
+  const results = await Promise.all(links.map(async ({ from, target }) => {
+    const [path = "", anchor] = target.split("#");
+    if (!await exists(path)) return [`${from}: no file ${path}`];
+    if (anchor === undefined || (await anchorsOf(path)).includes(anchor)) return [];
+    return [`${from}: ${path} has no heading #${anchor}`];
+  }));
+  return results.flat();
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** As GitHub makes them: lower case, without punctuation, spaces as hyphens. */
+async function anchorsOf(path: string): Promise<string[]> {
+  const text = (await Deno.readTextFile(path)).replaceAll(/^```[\s\S]*?^```/gm, "");
+  return [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) =>
+    heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+  );
+}
