@@ -70,9 +70,14 @@ function settings(): string {
   const rows = Object.values(SETTINGS).map((setting) => {
     const fallback = setting.schema.safeParse(undefined).data;
     const secret = "secret" in setting ? ` Or a file's path in \`${setting.env}_FILE\`.` : "";
-    return [`\`${setting.env}\``, fallback === undefined ? "" : `\`${fallback}\``, setting.help + secret];
+    return [
+      `\`${setting.env}\``,
+      fallback === undefined ? "" : `\`${fallback}\``,
+      setting.on.join(", "),
+      setting.help + secret,
+    ];
   });
-  return table(["variable", "default", "what for"], rows);
+  return table(["variable", "default", "read by", "what for"], rows);
 }
 
 function metrics(): string {
