@@ -14,7 +14,7 @@ import { securityHeaders } from "./headers.ts";
 import { createIntake, type IntakeOptions } from "./intake.ts";
 import { type Env, observe, startAtZero } from "./observe.ts";
 import { addOperations } from "./operations.ts";
-import { createPulse, type PulseOptions } from "./live/sampler.ts";
+import { createSampler, type SamplerOptions } from "./live/sampler.ts";
 import { addPage } from "./live/route.tsx";
 import { answerProblem, Problem } from "./problem.ts";
 import { type App, createRoutes } from "./routes.ts";
@@ -30,7 +30,7 @@ export interface Limits {
   readonly intake?: Omit<IntakeOptions, "insert" | "onBatch">;
   readonly watch?: Omit<WatchOptions, "store" | "log">;
   readonly events?: Pick<EventsOptions, "deadlineMs" | "keepAliveMs">;
-  readonly pulse?: Pick<PulseOptions, "everyMs" | "idleMs">;
+  readonly sampler?: Pick<SamplerOptions, "everyMs" | "idleMs">;
 }
 
 export interface AppOptions {
@@ -60,7 +60,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     onBatch: (size) => metrics.thoughts_insert_batch_size.observe({ value: size, labels: {} }),
     ...limits.intake,
   });
-  const pulse = createPulse({ metrics, store, heartbeats, log, ...limits.pulse });
+  const sampler = createSampler({ metrics, store, heartbeats, log, ...limits.sampler });
 
   const app: App = new OpenAPIHono<Env>();
   app.use(observe({ metrics, log }));
@@ -75,7 +75,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness });
   addDocs(app, routes, version);
-  addPage(app, { pulse, version, monitored });
+  addPage(app, { sampler, version, monitored });
   routes.refuseOtherMethods();
   startAtZero(metrics, routes.declared);
 
@@ -83,7 +83,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     app,
     [Symbol.asyncDispose]() {
       watch[Symbol.dispose]();
-      pulse[Symbol.dispose]();
+      sampler[Symbol.dispose]();
       return Promise.resolve();
     },
   };

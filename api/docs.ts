@@ -28,7 +28,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Thought Processor API</title>
-<link rel="icon" href="/page/icon.svg" type="image/svg+xml">
+<link rel="icon" href="/live/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
 <body>

@@ -48,7 +48,7 @@ Deno.test("/docs loads nothing from another host", async () => {
   const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
   assert.ok(files.length >= 3);
   for (const path of files) {
-    assert.match(path, /^\/(docs|page)\//);
+    assert.match(path, /^\/(docs|live)\//);
     const file = await api.request(path);
     assert.equal(file.status, 200, path);
     assert.match(file.headers.get("content-type")!, /^(text\/(javascript|css)|image\/svg\+xml)/);

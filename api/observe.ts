@@ -29,7 +29,7 @@ export interface DeclaredRoute {
 const UNMATCHED = "unmatched";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** Machines, and the live page, ask these every few seconds; their lines would drown the others. */
-const QUIET = /^\/(metrics|pulse|health\/|page\/)/;
+const QUIET = /^\/(metrics|samples|health\/|live\/)/;
 
 export interface ObserveOptions {
   readonly metrics: Metrics<"api">;

@@ -36,7 +36,7 @@ export const ThoughtJson = z.strictObject({
   result: (ResultSchema as z.ZodType<unknown>).nullable(),
   error: z.string().nullable().describe("Why the last attempt failed"),
   created_at: z.iso.datetime(),
-  completed_at: z.iso.datetime().nullable().describe("When it was completed or given up"),
+  finished_at: z.iso.datetime().nullable().describe("When it completed or failed for good"),
 }).openapi("Thought");
 
 export const ThoughtPage = z.strictObject({
@@ -86,8 +86,8 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""
 
 /** A thought as clients see it. */
 export function toJson(thought: Thought): z.input<typeof ThoughtJson> {
-  const { userId: user_id, createdAt: created_at, finishedAt: completed_at, ...rest } = thought;
-  return { ...rest, user_id, created_at, completed_at };
+  const { userId: user_id, createdAt: created_at, finishedAt: finished_at, ...rest } = thought;
+  return { ...rest, user_id, created_at, finished_at };
 }
 
 /** A cursor is the last id of a page, opaque so that it may become something else. */

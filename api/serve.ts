@@ -4,6 +4,8 @@ import type { Database } from "../core/store/database.ts";
 import { createReadiness } from "../core/health.ts";
 import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { within } from "../core/deadline.ts";
+import { listen } from "../core/listen.ts";
+import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { createStore } from "../core/store/thoughts.ts";
@@ -26,8 +28,6 @@ export interface Api extends AsyncDisposable {
   readonly finished: Promise<void>;
 }
 
-/** Topic that thoughts are announced on. */
-const TOPIC = "thoughts";
 /** Requests under way may take this long to finish once the API is told to stop. */
 const DRAIN_MS = 15_000;
 
@@ -37,9 +37,9 @@ const DRAIN_MS = 15_000;
  * @throws {Error} when the port is taken, or when other machines could use the API without a key
  */
 export function startApi({ database, log, host, port, limits, access = {} }: ApiOptions): Api {
-  refuseOpenHouse(host, access);
+  requireKeysOrLoopback(host, access);
   const { version } = manifest;
-  const store = createStore(database, TOPIC);
+  const store = createStore(database, THOUGHTS_TOPIC);
   const readiness = createReadiness({ database: store.ping }, { log });
   const metrics = createMetrics("api", version);
   const api = createApp({
@@ -52,7 +52,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     access,
     ...(limits === undefined ? {} : { limits }),
   });
-  const server = listen(host, port, api.app.fetch);
+  const server = listen({ hostname: host, port, setting: "API_PORT", fetch: api.app.fetch });
   const url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${server.addr.port}`;
   log.info("listening", { url, database: database.name });
   return {
@@ -68,22 +68,10 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   };
 }
 
-function listen(
-  hostname: string,
-  port: number,
-  fetch: (request: Request, connection: Deno.ServeHandlerInfo) => Response | Promise<Response>,
+function requireKeysOrLoopback(
+  host: string,
+  { keys, allowAnonymous = false }: NonNullable<ApiOptions["access"]>,
 ) {
-  try {
-    return Deno.serve({ hostname, port, onListen() {} }, (request, info) => fetch(request, info));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new Error(`Cannot listen on ${hostname}:${port}: another program does. Stop it or set API_PORT.`, {
-      cause: error,
-    });
-  }
-}
-
-function refuseOpenHouse(host: string, { keys, allowAnonymous = false }: NonNullable<ApiOptions["access"]>) {
   const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
   if (loopback || allowAnonymous || keys !== undefined) return;
   throw new Error(

@@ -25,7 +25,7 @@ for (const { kind, ignore } of DATABASES) {
         attempts: 0,
         result: null,
         error: null,
-        completed_at: null,
+        finished_at: null,
       });
       assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 60_000);
       const outbox = await database.query("select topic, key, value from outbox");

@@ -18,6 +18,13 @@
 export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
 export type Status = (typeof STATUSES)[number];
 
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text has the shape of a thought's id, a UUID. */
+export function isThoughtId(text: string): boolean {
+  return ID.test(text);
+}
+
 /** True when nothing further happens to a thought by itself. */
 export function isFinal(status: Status): boolean {
   return status === "completed" || status === "failed";

@@ -7,6 +7,7 @@ import { DEAD_TOPIC, type Handler, type ReceivedMessage } from "../core/queue/qu
 import type { Analysis } from "./analysis.ts";
 import { traceBatch } from "./batch_trace.ts";
 import type { Settlement } from "./settlement.ts";
+import { isThoughtId } from "../core/thought.ts";
 
 export interface BatchOptions {
   readonly claims: Claims;
@@ -18,8 +19,6 @@ export interface BatchOptions {
   /** Claims are renewed three times within a lease. */
   readonly leaseMs: number;
 }
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Makes the handler of the worker's batches. It throws only when the database can't be reached. */
 export function createBatchHandler(options: BatchOptions): Handler {
@@ -55,7 +54,7 @@ async function readable(messages: readonly ReceivedMessage[], options: BatchOpti
   const ids = new Set<string>();
   for (const { value, position, traceparent } of messages) {
     const id = value.toLowerCase();
-    if (!UUID.test(id)) {
+    if (!isThoughtId(id)) {
       await outbox.put({
         topic: DEAD_TOPIC,
         key: position,

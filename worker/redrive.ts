@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { createClaims } from "../core/store/claims.ts";
 import { loadConfigOrExit } from "../core/config.ts";
 import { openDatabase } from "../core/open.ts";
+import { isThoughtId } from "../core/thought.ts";
 
 const options = new Command("redrive")
   .description("Put failed thoughts back into the queue, each with a full set of new attempts.")
@@ -32,7 +33,7 @@ function parseLimit(text: string): number {
 }
 
 function parseId(text: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {
+  if (!isThoughtId(text)) {
     throw new InvalidArgumentError("It must be a thought's id, a UUID.");
   }
   return text;

@@ -20,6 +20,7 @@ import { createOperations } from "./operations.ts";
 import { runReconciler } from "./reconciler.ts";
 import { runRelay } from "./relay.ts";
 import { createSettlement } from "./settlement.ts";
+import { listen } from "../core/listen.ts";
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -73,7 +74,12 @@ export function startWorker(
     queue: () => queue.ping(),
     cache: () => cache.ping(),
   }, { log, optional: ["cache"] });
-  const server = listen(config, createOperations({ metrics, readiness, active }).fetch);
+  const server = listen({
+    hostname: config.workerHost,
+    port: config.workerPort,
+    setting: "WORKER_PORT",
+    fetch: createOperations({ metrics, readiness, active }).fetch,
+  });
   const { hostname, port } = server.addr;
 
   const joining = repeat("joining the queue", { log, signal }, async () => {
@@ -114,19 +120,4 @@ export function startWorker(
       await server.shutdown();
     },
   };
-}
-
-function listen(
-  { workerHost: hostname, workerPort: port }: Config,
-  fetch: (request: Request) => Response | Promise<Response>,
-) {
-  try {
-    return Deno.serve({ hostname, port, onListen() {} }, (request) => fetch(request));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new Error(
-      `Cannot listen on ${hostname}:${port}: another program does. Stop it or set WORKER_PORT.`,
-      { cause: error },
-    );
-  }
 }

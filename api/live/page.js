@@ -98,7 +98,7 @@ async function list() {
 
 async function state() {
   try {
-    const { tiles, history, monitored } = await (await call("/pulse")).json();
+    const { tiles, history, monitored } = await (await call("/samples")).json();
     for (const [key, { value, level }] of Object.entries(tiles)) {
       const tile = byId(`tile-${key}`);
       tile.dataset.level = level;

@@ -10,18 +10,18 @@ export function Page({ version }: { readonly version: string }) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>Thought Processor</title>
-        <link rel="icon" href="/page/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/page/uplot.css" />
-        <link rel="stylesheet" href="/page/page.css" />
-        <link rel="stylesheet" href="/page/thought.css" />
-        <link rel="stylesheet" href="/page/tiles.css" />
-        <script type="module" src="/page/page.js"></script>
+        <link rel="icon" href="/live/icon.svg" type="image/svg+xml" />
+        <link rel="stylesheet" href="/live/uplot.css" />
+        <link rel="stylesheet" href="/live/page.css" />
+        <link rel="stylesheet" href="/live/thought.css" />
+        <link rel="stylesheet" href="/live/tiles.css" />
+        <script type="module" src="/live/page.js"></script>
       </head>
       <body>
         <a class="skip" href="#text">Skip to posting a thought</a>
         <header>
           <h1>
-            <img src="/page/icon.svg" alt="" width="28" height="28" /> Thought Processor
+            <img src="/live/icon.svg" alt="" width="28" height="28" /> Thought Processor
           </h1>
           <nav aria-label="More">
             <a href="/docs">API documentation</a>

@@ -2,11 +2,11 @@
 import { addFiles, type PageFile } from "../files.ts";
 import type { App } from "../routes.ts";
 import { Page } from "./page.tsx";
-import type { Pulse } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import { TILES } from "./tiles.ts";
 
 export interface PageOptions {
-  readonly pulse: Pulse;
+  readonly sampler: Sampler;
   readonly version: string;
   /** Whether Prometheus is there: it scraped this API lately. */
   readonly monitored: () => boolean;
@@ -46,11 +46,11 @@ const FILES: Readonly<Record<string, PageFile>> = {
   "icon.svg": file("image/svg+xml", () => import("./icon.svg", { with: { type: "text" } })),
 };
 
-export function addPage(app: App, { pulse, version, monitored }: PageOptions): void {
+export function addPage(app: App, { sampler, version, monitored }: PageOptions): void {
   const html = `<!doctype html>${<Page version={version} />}`;
   app.get("/", (c) => c.html(html, 200, { "content-security-policy": CSP }));
-  app.get("/pulse", (c) => {
-    const samples = pulse.read();
+  app.get("/samples", (c) => {
+    const samples = sampler.read();
     const newest = samples.at(-1);
     const series = (key: "at" | "accepted" | "processed" | "waiting") => samples.map((sample) => sample[key]);
     return c.json({
@@ -66,5 +66,5 @@ export function addPage(app: App, { pulse, version, monitored }: PageOptions): v
       },
     });
   });
-  addFiles(app, "/page", FILES);
+  addFiles(app, "/live", FILES);
 }

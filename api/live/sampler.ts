@@ -1,5 +1,5 @@
 /**
- * The pulse: what the live page shows of the whole system, sampled every two seconds while somebody looks. However many
+ * The sampler: what the live page shows of the whole system, sampled every two seconds while somebody looks. However many
  * look, the database is asked once a sample.
  */
 import type { Heartbeat, Heartbeats } from "../../core/store/heartbeats.ts";
@@ -27,12 +27,12 @@ export interface Sample {
   readonly expectedWorkers: number;
 }
 
-export interface Pulse extends Disposable {
+export interface Sampler extends Disposable {
   /** The samples of the last minutes, the newest last; none before the first is ready. */
   read(): readonly Sample[];
 }
 
-export interface PulseOptions {
+export interface SamplerOptions {
   readonly metrics: Metrics<"api">;
   readonly store: Pick<Store, "waiting">;
   readonly heartbeats: Pick<Heartbeats, "present">;
@@ -62,7 +62,7 @@ interface Reading {
   readonly workers: readonly Present[];
 }
 
-export function createPulse(options: PulseOptions): Pulse {
+export function createSampler(options: SamplerOptions): Sampler {
   const { metrics, store, heartbeats, log, everyMs = 2_000, idleMs = 300_000, now = Date.now } = options;
   const samples: Sample[] = [];
   const readings: Reading[] = [];

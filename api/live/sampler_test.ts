@@ -4,7 +4,7 @@ import { createMetrics } from "../../core/telemetry/metrics.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { openTestApp } from "../../tests/support/test_app.ts";
 import { countsByBound, quantile } from "./quantile.ts";
-import { createPulse, type Sample } from "./sampler.ts";
+import { createSampler, type Sample } from "./sampler.ts";
 import { TILES } from "./tiles.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
@@ -13,7 +13,7 @@ const log = createLogger({ service: "test", write: () => {} });
 function system() {
   const metrics = createMetrics("api", "0.0.0");
   const state = { now: 0, waiting: 0, workers: [] as Parameters<typeof worker>[], asked: 0 };
-  const pulse = createPulse({
+  const sampler = createSampler({
     metrics,
     store: {
       waiting: (most) => {
@@ -31,13 +31,13 @@ function system() {
     state.now = now;
     return waitFor(
       `a sample at ${now}`,
-      () => Promise.resolve(pulse.read().findLast((sample) => sample.at === now)),
+      () => Promise.resolve(sampler.read().findLast((sample) => sample.at === now)),
       {
         everyMs: 1,
       },
     );
   };
-  return { metrics, state, pulse, at };
+  return { metrics, state, sampler, at };
 }
 
 function worker(
@@ -51,9 +51,9 @@ function worker(
   return { id, seenAtMs, processed, failed: 0, cacheHits, cacheMisses, active, expected: 3 };
 }
 
-Deno.test("the pulse turns growing counts into rates, over the workers that were there all along", async () => {
-  const { metrics, state, pulse, at } = system();
-  using _ = pulse;
+Deno.test("the sampler turns growing counts into rates, over the workers that were there all along", async () => {
+  const { metrics, state, sampler, at } = system();
+  using _ = sampler;
   state.workers = [["a", 0, 1_000, 10, 10], ["b", 0, 500], ["late", 0, 5]];
   const first = await at(0);
   assert.deepEqual([first.accepted, first.processed, first.p95, first.cacheHits], [null, null, null, null]);
@@ -75,23 +75,23 @@ Deno.test("the pulse turns growing counts into rates, over the workers that were
   assert.equal(second.workers, 3, "members only");
 });
 
-Deno.test("a clock that goes back starts the pulse anew, without a rate below 0", async () => {
-  const { metrics, state, pulse, at } = system();
-  using _ = pulse;
+Deno.test("a clock that goes back starts the sampler anew, without a rate below 0", async () => {
+  const { metrics, state, sampler, at } = system();
+  using _ = sampler;
   await at(3_600_000);
   metrics.thoughts_accepted_total.inc(50);
   const { accepted } = await at(1_000);
   assert.equal(accepted, null);
-  assert.deepEqual(pulse.read().filter((sample) => sample.at > state.now), []);
+  assert.deepEqual(sampler.read().filter((sample) => sample.at > state.now), []);
   metrics.thoughts_accepted_total.inc(50);
   assert.equal((await at(6_000)).accepted, 10);
 });
 
-Deno.test("the pulse keeps five minutes, and asks nothing while nobody looks", async () => {
-  const { state, pulse, at } = system();
-  using _ = pulse;
+Deno.test("the sampler keeps five minutes, and asks nothing while nobody looks", async () => {
+  const { state, sampler, at } = system();
+  using _ = sampler;
   for (let n = 0; n < 160; n++) await at(n * 2_000);
-  assert.equal(pulse.read().length, 150);
+  assert.equal(sampler.read().length, 150);
   state.now += 300_001;
   let asked = -1;
   await waitFor("sampling to stop", async () => {
@@ -100,7 +100,7 @@ Deno.test("the pulse keeps five minutes, and asks nothing while nobody looks", a
     asked = state.asked;
     return asked === before;
   });
-  assert.deepEqual(pulse.read(), [], "what is old is not shown as if it were new");
+  assert.deepEqual(sampler.read(), [], "what is old is not shown as if it were new");
   await waitFor("sampling to go on", () => Promise.resolve(state.asked > asked));
 });
 
@@ -160,13 +160,13 @@ Deno.test("the page and its files load nothing from elsewhere, and its state is 
   assert.match(policy, /^default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|http|\*/);
   const html = await page.text();
-  const files = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, path]) => path!);
-  const script = await (await api.request("/page/page.js")).text();
-  files.push(...[...script.matchAll(/from "\.(\/[^"]+)"/g)].map(([, path]) => `/page${path}`));
+  const files = [...html.matchAll(/(?:src|href)="(\/live\/[^"]+)"/g)].map(([, path]) => path!);
+  const script = await (await api.request("/live/page.js")).text();
+  files.push(...[...script.matchAll(/from "\.(\/[^"]+)"/g)].map(([, path]) => `/live${path}`));
   assert.ok(files.length >= 6);
   for (const path of files) assert.equal((await api.request(path)).status, 200, path);
-  assert.equal((await api.request("/page/page.tsx")).status, 404);
-  const state = await (await api.request("/pulse")).json();
+  assert.equal((await api.request("/live/page.tsx")).status, 404);
+  const state = await (await api.request("/samples")).json();
   assert.deepEqual(state, {
     monitored: false,
     tiles: {},

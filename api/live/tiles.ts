@@ -1,4 +1,4 @@
-/** The tiles: six numbers of the pulse, each with the threshold that colours it. */
+/** The tiles: six numbers of the sampler, each with the threshold that colours it. */
 import { type Level as Severity, levelOf, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import { MOST_WAITING, type Sample } from "./sampler.ts";
 

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import type { Cache } from "./cache.ts";
 import { within } from "../deadline.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
+import { withoutPassword } from "../address.ts";
 
 export interface RedisAddress {
   /** `redis://host:6379`, a password may be in it. */
@@ -58,10 +59,8 @@ export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
     }
   }
 
-  const shown = new URL(url);
-  shown.password = "";
   return {
-    name: shown.href,
+    name: withoutPassword(url),
     async getMany(keys) {
       if (keys.length === 0) return [];
       const values = await attempt(() => redis.mget([...keys]));

@@ -8,6 +8,7 @@ import {
   UnstorableError,
 } from "./database.ts";
 import { DeadlineError, within } from "../deadline.ts";
+import { withoutPassword } from "../address.ts";
 
 export interface PostgresOptions {
   /** `postgres://user@host:5432/database`, a password may be in it. */
@@ -165,10 +166,4 @@ function translate(error: unknown): unknown {
   return transient
     ? new DatabaseUnavailableError(`PostgreSQL: ${error.message || code}`, { cause: error })
     : error;
-}
-
-function withoutPassword(url: string): string {
-  const parsed = new URL(url);
-  parsed.password = "";
-  return parsed.href;
 }
