@@ -137,7 +137,7 @@ export const SETTINGS = {
     env: "ANALYSER",
     schema: z.string().min(1).default("local"),
     help:
-      "Who analyses thoughts: `local`, `openai`, `slow` (for drills), or one of your own in `worker/analysers/`.",
+      "Who analyses thoughts: `local`, `openai`, `none` (for benchmarks), `slow` (for drills), or one of your own in `worker/analysers/`.",
   },
   analyserTimeoutMs: {
     on: ["worker"],

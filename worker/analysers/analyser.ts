@@ -39,17 +39,44 @@ export interface Analyser {
   analyse(subject: Subject, signal: AbortSignal): Analysis | Promise<Analysis>;
 }
 
+/**
+ * Whose fault a failure is, and so what it costs the thought:
+ *
+ * - `unavailable`: the endpoint's. Nothing is charged; the thought waits.
+ * - `refused`: the thought's, for good. It fails at once, with the reason.
+ * - `invalid`: the answer is not a result. One attempt is charged.
+ * - `timeout`: unknown. An attempt is charged only where others got through meanwhile.
+ */
+export type FailureKind = "unavailable" | "refused" | "invalid" | "timeout";
+
+/** What is unavailable: the whole endpoint, more of it for now, more of it until somebody pays, or it to this key. */
+export type UnavailableScope = "outage" | "rate" | "quota" | "credentials";
+
+export interface AnalysisErrorOptions {
+  readonly cause?: unknown;
+  /** What was used up before it failed. */
+  readonly usage?: Usage | undefined;
+  /** @default "invalid" */
+  readonly kind?: FailureKind;
+  /** Of `unavailable` only. @default "outage" */
+  readonly scope?: UnavailableScope;
+  /** How long the endpoint wants to be left alone, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+}
+
 /** A failure whose message is known to hold no thought text. */
 export class AnalysisError extends Error {
   override readonly name = "AnalysisError";
-  /** What was used up before it failed. */
+  readonly kind: FailureKind;
+  readonly scope: UnavailableScope;
+  readonly retryAfterMs: number | undefined;
   readonly usage: Usage | undefined;
 
-  constructor(
-    message: string,
-    options: { readonly cause?: unknown; readonly usage?: Usage | undefined } = {},
-  ) {
+  constructor(message: string, options: AnalysisErrorOptions = {}) {
     super(message, { cause: options.cause });
+    this.kind = options.kind ?? "invalid";
+    this.scope = options.scope ?? "outage";
+    this.retryAfterMs = options.retryAfterMs;
     this.usage = options.usage;
   }
 }

@@ -2,11 +2,13 @@
 import type { Config } from "../../core/config.ts";
 import type { Analyser } from "./analyser.ts";
 import { createLocalAnalyser } from "./local.ts";
+import { createNoneAnalyser } from "./none.ts";
 import { createOpenAiAnalyser } from "./openai.ts";
 import { createSlowAnalyser } from "./slow.ts";
 
 const ANALYSERS = new Map<string, (config: Config) => Analyser>([
   ["local", createLocalAnalyser],
+  ["none", createNoneAnalyser],
   ["openai", createOpenAiAnalyser],
   ["slow", () => createSlowAnalyser()],
 ]);
