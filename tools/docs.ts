@@ -8,20 +8,12 @@ import { SETTINGS } from "../core/config.ts";
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../core/telemetry/thresholds.ts";
+import { readDashboards } from "../stack/dashboards/model.ts";
 import { readPackages } from "./packages.ts";
 import { containerChecks } from "./container_checks_page.ts";
 import { licences, packages } from "./licences_page.ts";
 import { table } from "./markdown_table.ts";
 import { withPermissions } from "./permissions.ts";
-
-interface Dashboard {
-  readonly title: string;
-  readonly panels: readonly {
-    readonly type: string;
-    readonly title: string;
-    readonly description?: string;
-  }[];
-}
 
 interface RuleFile {
   readonly groups: readonly {
@@ -29,11 +21,6 @@ interface RuleFile {
     readonly rules: readonly { readonly alert?: string; readonly labels?: { readonly severity?: string } }[];
   }[];
 }
-
-/** As Grafana reads them, in the order they are meant to be looked at. */
-const DASHBOARDS = ["api", "kafka", "database", "slo"].map((name): Dashboard =>
-  JSON.parse(Deno.readTextFileSync(`config/grafana/dashboards/${name}-dashboard.json`))
-);
 
 const DOCUMENTS = [
   "README.md",
@@ -43,6 +30,7 @@ const DOCUMENTS = [
   "docs/container-checks.md",
 ];
 
+const dashboards = await readDashboards();
 const used = await readPackages(manifest.imports);
 
 const TABLES: Readonly<Record<string, () => string>> = {
@@ -96,7 +84,7 @@ function thresholds(): string {
       title,
       `${bad} ${amount(threshold.warn, threshold)}`,
       worse,
-      runbookLink(alert),
+      alert === undefined ? "" : runbookLink(alert),
     ];
   });
   return table(["what", "warning", "critical", "alert"], rows);
@@ -112,10 +100,8 @@ function objectives(): string {
 }
 
 function panels(): string {
-  return DASHBOARDS.map(({ title, panels }) => {
-    const rows = panels.flatMap(({ type, title, description }) =>
-      type === "row" ? [] : [[title, description ?? ""]]
-    );
+  return dashboards.map(({ title, panels }) => {
+    const rows = panels.map(({ title, description }) => [title, description]);
     return `## ${title}\n\n${table(["panel", "what it says"], rows)}`;
   }).join("\n\n");
 }

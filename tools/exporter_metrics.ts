@@ -9,9 +9,9 @@
  * delete the file first to begin anew.
  */
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
-import { queriesOf, readDashboards, withoutVariables } from "../stack/dashboards/queries.ts";
+import { queriesOf, readDashboards } from "../stack/dashboards/model.ts";
 import { EXPORTER_METRICS } from "../tests/contracts/known_metrics.ts";
-import { parsePromQL } from "../stack/dashboards/promql.ts";
+import { metricsOf } from "../stack/dashboards/promql.ts";
 import { readRules } from "../tests/contracts/rules.ts";
 
 const prometheus = Deno.args[0] ?? "http://127.0.0.1:9090";
@@ -52,8 +52,8 @@ if (missing.length > 0) {
 async function usedMetrics(): Promise<Set<string>> {
   const rules = await readRules();
   const panels = (await readDashboards()).flatMap(queriesOf).filter(({ language }) => language === "promql");
-  const queries = [...rules.map(({ expr }) => expr), ...panels.map(({ query }) => withoutVariables(query))];
-  const used = queries.flatMap((query) => parsePromQL(query).selectors.map(({ metric }) => metric));
+  const queries = [...rules, ...panels].map(({ expr }) => expr);
+  const used = queries.flatMap(metricsOf);
   const ours = (metric: string) =>
     metric.replace(/_(bucket|sum|count)$/, "") in CATALOGUE || metric in CATALOGUE ||
     ["up", "ALERTS"].includes(metric) || rules.some(({ record }) => record === metric);

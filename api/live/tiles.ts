@@ -14,7 +14,7 @@ export interface Tile {
   readonly level: (sample: Sample) => Level;
 }
 
-const { apiP95, cacheHitRatio, consumerLag } = THRESHOLDS;
+const { apiP95, cacheHitRatio, unfinishedThoughts } = THRESHOLDS;
 const NOTHING = "–";
 
 export const TILES: readonly Tile[] = [
@@ -55,9 +55,11 @@ export const TILES: readonly Tile[] = [
   {
     key: "waiting",
     title: "Waiting",
-    help: `Thoughts not finished. Warning above ${consumerLag.warn}, critical above ${consumerLag.critical}.`,
+    help: `Thoughts not finished. Warning above ${whole(unfinishedThoughts.warn)}, critical above ${
+      whole(unfinishedThoughts.critical)
+    }.`,
     value: ({ waiting }) => waiting >= MOST_WAITING ? `${whole(MOST_WAITING)}+` : whole(waiting),
-    level: ({ waiting }) => levelOf(waiting, consumerLag),
+    level: ({ waiting }) => levelOf(waiting, unfinishedThoughts),
   },
   {
     key: "workers",

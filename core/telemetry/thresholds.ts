@@ -12,8 +12,8 @@ export interface Threshold {
   readonly warn: number;
   /** Absent where nothing worse than a warning follows. */
   readonly critical?: number;
-  /** The alert that fires on it; a level without a rule of its own only colours. */
-  readonly alert: string;
+  /** The alert that fires on it. Without one the threshold only colours. */
+  readonly alert?: string;
 }
 
 const MB = 1_000_000;
@@ -40,7 +40,7 @@ export const THRESHOLDS = {
     unit: "count",
     bad: "above",
     warn: 100,
-    critical: 1000,
+    critical: 1_000,
     alert: "ConsumerLagHigh",
   },
   cacheHitRatio: {
@@ -90,6 +90,15 @@ export const THRESHOLDS = {
     warn: 0,
     alert: "DeadLetters",
   },
+  targetsDown: { title: "Targets that Prometheus cannot scrape", unit: "count", bad: "above", warn: 0 },
+  alertsFiring: { title: "Alerts firing", unit: "count", bad: "above", warn: 0 },
+  unfinishedThoughts: {
+    title: "Thoughts not finished",
+    unit: "count",
+    bad: "above",
+    warn: 100,
+    critical: 1_000,
+  },
   processStarts: {
     title: "Starts of one process in 15 minutes",
     unit: "count",
@@ -138,7 +147,7 @@ export const THRESHOLDS = {
     title: "Worker resident memory",
     unit: "bytes",
     bad: "above",
-    warn: 1000 * MB,
+    warn: 1_000 * MB,
     alert: "WorkerMemoryHigh",
   },
   diskFree: {

@@ -24,11 +24,12 @@ async function readQuery(proven: Proven, query: Query): Promise<Reading> {
 }
 
 /** Through Grafana, as the panel itself asks; when Grafana is left out, from the source directly. */
-async function values(proven: Proven, { source, expr, instant, refId }: Query): Promise<readonly unknown[]> {
+async function values(proven: Proven, query: Query): Promise<readonly unknown[]> {
+  const { source, expr, instant } = query;
   const { host, endpoints, selection, grafanaLogin } = proven;
   if (selection.has("grafana")) {
     const grafana = new Grafana(host, endpoints.of("grafana"), grafanaLogin);
-    const [, ...columns] = await grafana.query({ source, expr, instant, refId }, LOOK_BACK_MINUTES);
+    const [, ...columns] = await grafana.query(query, LOOK_BACK_MINUTES);
     return columns.flat();
   }
   if (source === "loki" && selection.has("loki")) {

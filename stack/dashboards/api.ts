@@ -1,7 +1,7 @@
 /** API Metrics: are requests answered, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, upFrom, variable } from "./theme.ts";
-import { dial, graph, logLines, number, recentTraces, rows, serviceMap } from "./panels.ts";
+import { dashboard, section, upFrom, variable } from "./theme.ts";
+import { dial, graph, labelTable, logLines, number, recentTraces, serviceMap } from "./panels.ts";
 
 const JOB = 'job="thoughtprocessor-api"';
 /** The variables' choice. */
@@ -67,7 +67,7 @@ export function apiDashboard(): Dashboard {
       description: "Warnings and critical alerts of every part. The dashboard SLOs lists them.",
       span: 4,
       unit: "count",
-      threshold: "deadLetters",
+      threshold: "alertsFiring",
       expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
     }))
     .withPanel(graph({
@@ -75,7 +75,7 @@ export function apiDashboard(): Dashboard {
       description: "Requests per second by method and route pattern.",
       span: 12,
       unit: "per second",
-      lines: {
+      series: {
         "{{method}} {{route}}":
           `sum by (method, route) (rate(http_requests_total{${PICKED}}[$__rate_interval]))`,
       },
@@ -89,7 +89,7 @@ export function apiDashboard(): Dashboard {
       unit: "seconds",
       threshold: "apiP95",
       exemplars: true,
-      lines: { p99: quantile(0.99), p95: quantile(0.95), p50: quantile(0.5) },
+      series: { p99: quantile(0.99), p95: quantile(0.95), p50: quantile(0.5) },
       min: 0,
     }))
     .withPanel(graph({
@@ -98,7 +98,9 @@ export function apiDashboard(): Dashboard {
       span: 12,
       unit: "per second",
       stacked: true,
-      lines: { "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval])) > 0` },
+      series: {
+        "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval])) > 0`,
+      },
       paint: { "/^2/": "green", "/^3/": "blue", "/^4/": "orange", "/^5/": "red" },
       min: 0,
     }))
@@ -108,12 +110,12 @@ export function apiDashboard(): Dashboard {
       span: 12,
       unit: "ratio",
       threshold: "apiErrorRatio",
-      lines: { "5xx": "api:http_error_ratio:rate5m" },
+      series: { "5xx": "api:http_error_ratio:rate5m" },
       upTo: 0.06,
       min: 0,
       logql: `${LOGS} |= "ERROR"`,
     }))
-    .withRow(row("Endpoints and intake"))
+    .withRow(section("Endpoints and intake"))
     .withPanel(graph({
       title: "Latency p95 by endpoint",
       description: "Which route is slow. Event streams count until their first byte.",
@@ -121,7 +123,7 @@ export function apiDashboard(): Dashboard {
       unit: "seconds",
       threshold: "apiP95",
       exemplars: true,
-      lines: {
+      series: {
         "{{method}} {{route}}":
           `histogram_quantile(0.95, sum by (le, method, route) (rate(http_request_duration_seconds_bucket{${PICKED}}[$__rate_interval])))`,
       },
@@ -132,7 +134,7 @@ export function apiDashboard(): Dashboard {
       description: "A line that only rises means that requests don't end.",
       span: 6,
       unit: "count",
-      lines: { "{{method}} {{route}}": `sum by (method, route) (http_requests_inprogress{${PICKED}})` },
+      series: { "{{method}} {{route}}": `sum by (method, route) (http_requests_inprogress{${PICKED}})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -140,20 +142,20 @@ export function apiDashboard(): Dashboard {
       description: "Mean size of a group commit. It grows with the load and keeps the database's work flat.",
       span: 6,
       unit: "count",
-      lines: {
+      series: {
         "mean": "sum(rate(thoughts_insert_batch_size_sum[$__rate_interval]))" +
           " / (sum(rate(thoughts_insert_batch_size_count[$__rate_interval])) > 0)",
       },
       min: 0,
     }))
-    .withRow(row("Process"))
+    .withRow(section("Process"))
     .withPanel(graph({
       title: "Memory",
       description: "Resident memory as Deno reports it. A line that never falls is a leak.",
       span: 6,
       unit: "bytes",
       threshold: "apiMemory",
-      lines: { "{{instance}}": `app_resident_memory_bytes{${JOB}, instance=~"$instance"}` },
+      series: { "{{instance}}": `app_resident_memory_bytes{${JOB}, instance=~"$instance"}` },
       min: 0,
     }))
     .withPanel(graph({
@@ -163,7 +165,7 @@ export function apiDashboard(): Dashboard {
         "Open files and sockets of the whole machine. Connections that are not closed show up here.",
       span: 6,
       unit: "count",
-      lines: { open: "sum(node_filefd_allocated)" },
+      series: { open: "sum(node_filefd_allocated)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -171,7 +173,7 @@ export function apiDashboard(): Dashboard {
       description: "Cores in use. JavaScript runs on one: near 1 it is full.",
       span: 6,
       unit: "count",
-      lines: {
+      series: {
         "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, instance=~"$instance"}[$__rate_interval])`,
       },
       min: 0,
@@ -182,10 +184,10 @@ export function apiDashboard(): Dashboard {
         "How long work that was ready had to wait for the loop. Above 0.1 s every request feels it.",
       span: 6,
       unit: "seconds",
-      lines: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, instance=~"$instance"}` },
+      series: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, instance=~"$instance"}` },
       min: 0,
     }))
-    .withPanel(rows({
+    .withPanel(labelTable({
       title: "Versions",
       description:
         "Processes by service, version and Deno. Two versions of one service: a change is under way.",
@@ -194,7 +196,7 @@ export function apiDashboard(): Dashboard {
       unit: "count",
       expr: "count by (service, version, deno) (app_build_info)",
     }))
-    .withRow(row("Logs and traces"))
+    .withRow(section("Logs and traces"))
     .withPanel(logLines({
       title: "API logs",
       description: "The API's lines, newest first. Open one for its trace.",

@@ -1,6 +1,6 @@
 /** Database & Cache: PostgreSQL and Redis. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, upFrom } from "./theme.ts";
+import { dashboard, section, upFrom } from "./theme.ts";
 import { dial, graph, logLines, number } from "./panels.ts";
 
 const DB = 'datname="thoughts"';
@@ -72,7 +72,7 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "count",
       threshold: "databaseConnections",
-      lines: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}, state=~"active|idle.*"})` },
+      series: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}, state=~"active|idle.*"})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -80,7 +80,7 @@ export function databaseDashboard(): Dashboard {
       description: "Transactions per second. Rollbacks are refused statements and fenced writes.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         commits: `sum(rate(pg_stat_database_xact_commit{${DB}}[$__rate_interval]))`,
         rollbacks: `sum(rate(pg_stat_database_xact_rollback{${DB}}[$__rate_interval]))`,
       },
@@ -91,7 +91,7 @@ export function databaseDashboard(): Dashboard {
       description: "Commands per second by kind, without those that only look after the connection.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         "{{cmd}}":
           'sum by (cmd) (rate(redis_commands_total{cmd!~"auth|client.*|config.*|hello|info|latency.*|ping|slowlog.*"}[$__rate_interval]))',
       },
@@ -103,7 +103,7 @@ export function databaseDashboard(): Dashboard {
         "Rows inserted, updated and deleted per second. One thought is an insert and a few updates.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         inserted: `sum(rate(pg_stat_database_tup_inserted{${DB}}[$__rate_interval]))`,
         updated: `sum(rate(pg_stat_database_tup_updated{${DB}}[$__rate_interval]))`,
         deleted: `sum(rate(pg_stat_database_tup_deleted{${DB}}[$__rate_interval]))`,
@@ -116,7 +116,7 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "bytes",
       threshold: "databaseSize",
-      lines: {
+      series: {
         "size": `pg_database_size_bytes{${DB}}`,
         "in 3 days": `predict_linear(pg_database_size_bytes{${DB}}[6h], 3 * 86400)` +
           ` and pg_database_size_bytes{${DB}} offset 3h`,
@@ -129,17 +129,17 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "bytes",
       threshold: "redisMemory",
-      lines: { used: "sum(redis_memory_used_bytes)" },
+      series: { used: "sum(redis_memory_used_bytes)" },
       min: 0,
     }))
-    .withRow(row("PostgreSQL"))
+    .withRow(section("PostgreSQL"))
     .withPanel(graph({
       title: "Rows read",
       description:
         "Rows scanned and rows returned by indexes, per second. Far more scanned than fetched: an index is missing.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         returned: `sum(rate(pg_stat_database_tup_returned{${DB}}[$__rate_interval]))`,
         fetched: `sum(rate(pg_stat_database_tup_fetched{${DB}}[$__rate_interval]))`,
       },
@@ -150,7 +150,7 @@ export function databaseDashboard(): Dashboard {
       description: "Share of blocks found in memory.",
       span: 8,
       unit: "ratio",
-      lines: { hits: blockHits("$__rate_interval") },
+      series: { hits: blockHits("$__rate_interval") },
       min: 0,
       max: 1,
     }))
@@ -159,7 +159,7 @@ export function databaseDashboard(): Dashboard {
       description: "Age of the oldest open transaction. Long ones stop clean-up and hold locks.",
       span: 8,
       unit: "seconds",
-      lines: { longest: `max(pg_stat_activity_max_tx_duration{${DB}})` },
+      series: { longest: `max(pg_stat_activity_max_tx_duration{${DB}})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -167,7 +167,7 @@ export function databaseDashboard(): Dashboard {
       description: "Both should be 0.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         deadlocks: `sum(rate(pg_stat_database_deadlocks{${DB}}[$__rate_interval]))`,
         conflicts: `sum(rate(pg_stat_database_conflicts{${DB}}[$__rate_interval]))`,
       },
@@ -179,7 +179,7 @@ export function databaseDashboard(): Dashboard {
       description: "Bytes per second that sorts and joins wrote to disk because memory was too small.",
       span: 8,
       unit: "bytes/s",
-      lines: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
+      series: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
       min: 0,
       upTo: 1000,
     }))
@@ -189,16 +189,16 @@ export function databaseDashboard(): Dashboard {
         "Rows that were updated or deleted and not yet cleaned up. A line that only rises: autovacuum is behind.",
       span: 8,
       unit: "count",
-      lines: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup{${DB}})` },
+      series: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup{${DB}})` },
       min: 0,
     }))
-    .withRow(row("Redis"))
+    .withRow(section("Redis"))
     .withPanel(graph({
       title: "Key look-ups",
       description: "Hits and misses as Redis counts them, per second.",
       span: 6,
       unit: "per second",
-      lines: {
+      series: {
         hits: "sum(rate(redis_keyspace_hits_total[$__rate_interval]))",
         misses: "sum(rate(redis_keyspace_misses_total[$__rate_interval]))",
       },
@@ -209,7 +209,7 @@ export function databaseDashboard(): Dashboard {
       description: "Open connections to Redis: one for each worker, one for the exporter.",
       span: 6,
       unit: "count",
-      lines: { clients: "sum(redis_connected_clients)" },
+      series: { clients: "sum(redis_connected_clients)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -217,7 +217,7 @@ export function databaseDashboard(): Dashboard {
       description: "Analyses in the cache.",
       span: 6,
       unit: "count",
-      lines: { keys: "sum(redis_db_keys)" },
+      series: { keys: "sum(redis_db_keys)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -226,14 +226,14 @@ export function databaseDashboard(): Dashboard {
         "Evicted for want of memory, and expired, per second. Evictions at all: the cache is too small.",
       span: 6,
       unit: "per second",
-      lines: {
+      series: {
         evicted: "sum(rate(redis_evicted_keys_total[$__rate_interval]))",
         expired: "sum(rate(redis_expired_keys_total[$__rate_interval]))",
       },
       min: 0,
       upTo: 1,
     }))
-    .withRow(row("Logs"))
+    .withRow(section("Logs"))
     .withPanel(logLines({
       title: "PostgreSQL and Redis logs",
       description: "Both servers' lines, newest first.",

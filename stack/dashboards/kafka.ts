@@ -1,6 +1,6 @@
 /** Kafka & Batch Processing: do thoughts get done, and is anything piling up? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, row, variable } from "./theme.ts";
+import { dashboard, section, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
 
 const JOB = 'job="kafka-worker"';
@@ -77,7 +77,7 @@ export function kafkaDashboard(): Dashboard {
       description: "Thoughts per second that ended completed, and that ended failed.",
       span: 12,
       unit: "per second",
-      lines: {
+      series: {
         processed: `sum(rate(batch_processor_thoughts_processed_total{${PICKED}}[$__rate_interval]))`,
         failed: `sum(rate(batch_processor_thoughts_failed_total{${PICKED}}[$__rate_interval]))`,
       },
@@ -93,7 +93,7 @@ export function kafkaDashboard(): Dashboard {
       threshold: "consumerLag",
       min: 0,
       upTo: 10,
-      lines: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}} >= 0)` },
+      series: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}} >= 0)` },
     }))
     .withPanel(graph({
       title: "Processing time",
@@ -103,7 +103,7 @@ export function kafkaDashboard(): Dashboard {
       unit: "seconds",
       threshold: "processingP95",
       exemplars: true,
-      lines: { p99: processing(0.99), p95: processing(0.95), p50: processing(0.5) },
+      series: { p99: processing(0.99), p95: processing(0.95), p50: processing(0.5) },
       min: 0,
     }))
     .withPanel(graph({
@@ -112,16 +112,16 @@ export function kafkaDashboard(): Dashboard {
       span: 12,
       unit: "seconds",
       exemplars: true,
-      lines: { p95: endToEnd(0.95), p50: endToEnd(0.5) },
+      series: { p95: endToEnd(0.95), p50: endToEnd(0.5) },
       min: 0,
     }))
-    .withRow(row("Kafka"))
+    .withRow(section("Kafka"))
     .withPanel(graph({
       title: "Throughput by topic and partition",
       description: "Messages per second written to each partition.",
       span: 12,
       unit: "per second",
-      lines: {
+      series: {
         "{{topic}}/{{partition}}":
           'sum by (topic, partition) (rate(kafka_topic_partition_current_offset{topic=~"thoughts.*"}[$__rate_interval]))',
       },
@@ -141,20 +141,20 @@ export function kafkaDashboard(): Dashboard {
       description: "Expected by the deployment, reporting themselves active, and known to Kafka as members.",
       span: 8,
       unit: "count",
-      lines: {
+      series: {
         expected: "max(batch_processor_expected_workers)",
         active: "worker:active_workers:sum",
         members: 'sum(kafka_consumergroup_members{consumergroup="batch-processor"})',
       },
       min: 0,
     }))
-    .withRow(row("Batches and outbox"))
+    .withRow(section("Batches and outbox"))
     .withPanel(graph({
       title: "Batch size",
       description: "Messages handled together. It grows with the load.",
       span: 6,
       unit: "count",
-      lines: {
+      series: {
         p95:
           `histogram_quantile(0.95, sum by (le) (rate(batch_processor_batch_size_bucket{${PICKED}}[$__rate_interval])))`,
         p50:
@@ -168,7 +168,8 @@ export function kafkaDashboard(): Dashboard {
         "Thoughts that are not finished, and messages not yet published. Delayed retries wait in the outbox too.",
       span: 6,
       unit: "count",
-      lines: { thoughts: "max(batch_processor_queue_size)", outbox: "max(batch_processor_outbox_size)" },
+      threshold: "unfinishedThoughts",
+      series: { thoughts: "max(batch_processor_queue_size)", outbox: "max(batch_processor_outbox_size)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -177,7 +178,7 @@ export function kafkaDashboard(): Dashboard {
       span: 6,
       unit: "seconds",
       threshold: "outboxAge",
-      lines: { oldest: "max(batch_processor_outbox_age_seconds)" },
+      series: { oldest: "max(batch_processor_outbox_age_seconds)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -186,7 +187,7 @@ export function kafkaDashboard(): Dashboard {
         "Retries, messages that needed no work, thoughts queued again, and late results thrown away.",
       span: 6,
       unit: "per second",
-      lines: {
+      series: {
         "retry: {{reason}}":
           `sum by (reason) (rate(batch_processor_retries_total{${PICKED}}[$__rate_interval]))`,
         "skipped: {{reason}}":
@@ -197,14 +198,14 @@ export function kafkaDashboard(): Dashboard {
       },
       min: 0,
     }))
-    .withRow(row("Process"))
+    .withRow(section("Process"))
     .withPanel(graph({
       title: "Memory",
       description: "Resident memory of each worker.",
       span: 8,
       unit: "bytes",
       threshold: "workerMemory",
-      lines: { "{{instance}}": `app_resident_memory_bytes{${JOB}, ${PICKED}}` },
+      series: { "{{instance}}": `app_resident_memory_bytes{${JOB}, ${PICKED}}` },
       min: 0,
     }))
     .withPanel(graph({
@@ -212,7 +213,7 @@ export function kafkaDashboard(): Dashboard {
       description: "Cores in use by each worker.",
       span: 8,
       unit: "count",
-      lines: { "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, ${PICKED}}[$__rate_interval])` },
+      series: { "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, ${PICKED}}[$__rate_interval])` },
       min: 0,
     }))
     .withPanel(graph({
@@ -220,10 +221,10 @@ export function kafkaDashboard(): Dashboard {
       description: "How long work that was ready had to wait. A blocked loop misses Kafka's heartbeats.",
       span: 8,
       unit: "seconds",
-      lines: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, ${PICKED}}` },
+      series: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, ${PICKED}}` },
       min: 0,
     }))
-    .withRow(row("Logs and traces"))
+    .withRow(section("Logs and traces"))
     .withPanel(logLines({
       title: "Worker logs",
       description: "The workers' lines, newest first. Open one for its trace.",

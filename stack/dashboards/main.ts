@@ -3,7 +3,8 @@
 import { apiDashboard } from "./api.ts";
 import { databaseDashboard } from "./database.ts";
 import { kafkaDashboard } from "./kafka.ts";
-import { DASHBOARDS, toJson, type Uid } from "./theme.ts";
+import { DASHBOARDS, type Uid } from "./boards.ts";
+import { toJson } from "./theme.ts";
 import { sloDashboard } from "./slo.ts";
 
 const BUILD = {

@@ -1,151 +1,194 @@
-import { existsSync } from "node:fs";
+/** The dashboards as they are stored in config/grafana/dashboards: the one reader of that JSON. */
 import { join } from "node:path";
-import * as z from "zod/mini";
-
-const Source = z.union([z.string(), z.object({ type: z.optional(z.string()), uid: z.optional(z.string()) })]);
-const Target = z.object({
-  refId: z._default(z.string(), "A"),
-  expr: z.optional(z.string()),
-  instant: z._default(z.boolean(), false),
-  datasource: z.optional(z.nullable(Source)),
-});
-const PanelShape = z.object({
-  title: z._default(z.string(), ""),
-  type: z.string(),
-  datasource: z.optional(z.nullable(Source)),
-  targets: z.optional(z.array(Target)),
-  get panels() {
-    return z.optional(z.array(z.unknown()));
-  },
-});
-const DashboardShape = z.object({
-  uid: z.string(),
-  title: z.string(),
-  panels: z.array(PanelShape),
-  templating: z.optional(z.object({
-    list: z.optional(z.array(z.object({
-      name: z.string(),
-      type: z.string(),
-      includeAll: z.optional(z.boolean()),
-      allValue: z.optional(z.nullable(z.string())),
-      current: z.optional(z.object({ value: z.optional(z.union([z.string(), z.array(z.string())])) })),
-    }))),
-  })),
-});
+import { z } from "zod";
+import { DASHBOARDS } from "./boards.ts";
 
 export interface Query {
-  refId: string;
+  readonly refId: string;
   /** The data source's uid. */
-  source: string;
-  /** Its language's expression, every variable replaced. */
-  expr: string;
-  /** The value now, not its course. */
-  instant: boolean;
+  readonly source: string;
+  readonly language: "promql" | "logql" | "traceql" | "service map";
+  /** The expression with every variable filled in; empty for a service map. */
+  readonly expr: string;
+  /** Whether it asks for the value now, not for its course. */
+  readonly instant: boolean;
+  readonly legend: string;
 }
 
 export interface Panel {
-  title: string;
+  /** Its number in the dashboard, as in a link: `?viewPanel=3`. */
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  /** Its data source's uid, where it has one. */
+  readonly source: string | undefined;
   /** Empty for a panel that shows no query's data, such as text. */
-  queries: readonly Query[];
+  readonly queries: readonly Query[];
+  /** Values at which its colour changes. */
+  readonly limits: readonly number[];
+}
+
+export interface Variable {
+  readonly name: string;
+  /** For a choice among a label's values: `label_values(selector, label)`. */
+  readonly definition: string;
 }
 
 export interface Dashboard {
-  uid: string;
-  title: string;
-  panels: readonly Panel[];
+  readonly uid: string;
+  readonly title: string;
+  /** Those in collapsed rows too; rows are left out. */
+  readonly panels: readonly Panel[];
+  readonly variables: readonly Variable[];
 }
 
-/** How far back a panel is looked at, and how finely: as Grafana would with its last 15 minutes on the screen. */
+/** A query with the panel and the dashboard it stands in. */
+export interface PlacedQuery extends Query {
+  readonly panel: Panel;
+  readonly dashboard: Dashboard;
+}
+
+/** How far back a panel is read, and how finely: as Grafana does with its last 15 minutes on the screen. */
 export const LOOK_BACK_MINUTES = 15;
 export const STEP_SECONDS = 15;
 
 /** Grafana's own variables, as it fills them in for a scrape interval of 15 s. */
-const BUILT_IN: Record<string, string> = {
+const BUILT_IN: Readonly<Record<string, string>> = {
   __rate_interval: "1m",
   __interval: `${STEP_SECONDS}s`,
-  __interval_ms: `${STEP_SECONDS * 1000}`,
+  __interval_ms: `${STEP_SECONDS * 1_000}`,
   __range: `${LOOK_BACK_MINUTES}m`,
   __range_s: `${LOOK_BACK_MINUTES * 60}`,
 };
 
+const SourceJson = z.union([
+  z.string(),
+  z.object({ type: z.string().optional(), uid: z.string().optional() }),
+])
+  .nullish().transform((source) => typeof source === "string" ? { uid: source } : { ...source });
+const TargetJson = z.object({
+  refId: z.string().default("A"),
+  expr: z.string().default(""),
+  query: z.string().default(""),
+  queryType: z.string().optional(),
+  legendFormat: z.string().default(""),
+  instant: z.boolean().default(false),
+  datasource: SourceJson,
+});
+const PanelJson = z.object({
+  id: z.number().default(0),
+  type: z.string(),
+  title: z.string().default(""),
+  description: z.string().default(""),
+  datasource: SourceJson,
+  targets: z.array(TargetJson).default([]),
+  fieldConfig: z.object({
+    defaults: z.object({
+      thresholds: z.object({ steps: z.array(z.object({ value: z.number().nullish() })).default([]) })
+        .optional(),
+    }).optional(),
+  }).optional(),
+  get panels() {
+    return z.array(PanelJson).optional();
+  },
+});
+const VariableJson = z.object({
+  name: z.string(),
+  type: z.string(),
+  definition: z.string().default(""),
+  includeAll: z.boolean().default(true),
+  allValue: z.string().nullish(),
+  current: z.object({ value: z.union([z.string(), z.array(z.string())]).optional() }).optional(),
+});
+const DashboardJson = z.object({
+  uid: z.string(),
+  title: z.string(),
+  panels: z.array(PanelJson),
+  templating: z.object({ list: z.array(VariableJson).default([]) }).optional(),
+});
+
 /**
- * Reads the provisioned dashboards; none when there is no such folder.
+ * Reads the provisioned dashboards: ours in their own order, then any others by uid.
  *
- * @throws {Error} when one is no dashboard; the message names the file
+ * @param homeDir the folder that holds config/; none are found when there is no such folder
+ * @throws {Error} when a file is not a dashboard; the message names it
  */
-export async function readDashboards(homeDir: string): Promise<Dashboard[]> {
+export async function readDashboards(homeDir = "."): Promise<Dashboard[]> {
   const dir = join(homeDir, "config", "grafana", "dashboards");
-  const dashboards: Dashboard[] = [];
-  const names = existsSync(dir) ? [...Deno.readDirSync(dir)].map((entry) => entry.name) : [];
-  for (const name of names.filter((name) => name.endsWith(".json"))) {
-    const parsed = DashboardShape.safeParse(JSON.parse(await Deno.readTextFile(join(dir, name))));
+  const dashboards = await Promise.all((await jsonFilesIn(dir)).map(async (name) => {
+    const parsed = DashboardJson.safeParse(JSON.parse(await Deno.readTextFile(join(dir, name))));
     if (!parsed.success) throw new Error(`Cannot read dashboard ${name}: ${z.prettifyError(parsed.error)}`);
-    dashboards.push(dashboard(parsed.data));
-  }
-  return dashboards.sort((a, b) => a.uid < b.uid ? -1 : 1);
+    return dashboard(parsed.data);
+  }));
+  const ours = Object.keys(DASHBOARDS);
+  const place = ({ uid }: Dashboard) => ours.includes(uid) ? `${ours.indexOf(uid)}` : `x${uid}`;
+  return dashboards.sort((a, b) => place(a) < place(b) ? -1 : 1);
 }
 
-function dashboard(shape: z.output<typeof DashboardShape>): Dashboard {
-  const variables = new Map(Object.entries(BUILT_IN));
-  for (const { name, type, current, includeAll, allValue } of shape.templating?.list ?? []) {
-    const value = [current?.value ?? []].flat();
-    const all = value.length === 0 || value.includes("$__all");
-    if (type === "datasource") variables.set(name, value[0] ?? "prometheus");
-    else variables.set(name, all && includeAll !== false ? allValue ?? ".*" : value.join("|"));
+/** Every query of a dashboard, panel by panel. */
+export function queriesOf(dashboard: Dashboard): PlacedQuery[] {
+  return dashboard.panels.flatMap((panel) => panel.queries.map((query) => ({ ...query, panel, dashboard })));
+}
+
+async function jsonFilesIn(dir: string): Promise<string[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
+    return entries.filter((name) => name.endsWith(".json"));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
-  const { uid, title, panels } = shape;
-  return { uid, title, panels: flatten(panels).map((p) => panel(p, variables)) };
+}
+
+function dashboard({ uid, title, panels, templating }: z.output<typeof DashboardJson>): Dashboard {
+  const values = new Map(Object.entries(BUILT_IN));
+  const variables = templating?.list ?? [];
+  for (const { name, type, current, includeAll, allValue } of variables) {
+    const picked = [current?.value ?? []].flat();
+    const all = picked.length === 0 || picked.includes("$__all");
+    if (type === "datasource") values.set(name, picked[0] ?? "prometheus");
+    else values.set(name, all && includeAll ? allValue ?? ".*" : picked.join("|"));
+  }
+  return { uid, title, variables, panels: withoutRows(panels).map((json) => panel(json, values)) };
 }
 
 /** A collapsed row holds its panels itself. */
-function flatten(panels: readonly z.output<typeof PanelShape>[]): z.output<typeof PanelShape>[] {
-  return panels.flatMap((p) => [p, ...flatten(z.array(PanelShape).parse(p.panels ?? []))]);
+function withoutRows(panels: readonly z.output<typeof PanelJson>[]): z.output<typeof PanelJson>[] {
+  return panels.flatMap((p) => p.type === "row" ? withoutRows(p.panels ?? []) : [p]);
 }
 
-function panel(shape: z.output<typeof PanelShape>, variables: ReadonlyMap<string, string>): Panel {
-  const queries = (shape.targets ?? []).filter((target) => target.expr).map((target) => ({
-    refId: target.refId,
-    source: fill(uidOf(target.datasource) ?? uidOf(shape.datasource) ?? "prometheus", variables),
-    expr: fill(target.expr!, variables),
-    instant: target.instant,
-  }));
-  return { title: shape.title, queries };
+function panel(json: z.output<typeof PanelJson>, values: ReadonlyMap<string, string>): Panel {
+  const { id, type, title, description, datasource, targets, fieldConfig } = json;
+  const queries = targets.map((target) => {
+    const { refId, instant, legendFormat: legend } = target;
+    const source = fill(target.datasource.uid ?? datasource.uid ?? "prometheus", values);
+    const language = languageOf(target, target.datasource.type ?? source);
+    const stored = language === "traceql" ? target.query : target.expr;
+    return { refId, source, language, expr: fill(stored, values), instant, legend };
+  });
+  const steps = fieldConfig?.defaults?.thresholds?.steps ?? [];
+  return {
+    id,
+    type,
+    title,
+    description,
+    source: datasource.uid,
+    queries,
+    limits: steps.flatMap(({ value }) => value ?? []),
+  };
 }
 
-function uidOf(source: z.output<typeof Source> | null | undefined): string | undefined {
-  return typeof source === "string" ? source : source?.uid;
+function languageOf({ queryType }: z.output<typeof TargetJson>, source: string): Query["language"] {
+  if (source === "loki") return "logql";
+  if (source !== "tempo") return "promql";
+  return queryType === "serviceMap" ? "service map" : "traceql";
 }
 
-/** `$name`, `${name}`, `${name:format}` and `[[name]]`; a variable nobody declared stays. */
-function fill(text: string, variables: ReadonlyMap<string, string>): string {
+/** `$name`, `${name}`, `${name:format}` and `[[name]]`; a variable that nobody declared stays. */
+function fill(text: string, values: ReadonlyMap<string, string>): string {
   return text.replaceAll(
     /\$(\w+)|\$\{(\w+)(?::\w+)?\}|\[\[(\w+)\]\]/g,
-    (whole, a, b, c) => variables.get(a ?? b ?? c) ?? whole,
+    (whole, a, b, c) => values.get(a ?? b ?? c) ?? whole,
   );
 }
-
-/** Names of the metrics and recorded series that a PromQL expression reads. */
-export function metricsOf(expr: string): string[] {
-  const bare = expr
-    .replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, "")
-    .replaceAll(/\{[^}]*\}|\[[^\]]*\]/g, "")
-    .replaceAll(/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/gi, " ")
-    .replaceAll(/\b(?:offset|@)\s*-?\w+/gi, " ");
-  const names = bare.matchAll(/(?<![\w.:$])[a-zA-Z_:][\w:]*(?!\s*\(|[\w:])/g);
-  return [...new Set([...names].map(([name]) => name).filter((name) => !KEYWORDS.has(name.toLowerCase())))];
-}
-
-const KEYWORDS = new Set([
-  "and",
-  "or",
-  "unless",
-  "bool",
-  "by",
-  "without",
-  "on",
-  "ignoring",
-  "inf",
-  "nan",
-  "start",
-  "end",
-]);

@@ -1,6 +1,7 @@
+/** What the reader makes of dashboard files. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { metricsOf, readDashboards } from "./model.ts";
+import { readDashboards } from "./model.ts";
 
 const DASHBOARD = {
   uid: "tp-x",
@@ -43,32 +44,18 @@ async function read(files: Record<string, string>) {
   }
 }
 
-Deno.test("readDashboards() fills every variable in, and looks into rows", async () => {
-  const [dashboard] = await read({ "x.json": JSON.stringify(DASHBOARD), "notes.md": "no dashboard" });
+Deno.test("readDashboards() fills in every variable, and opens rows", async () => {
+  const [dashboard] = await read({ "x.json": JSON.stringify(DASHBOARD), "notes.md": "not a dashboard" });
   const panels = dashboard!.panels.map((
     p,
   ) => [p.title, ...p.queries.map((q) => `${q.source} ${q.instant} ${q.expr}`)]);
   assert.deepEqual(panels, [
     ["words"],
     ["rate", 'prometheus false rate(x{instance=~".+", topic=~"a|b"}[1m])'],
-    ["row"],
     ["inner", "prometheus true y"],
   ]);
 });
 
-Deno.test("readDashboards() names the file that is no dashboard", async () => {
+Deno.test("readDashboards() names the file that is not a dashboard", async () => {
   await assert.rejects(read({ "bad.json": '{"title": "no uid"}' }), /bad\.json/);
-});
-
-Deno.test("metricsOf() finds the metrics of an expression, and nothing else", () => {
-  const cases: [string, string[]][] = [
-    ['sum by (method, route) (rate(http_requests_total{instance=~".*", route="/x"}[5m]))', [
-      "http_requests_total",
-    ]],
-    ["a:b:rate5m / on (job) group_left (x) (c_total offset 5m > 0)", ["a:b:rate5m", "c_total"]],
-    ["histogram_quantile(0.95, sum by (le) (rate(d_bucket[1m])))", ["d_bucket"]],
-    ["count(up == 0) or vector(0)", ["up"]],
-    ['predict_linear(e_bytes[6h], 3 * 86400) and e_bytes{a="it\'s }"} < bool 1e3', ["e_bytes"]],
-  ];
-  for (const [expr, metrics] of cases) assert.deepEqual(metricsOf(expr), metrics, expr);
 });

@@ -51,7 +51,7 @@ interface Value extends Measured {
 
 interface Graph extends Measured {
   /** Legend → PromQL. A legend may hold `{{label}}`. */
-  readonly lines: Readonly<Record<string, string>>;
+  readonly series: Readonly<Record<string, string>>;
   /** Dots that lead to a trace. */
   readonly exemplars?: boolean;
   readonly stacked?: boolean;
@@ -105,7 +105,7 @@ export function bars(
     .colorScheme(byThreshold());
 }
 
-/** Lines over time, with the threshold drawn in. */
+/** Series over time, with the threshold drawn in. */
 export function graph(p: Graph): timeseries.PanelBuilder {
   const panel = measured(new timeseries.PanelBuilder(), p, GRAPH_HEIGHT)
     .lineWidth(1)
@@ -134,7 +134,7 @@ export function graph(p: Graph): timeseries.PanelBuilder {
   if (p.logql !== undefined) {
     panel.links([new DashboardLinkBuilder("Logs in Explore").url(exploreUrl(p.logql)).targetBlank(true)]);
   }
-  Object.entries(p.lines).forEach(([legend, expr], i) => {
+  Object.entries(p.series).forEach(([legend, expr], i) => {
     panel.withTarget(
       new prometheus.DataqueryBuilder()
         .expr(expr).legendFormat(legend).range().exemplar(p.exemplars ?? false)
@@ -145,7 +145,7 @@ export function graph(p: Graph): timeseries.PanelBuilder {
 }
 
 /** The labels of series as of now, a row for each; their values say nothing and are left out. */
-export function rows(p: Value): table.PanelBuilder {
+export function labelTable(p: Value): table.PanelBuilder {
   return measured(new table.PanelBuilder(), p, GRAPH_HEIGHT)
     .withTarget(now(p.expr, p.legend).format(prometheus.PromQueryFormat.Table))
     .withTransformation({ id: "organize", options: { excludeByName: { Time: true, Value: true } } })

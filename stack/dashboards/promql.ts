@@ -62,6 +62,11 @@ export function parsePromQL(expr: string): PromQL {
   };
 }
 
+/** Names of the metrics and recorded series that an expression reads, each once. */
+export function metricsOf(expr: string): string[] {
+  return [...new Set(parsePromQL(expr).selectors.map(({ metric }) => metric).filter((name) => name !== ""))];
+}
+
 /** Every node under one, depth first. */
 export function descendants(node: SyntaxNode): SyntaxNode[] {
   const found: SyntaxNode[] = [];
@@ -77,5 +82,5 @@ export function windowSeconds(window: string): number {
   if (match === null) {
     throw new SyntaxError(`Cannot read the window "${window}": write it as 30s, 5m, 6h or 3d`);
   }
-  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86400 }[match[2] as "s" | "m" | "h" | "d"];
+  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] as "s" | "m" | "h" | "d"];
 }

@@ -1,8 +1,8 @@
 /** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
-import { burnSteps, dashboard, row, steps, upFrom } from "./theme.ts";
-import { bars, graph, logLines, number, rows } from "./panels.ts";
+import { burnSteps, dashboard, section, steps, upFrom } from "./theme.ts";
+import { bars, graph, labelTable, logLines, number } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
 
@@ -25,7 +25,7 @@ export function sloDashboard(): Dashboard {
       description: "Warnings and critical alerts.",
       span: 4,
       unit: "count",
-      threshold: "deadLetters",
+      threshold: "alertsFiring",
       expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
     }))
     .withPanel(number({
@@ -33,7 +33,7 @@ export function sloDashboard(): Dashboard {
       description: "Targets that Prometheus cannot scrape.",
       span: 4,
       unit: "count",
-      threshold: "deadLetters",
+      threshold: "targetsDown",
       expr: "count(up == 0) or vector(0)",
     }))
     .withPanel(number({
@@ -88,7 +88,7 @@ export function sloDashboard(): Dashboard {
       max: 1,
       decimals: 2,
     }))
-    .withPanel(rows({
+    .withPanel(labelTable({
       title: "Firing alerts",
       description:
         "What fires now. Each has a runbook in docs/runbooks.md: meaning, impact, diagnosis, mitigation.",
@@ -105,7 +105,7 @@ export function sloDashboard(): Dashboard {
       unit: "count",
       colours: burnSteps(),
       upTo: 2,
-      lines: { "{{slo}}": "slo:burn_rate:1h" },
+      series: { "{{slo}}": "slo:burn_rate:1h" },
       min: 0,
     }))
     .withPanel(graph({
@@ -115,10 +115,10 @@ export function sloDashboard(): Dashboard {
       unit: "count",
       colours: burnSteps(),
       upTo: 2,
-      lines: { "{{slo}}": "slo:burn_rate:5m" },
+      series: { "{{slo}}": "slo:burn_rate:5m" },
       min: 0,
     }))
-    .withRow(row("Objectives over time"))
+    .withRow(section("Objectives over time"))
     .withPanel(graph({
       title: "Burn rate, 6 hours and 3 days",
       description: "The long windows: a slow leak shows here.",
@@ -126,7 +126,7 @@ export function sloDashboard(): Dashboard {
       unit: "count",
       colours: burnSteps(),
       upTo: 2,
-      lines: { "{{slo}} 6h": "slo:burn_rate:6h", "{{slo}} 3d": "slo:burn_rate:3d" },
+      series: { "{{slo}} 6h": "slo:burn_rate:6h", "{{slo}} 3d": "slo:burn_rate:3d" },
       min: 0,
     }))
     .withPanel(graph({
@@ -134,17 +134,17 @@ export function sloDashboard(): Dashboard {
       description: "The course of the budgets.",
       span: 12,
       unit: "ratio",
-      lines: { "{{slo}}": "slo:error_budget_left:30d" },
+      series: { "{{slo}}": "slo:error_budget_left:30d" },
       max: 1,
     }))
-    .withRow(row("Alerts"))
+    .withRow(section("Alerts"))
     .withPanel(graph({
       title: "Alerts by severity",
       description: "`none` is the Watchdog: it must never be missing.",
       span: 12,
       unit: "count",
       stacked: true,
-      lines: { "{{severity}}": 'count by (severity) (ALERTS{alertstate="firing"})' },
+      series: { "{{severity}}": 'count by (severity) (ALERTS{alertstate="firing"})' },
       min: 0,
     }))
     .withPanel(graph({
@@ -152,21 +152,21 @@ export function sloDashboard(): Dashboard {
       description: "Sent by Alertmanager, failed, and received by the API's webhook, in the last hour.",
       span: 12,
       unit: "count",
-      lines: {
+      series: {
         "sent": 'sum(increase(alertmanager_notifications_total{integration="webhook"}[1h]))',
         "failed": 'sum(increase(alertmanager_notifications_failed_total{integration="webhook"}[1h]))',
         "received": "sum(increase(alert_notifications_total[1h])) or vector(0)",
       },
       min: 0,
     }))
-    .withRow(row("Cost"))
+    .withRow(section("Cost"))
     .withPanel(graph({
       title: "Cost per hour",
       description:
         "USD by provider and model, and what the cache saved. Nothing while the analyser is local.",
       span: 12,
       unit: "usd",
-      lines: {
+      series: {
         "{{provider}} {{model}}": "sum by (provider, model) (increase(batch_processor_cost_usd_total[1h]))" +
           NO_MODEL,
         "saved by the cache": "sum(increase(batch_processor_cost_saved_usd_total[1h])) or vector(0)",
@@ -179,20 +179,20 @@ export function sloDashboard(): Dashboard {
       description: "Tokens per second by model and direction. Nothing while the analyser is local.",
       span: 12,
       unit: "per second",
-      lines: {
+      series: {
         "{{model}} {{direction}}":
           "sum by (model, direction) (rate(batch_processor_tokens_total[$__rate_interval]))" + NO_MODEL,
       },
       min: 0,
       upTo: 1,
     }))
-    .withRow(row("Monitoring itself"))
+    .withRow(section("Monitoring itself"))
     .withPanel(graph({
       title: "Targets up by job",
       description: "Targets that Prometheus can scrape.",
       span: 8,
       unit: "count",
-      lines: { "{{job}}": "sum by (job) (up)" },
+      series: { "{{job}}": "sum by (job) (up)" },
       min: 0,
     }))
     .withPanel(graph({
@@ -201,7 +201,7 @@ export function sloDashboard(): Dashboard {
         "Log lines and spans lost per second. Must be 0; LogsDropped and TracesDropped fire on it.",
       span: 8,
       unit: "per second",
-      lines: {
+      series: {
         "Loki": "sum(rate(loki_discarded_samples_total[$__rate_interval])) or vector(0)",
         "Promtail": "sum(rate(promtail_dropped_entries_total[$__rate_interval])) or vector(0)",
         "Tempo": "sum(rate(tempo_discarded_spans_total[$__rate_interval])) or vector(0)",
@@ -215,7 +215,7 @@ export function sloDashboard(): Dashboard {
       span: 8,
       unit: "ratio",
       colours: steps("diskFree"),
-      lines: {
+      series: {
         "{{device}}": "min by (device) (" +
           'node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"}' +
           ' / node_filesystem_size_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"})',

@@ -1,6 +1,6 @@
 /**
- * The look of every dashboard, fixed once: what a panel of each kind is made of, which colours mean what, and the
- * links that each dashboard carries. A dashboard file only says what to show.
+ * The theme of every dashboard, fixed once: colours and what they mean, units, and the links that each dashboard
+ * carries. A dashboard's own file only says what to show.
  */
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import {
@@ -17,6 +17,7 @@ import {
   ThresholdsMode,
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
+import { DASHBOARDS, type Uid } from "./boards.ts";
 import { BURN_RATES, type ThresholdName, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 
 export const SOURCES = {
@@ -57,18 +58,9 @@ export const UNITS: Record<Unit, string> = {
   "usd": "currencyUSD",
 };
 
-/** The four dashboards, in the order in which they link to each other. */
-export const DASHBOARDS = {
-  "tp-api": { title: "API Metrics", file: "api-dashboard.json" },
-  "tp-kafka": { title: "Kafka & Batch Processing", file: "kafka-dashboard.json" },
-  "tp-database": { title: "Database & Cache", file: "database-dashboard.json" },
-  "tp-slo": { title: "SLOs", file: "slo-dashboard.json" },
-} as const;
-export type Uid = keyof typeof DASHBOARDS;
-
 const TAG = "thought-processor";
 
-/** An empty dashboard with the look, its own title and the links to the others and to Explore. */
+/** An empty dashboard with the theme, its own title and the links to the others and to Explore. */
 export function dashboard(uid: Uid, description: string, logs: string): DashboardBuilder {
   return new DashboardBuilder(DASHBOARDS[uid].title)
     .uid(uid)
@@ -98,8 +90,8 @@ export function exploreUrl(logql: string): string {
   return `/explore?schemaVersion=1&panes=${encodeURIComponent(JSON.stringify({ tp: pane }))}`;
 }
 
-/** A heading between two groups of panels. */
-export function row(title: string): RowBuilder {
+/** A heading that opens and closes the panels below it. */
+export function section(title: string): RowBuilder {
   return new RowBuilder(title);
 }
 

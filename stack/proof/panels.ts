@@ -1,4 +1,6 @@
-import { type Dashboard, metricsOf, type Panel } from "../dashboards/model.ts";
+/** Every panel of every dashboard has data, or an explanation. */
+import type { Dashboard, Panel } from "../dashboards/model.ts";
+import { metricsOf } from "../dashboards/promql.ts";
 import { LaunchFailure } from "../failure.ts";
 import { type Reading, readPanel } from "../clients/panel_reading.ts";
 import type { Finding, RunningRow } from "../checklist.ts";
@@ -8,25 +10,26 @@ import type { ProofThought } from "./thought.ts";
 
 /** A rate needs two scrapes, 15 s apart, and a rule over it up to 30 s more. */
 const FILLED_MS = 75_000;
-const PULSE_MS = 3000;
+/** Between two rounds of traffic. */
+const TRAFFIC_MS = 3_000;
 /** Scrapes of every target after which more waiting brings no new series. */
 const SCRAPES_THAT_TELL = 4;
 /** Rules that are evaluated less often than this are not waited for. */
 const SLOW_RULE_SECONDS = 60;
 
 interface Shown {
-  panel: Panel;
+  readonly panel: Panel;
   /** "API Metrics: Error rate" */
-  where: string;
+  readonly where: string;
 }
 
 /** Why a panel is empty. */
 interface Reason {
-  why: string;
-  /** As it should be. */
-  explained: boolean;
-  /** Some traffic and another scrape may fill it. */
-  mayCome: boolean;
+  readonly why: string;
+  /** Whether the panel is empty as it should be. */
+  readonly explained: boolean;
+  /** Whether some traffic and another scrape may fill it. */
+  readonly mayCome: boolean;
 }
 
 /** Runs every panel's queries, with some traffic to draw, and says of each empty one why. */
@@ -38,10 +41,9 @@ export async function panelsFilled(
 ): Promise<Finding> {
   const { host, endpoints } = proven;
   const prometheus = new Prometheus(host, endpoints.of("prometheus"));
-  const shown = dashboards.flatMap((d) =>
-    d.panels.map((panel) => ({ panel, where: `${d.title}: ${panel.title}` }))
-  )
-    .filter(({ panel }) => panel.queries.length > 0);
+  const shown = dashboards.flatMap(({ title, panels }) =>
+    panels.map((panel) => ({ panel: withMeasurements(panel), where: `${title}: ${panel.title}` }))
+  ).filter(({ panel }) => panel.queries.length > 0);
   if (shown.length === 0) throw noPanels();
 
   const end = host.now() + FILLED_MS;
@@ -55,7 +57,7 @@ export async function panelsFilled(
       empty.map((e) => reasonFor(e.panel, readings.get(e)!, proven, prometheus)),
     );
     const notes = byReason(empty.map((e, i) => [e.where, reasons[i]!.why]));
-    if (!reasons.some((r) => r.mayCome) || host.now() + PULSE_MS > end) {
+    if (!reasons.some((r) => r.mayCome) || host.now() + TRAFFIC_MS > end) {
       const wrong = reasons.findIndex((r) => !r.explained);
       if (wrong === -1) return { text, notes };
       throw unexplained(
@@ -67,8 +69,14 @@ export async function panelsFilled(
     }
     say(`${text}, making traffic for the others`);
     await thought.pulse();
-    await host.sleep(PULSE_MS, signal);
+    await host.sleep(TRAFFIC_MS, signal);
   }
+}
+
+/** Without its searches for traces: whether there are any is the proof of a trace, not of a panel. */
+function withMeasurements(panel: Panel): Panel {
+  const queries = panel.queries.filter(({ language }) => language === "promql" || language === "logql");
+  return { ...panel, queries };
 }
 
 /** One line for each reason, with the panels that it holds for. */
@@ -144,7 +152,7 @@ async function scrapedOften(prometheus: Prometheus): Promise<boolean> {
 
 function noPanels(): LaunchFailure {
   return new LaunchFailure("proof", {
-    what: "There are no panels to look at",
+    what: "There are no panels to check",
     cause: "config/grafana/dashboards has no dashboard",
     next: ["write them: deno task dashboards"],
   });
@@ -155,8 +163,8 @@ function unexplained(where: string, why: string, evidence: string[], prometheus:
     what: `A panel has no data: ${where}`,
     cause: why,
     next: [
-      `ask Prometheus yourself: ${prometheus}/graph`,
-      "is its exporter well? deno task monitoring status",
+      `run the query yourself: ${prometheus}/graph`,
+      "check its exporter: deno task monitoring status",
     ],
     evidence,
   });

@@ -1,6 +1,7 @@
+/** What the proof says of panels with and without data, against a Prometheus that says what it is told to. */
 import assert from "node:assert/strict";
 import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
-import type { Dashboard } from "../dashboards/model.ts";
+import type { Dashboard, Panel } from "../dashboards/model.ts";
 import { Endpoints } from "../docker/endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
 import { checkoutHome } from "../paths.ts";
@@ -21,9 +22,14 @@ interface Metrics {
   without?: string[];
 }
 
-const panel = (title: string, expr: string) => ({
+const panel = (title: string, expr: string): Panel => ({
+  id: 1,
+  type: "stat",
   title,
-  queries: [{ refId: "A", source: "prometheus", expr, instant: true }],
+  description: "",
+  source: "prometheus",
+  limits: [],
+  queries: [{ refId: "A", source: "prometheus", language: "promql", expr, instant: true, legend: "" }],
 });
 
 async function look(exprs: Record<string, string>, metrics: Metrics) {
@@ -66,6 +72,7 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
   const dashboard: Dashboard = {
     uid: "d",
     title: "D",
+    variables: [],
     panels: Object.entries(exprs).map(([t, e]) => panel(t, e)),
   };
   const finding = panelsFilled(proven, [dashboard], new ProofThought(proven), runningRow());

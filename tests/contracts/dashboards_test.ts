@@ -4,7 +4,7 @@ import { parser as logql } from "@grafana/lezer-logql";
 import { parser as traceql } from "@grafana/lezer-traceql";
 import { dashboardFiles } from "../../stack/dashboards/main.ts";
 import { SOURCES } from "../../stack/dashboards/theme.ts";
-import { panelsOf, queriesOf, readDashboards, withoutVariables } from "../../stack/dashboards/queries.ts";
+import { queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf } from "./known_metrics.ts";
 import { descendants, parsePromQL } from "../../stack/dashboards/promql.ts";
@@ -32,12 +32,12 @@ Deno.test("uids and titles are unique", () => {
 Deno.test("every panel has a title, a description and a data source with a known uid", () => {
   const uids: readonly string[] = Object.values(SOURCES).map(({ uid }) => uid);
   for (const dashboard of dashboards) {
-    for (const { title = "", description = "", datasource, targets = [] } of panelsOf(dashboard)) {
+    for (const { title, description, source, queries } of dashboard.panels) {
       const where = `dashboard "${dashboard.title}", panel "${title}"`;
       assert.ok(title.length > 0 && description.length > 0, `${where} needs a title and a description`);
-      assert.ok(targets.length > 0, `${where} asks nothing`);
-      for (const source of [datasource, ...targets.map((target) => target.datasource)]) {
-        assert.ok(uids.includes(source?.uid ?? ""), `${where} has a data source without a known uid`);
+      assert.ok(queries.length > 0, `${where} asks nothing`);
+      for (const uid of [source, ...queries.map((query) => query.source)]) {
+        assert.ok(uids.includes(uid ?? ""), `${where} has a data source without a known uid`);
       }
     }
   }
@@ -45,7 +45,7 @@ Deno.test("every panel has a title, a description and a data source with a known
 
 Deno.test("panel titles are unique within a dashboard and kind", () => {
   for (const dashboard of dashboards) {
-    const titles = panelsOf(dashboard).map(({ title, type }) => `${title} (${type})`);
+    const titles = dashboard.panels.map(({ title, type }) => `${title} (${type})`);
     assert.equal(
       new Set(titles).size,
       titles.length,
@@ -56,16 +56,14 @@ Deno.test("panel titles are unique within a dashboard and kind", () => {
 
 Deno.test("every panel's threshold on a quantile lies below the histogram's last finite bucket", () => {
   for (const dashboard of dashboards) {
-    for (const panel of panelsOf(dashboard)) {
-      const steps = panel.fieldConfig?.defaults?.thresholds?.steps ?? [];
-      const exprs = (panel.targets ?? []).map(({ expr = "" }) => withoutVariables(expr));
-      for (const metric of exprs.flatMap((e) => parsePromQL(e).quantiles).flatMap(({ metrics }) => metrics)) {
+    for (const { title, queries, limits } of dashboard.panels) {
+      const parsed = queries.filter(({ language }) => language === "promql").map(({ expr }) =>
+        parsePromQL(expr)
+      );
+      for (const metric of parsed.flatMap(({ quantiles }) => quantiles).flatMap(({ metrics }) => metrics)) {
         const top = Math.max(...bucketsOf(metric));
-        for (const { value } of steps) {
-          assert.ok(
-            (value ?? 0) < top,
-            `"${panel.title}": ${metric} ends at ${top}, a threshold is ${value}`,
-          );
+        for (const limit of limits) {
+          assert.ok(limit < top, `"${title}": ${metric} ends at ${top}, a threshold is ${limit}`);
         }
       }
     }
@@ -74,9 +72,9 @@ Deno.test("every panel's threshold on a quantile lies below the histogram's last
 
 Deno.test("every LogQL query parses and uses labels that our lines have", async () => {
   const asked = [
-    ...queries.filter(({ language }) => language === "logql").map(({ panel, query }) => ({
-      by: panel,
-      query,
+    ...queries.filter(({ language }) => language === "logql").map(({ panel, expr }) => ({
+      by: panel.title,
+      query: expr,
     })),
     ...(await documentQueries("logql")).map(({ file, query }) => ({ by: file, query })),
   ];
@@ -93,9 +91,9 @@ Deno.test("every LogQL query parses and uses labels that our lines have", async 
 
 Deno.test("every TraceQL query parses and names services that exist", async () => {
   const asked = [
-    ...queries.filter(({ language }) => language === "traceql").map(({ panel, query }) => ({
-      by: panel,
-      query,
+    ...queries.filter(({ language }) => language === "traceql").map(({ panel, expr }) => ({
+      by: panel.title,
+      query: expr,
     })),
     ...(await documentQueries("traceql")).map(({ file, query }) => ({ by: file, query })),
   ];

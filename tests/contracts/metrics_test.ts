@@ -1,7 +1,7 @@
 /** Every query names metrics and labels that exist, in PromQL that parses. */
 import assert from "node:assert/strict";
 import { CATALOGUE } from "../../core/telemetry/metrics.ts";
-import { queriesOf, readDashboards, withoutVariables } from "../../stack/dashboards/queries.ts";
+import { queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf, knownMetrics, unknownIn } from "./known_metrics.ts";
 import { parsePromQL, windowSeconds } from "../../stack/dashboards/promql.ts";
@@ -23,12 +23,12 @@ const known = await knownMetrics(rules);
 const asked: Asked[] = [
   ...rules.map((rule) => ({ by: `rule ${rule.alert ?? rule.record}`, query: rule.expr, legend: "" })),
   ...dashboards.flatMap(queriesOf).filter(({ language }) => language === "promql").map((q) => ({
-    by: `dashboard "${q.dashboard}", panel "${q.panel}"`,
-    query: withoutVariables(q.query),
+    by: `dashboard "${q.dashboard.title}", panel "${q.panel.title}"`,
+    query: q.expr,
     legend: q.legend,
   })),
   ...dashboards.flatMap((d) =>
-    (d.templating?.list ?? []).flatMap(({ name, definition = "" }) => {
+    d.variables.flatMap(({ name, definition }) => {
       const [, query = "", label = ""] = definition.match(/^label_values\((.+), (\w+)\)$/) ?? [];
       return [{ by: `dashboard "${d.title}", variable ${name}`, query, legend: `{{${label}}}` }];
     })

@@ -3,12 +3,7 @@
  * Tempo that Grafana asks. Needs a running stack (`deno task monitoring`).
  */
 import assert from "node:assert/strict";
-import {
-  type PanelQuery,
-  queriesOf,
-  readDashboards,
-  withoutVariables,
-} from "../../stack/dashboards/queries.ts";
+import { type PlacedQuery, queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
 import { API, ask, LOKI, PROMETHEUS, stackRuns, TEMPO } from "./stores.ts";
 import { mixedTraffic } from "./traffic.ts";
 
@@ -40,8 +35,8 @@ Deno.test({
       empty = await withoutData(empty);
     }
 
-    const where = (query: PanelQuery) => `${query.dashboard}: ${nameOf(query)}`;
-    const panels = new Set(queries.map(({ uid, panelId }) => `${uid}/${panelId}`)).size;
+    const where = (query: PlacedQuery) => `${query.dashboard.title}: ${nameOf(query)}`;
+    const panels = new Set(queries.map(({ dashboard, panel }) => `${dashboard.uid}/${panel.id}`)).size;
     // deno-lint-ignore no-console -- the figure is the point of the test
     console.info(
       `${
@@ -53,13 +48,13 @@ Deno.test({
   },
 });
 
-async function withoutData(queries: readonly PanelQuery[]): Promise<PanelQuery[]> {
-  const empty: PanelQuery[] = [];
+async function withoutData(queries: readonly PlacedQuery[]): Promise<PlacedQuery[]> {
+  const empty: PlacedQuery[] = [];
   for (const query of queries) if (!await hasData(query)) empty.push(query);
   return empty;
 }
 
-async function hasData({ language, query }: PanelQuery): Promise<boolean> {
+async function hasData({ language, expr: query }: PlacedQuery): Promise<boolean> {
   const end = Math.floor(Date.now() / 1000);
   if (language === "logql") {
     const { data } = await ask(`${LOKI}/loki/api/v1/query_range`, {
@@ -80,7 +75,7 @@ async function hasData({ language, query }: PanelQuery): Promise<boolean> {
     return traces.length > 0;
   }
   // The service map is drawn from these series.
-  const promql = language === "serviceMap" ? "traces_service_graph_request_total" : withoutVariables(query);
+  const promql = language === "service map" ? "traces_service_graph_request_total" : query;
   const { data } = await ask(`${PROMETHEUS}/api/v1/query_range`, {
     query: promql,
     start: `${end - 60}`,
@@ -92,6 +87,6 @@ async function hasData({ language, query }: PanelQuery): Promise<boolean> {
   );
 }
 
-function nameOf({ panel, legend }: PanelQuery): string {
-  return `${panel}: ${legend}`;
+function nameOf({ panel, legend }: PlacedQuery): string {
+  return `${panel.title}: ${legend}`;
 }

@@ -1,0 +1,8 @@
+/** The dashboards by uid, in the order in which they link to each other and are documented. */
+export const DASHBOARDS = {
+  "tp-api": { title: "API Metrics", file: "api-dashboard.json" },
+  "tp-kafka": { title: "Kafka & Batch Processing", file: "kafka-dashboard.json" },
+  "tp-database": { title: "Database & Cache", file: "database-dashboard.json" },
+  "tp-slo": { title: "SLOs", file: "slo-dashboard.json" },
+} as const;
+export type Uid = keyof typeof DASHBOARDS;
