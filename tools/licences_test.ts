@@ -1,3 +1,4 @@
+/** Licences of the packages and images: which ones are allowed, and where their texts go. */
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
 import { readComposeFile } from "../tests/support/compose_file.ts";

@@ -1,3 +1,4 @@
+/** Alertmanager's routes, receivers and inhibitions. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";

@@ -1,3 +1,4 @@
+/** What docker-compose.yml, .env.example and the Dockerfile promise: profiles, health checks, secrets, bounds. */
 import assert from "node:assert/strict";
 import {
   type ComposeService,

@@ -1,3 +1,4 @@
+/** Grafana's data sources: uids, addresses, and the links from signal to signal. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";

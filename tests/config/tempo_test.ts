@@ -1,3 +1,4 @@
+/** Tempo's receivers, and where it sends span metrics. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";

@@ -1,8 +1,9 @@
 /** The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables. */
 import assert from "node:assert/strict";
-import { join, matchesGlob, relative } from "node:path";
+import { matchesGlob } from "node:path";
+import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./modules.ts";
+import { collectPayload } from "../../stack/packaging/payload.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
 const AREAS = ["core", "api", "worker", "stack"] as const;
 const MAINS = ["dev.ts", "start_monitoring.ts", "api/main.ts", "worker/main.ts"];
 
@@ -39,36 +40,14 @@ const ADAPTERS: Record<string, readonly string[]> = {
   "core/cache/memory.ts": ["core/open.ts"],
 };
 
-const READS_ENVIRONMENT = [
-  "core/config.ts",
-  "core/no_environment.ts", // empties it, for the libraries
-  "start_monitoring.ts",
-  "stack/launch.ts", // whether a terminal has colours
-];
-
-/** Programs that answer a person; all others log. */
-const SPEAKS = [
-  "core/config.ts",
-  "dev.ts",
-  "worker/redrive.ts",
-  "tools/make_key.ts",
-  "stack/dashboards/main.ts",
-];
-
-interface Module {
-  readonly path: string;
-  readonly source: string;
-  /** Files of ours that it imports, as paths from the root. */
-  readonly files: readonly string[];
-  /** Packages that it imports, by name. */
-  readonly packages: readonly string[];
-}
-
-const modules = await readModules();
-const byPath = new Map(modules.map((module) => [module.path, module]));
+const modules = await readModules(
+  [...AREAS, ...MAINS.filter((path) => !path.includes("/"))],
+  (path) => !isTest(path),
+);
+const byPath: ReadonlyMap<string, Module> = new Map(modules.map((module) => [module.path, module]));
 const areaOf = (path: string) => AREAS.find((area) => path.startsWith(`${area}/`));
 
-/** Asserts that a list of offences is empty, showing them all when it is not. */
+/** Asserts that a list of offences is empty, and shows them all otherwise. */
 const none = (offences: readonly string[]) => assert.deepEqual(offences, []);
 
 Deno.test("the walk sees the files it is meant to hold", () => {
@@ -105,6 +84,51 @@ for (const area of AREAS) {
   });
 }
 
+/**
+ * What the files of a room may import, as globs. What stands directly in `core/` belongs to nobody, so that every
+ * room may use it, except what opens the rooms (open.ts) and reads the environment (config.ts).
+ */
+const ROOMS: Record<string, readonly string[]> = {
+  "core/telemetry": [],
+  "core/cache": ["core/telemetry/*"],
+  "core/queue": ["core/telemetry/*"],
+  "core/store": ["core/telemetry/*", "core/queue/queue.ts"],
+  "worker/analysers": ["core/telemetry/*"],
+  "stack/dashboards": ["core/telemetry/*"],
+  "stack/packaging": ["stack/paths.ts", "deno.json"],
+};
+for (const [room, allowed] of Object.entries(ROOMS)) {
+  Deno.test(`${room} imports nothing outside it but ${["core/*", ...allowed].join(", ")}`, () => {
+    const mine = arrows().filter(({ from }) => from.startsWith(`${room}/`));
+    assert.notEqual(mine.length, 0, `no file in ${room} imports anything: was it renamed?`);
+    const wrong = mine.filter(({ to }) =>
+      !to.startsWith(`${room}/`) && !allowed.some((glob) => matchesGlob(to, glob)) &&
+      !(matchesGlob(to, "core/*.ts") && to !== "core/open.ts")
+    );
+    none(wrong.map(({ from, to }) => `${from} → ${to}`));
+  });
+}
+
+Deno.test("rooms are handed their settings: nothing inside one imports more of the configuration than its types", () => {
+  const readers = arrows().filter(({ from, to }) => to === "core/config.ts" && from.split("/").length > 2);
+  const values = readers.filter(({ from }) =>
+    /^import (?!type )[^;]*config\.ts";/m.test(byPath.get(from)!.source)
+  );
+  none(values.map(({ from }) => from));
+});
+
+Deno.test("the image and the packed launcher carry what the programs load, and nothing else", async () => {
+  const { files } = await collectPayload(ROOT, "0.0.0");
+  const carried = Object.keys(files).filter((path) => /^(core|api|worker)\//.test(path));
+  const loaded = reachable(["api/main.ts", "worker/main.ts", "worker/redrive.ts"], byPath);
+  none(carried.filter((path) => /\.tsx?$/.test(path) && !loaded.has(path)));
+  none([...loaded].filter((path) => !(path in files)));
+  // The image is built from the same folders, without the same files.
+  const copied = (await Deno.readTextFile("Dockerfile")).match(/(?<=^COPY )\w+(?= \w+$)/gm);
+  assert.deepEqual(copied, ["core", "api", "worker"]);
+  assert.match(await Deno.readTextFile(".dockerignore"), /^\*\*\/\*_test\.ts$/m);
+});
+
 Deno.test("core's plain tables import nothing but each other", () => {
   const wrong = arrows().filter(({ from, to }) =>
     PLAIN.includes(from) && !PLAIN.includes(to) &&
@@ -137,19 +161,7 @@ Deno.test("nobody imports a main program", () => {
 });
 
 Deno.test("no file imports itself through others", () => {
-  none(cycles());
-});
-
-Deno.test("only the configuration reads the environment", () => {
-  const readers = modules.filter(({ source }) =>
-    /\bDeno\.env\b|\bprocess\.env\b|import\.meta\.env/.test(source)
-  );
-  none(readers.map(({ path }) => path).filter((path) => !READS_ENVIRONMENT.includes(path)));
-});
-
-Deno.test("nothing is printed past the log, but by programs that answer a person", () => {
-  const speakers = modules.filter(({ source }) => /\bconsole\.\w+\(/.test(source));
-  none(speakers.map(({ path }) => path).filter((path) => !SPEAKS.includes(path)));
+  none(cycles(byPath));
 });
 
 function arrows(): { readonly from: string; readonly to: string }[] {
@@ -157,51 +169,4 @@ function arrows(): { readonly from: string; readonly to: string }[] {
 }
 
 /** Texts that are carried, not run. */
-const isText = (path: string) => !/\.(ts|tsx)$/.test(path);
-
-/** Import cycles, each as its path; imports of types alone are gone at run time and may go in circles. */
-function cycles(): string[] {
-  const found = new Set<string>();
-  const done = new Set<string>();
-  const visit = (path: string, above: readonly string[]) => {
-    if (above.includes(path)) return void found.add([...above.slice(above.indexOf(path)), path].join(" → "));
-    if (done.has(path)) return;
-    const withoutTypes = byPath.get(path)!.source.replaceAll(/^(import|export) type [^;]*;/gm, "");
-    for (const next of importsOf(path, withoutTypes).files) {
-      if (byPath.has(next)) visit(next, [...above, path]);
-    }
-    done.add(path);
-  };
-  for (const { path } of modules) visit(path, []);
-  return [...found];
-}
-
-/** Every module of the product; tests, benchmarks and generators are not part of it. */
-async function readModules(): Promise<Module[]> {
-  const found: Module[] = [];
-  const read = async (path: string) => {
-    const source = await Deno.readTextFile(join(ROOT, path));
-    found.push({ path, source, ...importsOf(path, source) });
-  };
-  const walk = async (folder: string) => {
-    for await (const { name, isDirectory } of Deno.readDir(join(ROOT, folder))) {
-      const path = join(folder, name);
-      if (isDirectory) await walk(path);
-      else if (/\.tsx?$/.test(name) && !/(_test|^test_app)\.tsx?$/.test(name)) await read(path);
-    }
-  };
-  for (const area of AREAS) await walk(area);
-  for (const main of MAINS.filter((path) => !path.includes("/"))) await read(main);
-  return found;
-}
-
-/** `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")`. */
-function importsOf(path: string, source: string): Pick<Module, "files" | "packages"> {
-  const statement = /^(?:import|export)\s(?:[^;"]*?\sfrom\s)?"([^"]+)"|\bimport\("([^"]+)"/gm;
-  const names = [...source.matchAll(statement)].map(([, declared, dynamic]) => (declared ?? dynamic)!);
-  return {
-    files: names.filter((name) => name.startsWith("."))
-      .map((name) => relative(ROOT, join(ROOT, path, "..", name))),
-    packages: names.filter((name) => !name.startsWith(".")),
-  };
-}
+const isText = (path: string) => !/\.tsx?$/.test(path);

@@ -1,3 +1,4 @@
+/** A store that accepts connections and never responds. */
 import assert from "node:assert/strict";
 import { hold } from "./wait.ts";
 import { type Load, startLoad } from "./load.ts";

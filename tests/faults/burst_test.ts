@@ -1,3 +1,4 @@
+/** A burst of thoughts far above what the workers process. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";

@@ -1,3 +1,4 @@
+/** Clocks that jump, forwards and back, on the database, the workers and the API. */
 import assert from "node:assert/strict";
 import { makeClock } from "./clock.ts";
 import { groupMembers } from "./group.ts";

@@ -1,3 +1,4 @@
+/** A worker that freezes, loses its claims, and comes back. */
 import assert from "node:assert/strict";
 import type { Verdict } from "./result_audit.ts";
 import { type Load, startLoad } from "./load.ts";

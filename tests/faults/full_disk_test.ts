@@ -1,3 +1,4 @@
+/** PostgreSQL on a disk that fills up. */
 import assert from "node:assert/strict";
 import { hold } from "./wait.ts";
 import { startLoad } from "./load.ts";

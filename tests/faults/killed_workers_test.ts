@@ -1,3 +1,4 @@
+/** Workers killed in the middle of their batches. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { startModel } from "./model.ts";

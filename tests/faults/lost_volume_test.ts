@@ -1,3 +1,4 @@
+/** Kafka back without its volume. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";

@@ -1,3 +1,4 @@
+/** Kafka, Redis and PostgreSQL stopped under load, and started again. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";

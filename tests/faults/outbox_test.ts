@@ -1,3 +1,4 @@
+/** What the outbox's transaction is for: without it, thoughts are lost. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { faultTest, service } from "./services.ts";

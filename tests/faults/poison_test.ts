@@ -1,3 +1,4 @@
+/** Messages and thoughts that can't be processed, among others that can. */
 import assert from "node:assert/strict";
 import { openKafka } from "../../core/queue/kafka.ts";
 import { createLogger } from "../../core/telemetry/log.ts";

@@ -1,3 +1,4 @@
+/** Every process of ours restarted, one after another, as a deployment does. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";

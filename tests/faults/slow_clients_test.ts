@@ -1,3 +1,4 @@
+/** Clients that never finish their requests. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";

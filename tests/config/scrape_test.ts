@@ -1,3 +1,4 @@
+/** What Prometheus scrapes, under which names and how often. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";

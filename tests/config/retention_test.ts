@@ -1,3 +1,4 @@
+/** How long metrics, logs and traces are kept. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { SLO_PERIOD } from "../../core/telemetry/thresholds.ts";

@@ -1,3 +1,4 @@
+/** How Promtail turns a container's line into labels and structured metadata. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";
