@@ -73,6 +73,7 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     [],
     async (c) => {
       if (c.req.header("user-agent")?.startsWith("Prometheus/")) scrapedAt = performance.now();
+      readiness(); // for app_dependency_up, as of the next scrape: a dependency that hangs must not delay this one
       const { body, contentType } = await metrics.expose(c.req.header("accept"));
       return c.body(body, 200, { "content-type": contentType });
     },

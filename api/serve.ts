@@ -6,6 +6,7 @@ import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { within } from "../core/deadline.ts";
 import { listen } from "../core/listen.ts";
 import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
+import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { createStore } from "../core/store/thoughts.ts";
@@ -40,8 +41,8 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   requireKeysOrLoopback(host, access);
   const { version } = manifest;
   const store = createStore(database, THOUGHTS_TOPIC);
-  const readiness = createReadiness({ database: store.ping }, { log });
   const metrics = createMetrics("api", version);
+  const readiness = createReadiness({ database: store.ping }, { log, metrics });
   const api = createApp({
     store,
     heartbeats: createHeartbeats(database),
@@ -53,6 +54,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     ...(limits === undefined ? {} : { limits }),
   });
   const server = listen({ hostname: host, port, setting: "API_PORT", fetch: api.app.fetch });
+  const eventLoop = observeEventLoop(metrics.app_event_loop_lag_seconds);
   const url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${server.addr.port}`;
   log.info("listening", { url, database: database.name });
   return {
@@ -60,6 +62,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     finished: server.finished,
     async [Symbol.asyncDispose]() {
       const closed = server.shutdown();
+      eventLoop[Symbol.dispose]();
       await api[Symbol.asyncDispose]();
       await within(DRAIN_MS, "requests under way", closed).catch((error) => {
         log.warn("requests cut off", { reason: error.message });

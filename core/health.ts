@@ -1,6 +1,7 @@
 /** Readiness: whether what this process depends on answers, asked at most once a second however many probes come. */
 import { within } from "./deadline.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
+import type { Metrics, Service } from "./telemetry/metrics.ts";
 
 /** Rejects, or doesn't answer in time, when the dependency is down. */
 export type Check = () => Promise<void>;
@@ -19,6 +20,8 @@ export interface Health {
 
 export interface ReadinessOptions {
   readonly log: Logger;
+  /** Learns of every check's outcome. @default none */
+  readonly metrics?: Pick<Metrics<Service>, "app_dependency_up">;
   /** Names of checks that are shown but not needed: the process does its work without them. @default none */
   readonly optional?: readonly string[];
   /** A check that takes longer has failed. @default 2_000 */
@@ -34,7 +37,8 @@ export function createReadiness(
   checks: Readonly<Record<string, Check>>,
   options: ReadinessOptions,
 ): () => Promise<Health> {
-  const { log, optional = [], timeoutMs = 2_000, maxAgeMs = 1_000, now = () => performance.now() } = options;
+  const { log, metrics, optional = [], timeoutMs = 2_000, maxAgeMs = 1_000, now = () => performance.now() } =
+    options;
   let asked = -Infinity;
   let answer: Promise<Health> | undefined;
 
@@ -43,8 +47,10 @@ export function createReadiness(
     const latency = () => Math.round((now() - started) * 10) / 10;
     try {
       await within(timeoutMs, name, run());
+      metrics?.app_dependency_up.set({ dependency: name }, 1);
       return [name, { status: "up", latency_ms: latency() }];
     } catch (error) {
+      metrics?.app_dependency_up.set({ dependency: name }, 0);
       log.warn("dependency down", { dependency: name, reason: reason(error) });
       const late = latency() >= timeoutMs;
       return [name, {

@@ -1,6 +1,8 @@
+/** Readiness, from checks that pass, fail and hang. */
 import assert from "node:assert/strict";
 import { createReadiness } from "./health.ts";
 import { createLogger } from "./telemetry/log.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
 
@@ -68,4 +70,25 @@ Deno.test("however many probes come, a dependency is asked once a second", async
   now = 1_000;
   assert.equal((await readiness()).status, "down", "then it is asked again");
   assert.equal(asked, 2);
+});
+
+Deno.test("app_dependency_up says of each dependency whether it was reached last", async () => {
+  let up = false;
+  const metrics = createMetrics("worker", "0");
+  const cache = () => up ? Promise.resolve() : Promise.reject(new Error("gone"));
+  const readiness = createReadiness({ database: () => Promise.resolve(), cache }, {
+    log,
+    metrics,
+    maxAgeMs: 0,
+  });
+  const samples = async () => (await metrics.expose()).body.match(/^app_dependency_up\{.*$/gm);
+  assert.equal(await samples(), null, "unknown before the first check");
+  await readiness();
+  assert.deepEqual(await samples(), [
+    'app_dependency_up{dependency="database"} 1',
+    'app_dependency_up{dependency="cache"} 0',
+  ]);
+  up = true;
+  await readiness();
+  assert.equal((await samples())?.[1], 'app_dependency_up{dependency="cache"} 1');
 });

@@ -18,6 +18,7 @@ export function createOperations({ metrics, readiness, active }: OperationsOptio
     return c.json(health, health.status === "up" ? 200 : 503);
   });
   app.get("/metrics", async (c) => {
+    readiness(); // for app_dependency_up, as of the next scrape: a dependency that hangs must not delay this one
     metrics.batch_processor_active_workers.set(active() ? 1 : 0);
     const { body, contentType } = await metrics.expose(c.req.header("accept"));
     return c.body(body, 200, { "content-type": contentType });

@@ -6,6 +6,7 @@ import type { Database } from "../core/store/database.ts";
 import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { createReadiness } from "../core/health.ts";
 import { pause, repeat } from "../core/retry.ts";
+import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { createOutbox } from "../core/store/outbox.ts";
@@ -73,7 +74,8 @@ export function startWorker(
     database: () => database.query("select 1").then(() => {}),
     queue: () => queue.ping(),
     cache: () => cache.ping(),
-  }, { log, optional: ["cache"] });
+  }, { log, metrics, optional: ["cache"] });
+  const eventLoop = observeEventLoop(metrics.app_event_loop_lag_seconds);
   const server = listen({
     hostname: config.workerHost,
     port: config.workerPort,
@@ -116,6 +118,7 @@ export function startWorker(
     url: `http://${hostname}:${port}`,
     async [Symbol.asyncDispose]() {
       stop.abort();
+      eventLoop[Symbol.dispose]();
       await Promise.all(loops);
       await server.shutdown();
     },

@@ -184,14 +184,30 @@ export function apiDashboard(): Dashboard {
         "How long work that was ready had to wait for the loop. Above 0.1 s every request feels it.",
       span: 6,
       unit: "seconds",
-      series: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, instance=~"$instance"}` },
+      series: {
+        "{{instance}}":
+          `histogram_quantile(0.99, sum by (le, instance) (rate(app_event_loop_lag_seconds_bucket{${JOB}, instance=~"$instance"}[$__rate_interval])))`,
+      },
       min: 0,
+    }))
+    .withPanel(graph({
+      title: "Dependencies reached",
+      description:
+        "1: a process reaches what it depends on. 0 of one process alone: its network, not the server.",
+      span: 12,
+      height: 5,
+      unit: "count",
+      series: {
+        "{{job}} {{instance}}: {{dependency}}": "min by (job, instance, dependency) (app_dependency_up)",
+      },
+      min: 0,
+      max: 1,
     }))
     .withPanel(labelTable({
       title: "Versions",
       description:
         "Processes by service, version and Deno. Two versions of one service: a change is under way.",
-      span: 24,
+      span: 12,
       height: 5,
       unit: "count",
       expr: "count by (service, version, deno) (app_build_info)",

@@ -221,7 +221,10 @@ export function kafkaDashboard(): Dashboard {
       description: "How long work that was ready had to wait. A blocked loop misses Kafka's heartbeats.",
       span: 8,
       unit: "seconds",
-      series: { "{{instance}}": `nodejs_eventloop_lag_p99_seconds{${JOB}, ${PICKED}}` },
+      series: {
+        "{{instance}}":
+          `histogram_quantile(0.99, sum by (le, instance) (rate(app_event_loop_lag_seconds_bucket{${JOB}, ${PICKED}}[$__rate_interval])))`,
+      },
       min: 0,
     }))
     .withRow(section("Logs and traces"))
