@@ -16,6 +16,15 @@ Deno.test("every relative link in a document leads to a file and a heading that 
   assert.deepEqual(await broken(links), []);
 });
 
+Deno.test("every decision is linked from a document outside its folder", async () => {
+  const files = (await markdownFiles(".")).filter((file) => !file.startsWith("./docs/decisions/"));
+  const linked = new Set(
+    (await Promise.all(files.map(linksOf))).flat().map(({ target }) => target.split("#")[0]),
+  );
+  const pages = await Array.fromAsync(Deno.readDir("docs/decisions"), ({ name }) => `docs/decisions/${name}`);
+  assert.deepEqual(pages.filter((page) => !linked.has(page)).sort(), []);
+});
+
 Deno.test("every runbook_url leads to a heading that exists", async () => {
   const links = (await readRules()).flatMap(({ file, annotations }) =>
     annotations?.runbook_url === undefined ? [] : [{ from: file, target: annotations.runbook_url }]
