@@ -1,4 +1,5 @@
-/** The queries that our documents show: fenced blocks marked promql, logql or traceql. */
+/** Our Markdown documents: their links, and the queries that they show in blocks marked promql, logql or traceql. */
+import { dirname, normalize } from "node:path/posix";
 
 export interface DocumentQuery {
   readonly file: string;
@@ -27,4 +28,22 @@ export async function markdownFiles(folder: string): Promise<string[]> {
     else if (name.endsWith(".md")) files.push(`${folder}/${name}`);
   }
   return files.sort();
+}
+
+export interface Link {
+  readonly from: string;
+  /** Relative to the repository, whatever the link was relative to. */
+  readonly target: string;
+}
+
+/** Links to files and headings of this repository; code, where brackets mean something else, has none. */
+export async function relativeLinks(file: string): Promise<Link[]> {
+  const text = (await Deno.readTextFile(file)).replaceAll(/^```[\s\S]*?^```|`[^`\n]*`/gm, "");
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => ({
+      from: file,
+      target: target.startsWith("#") ? `${file}${target}` : normalize(`${dirname(file)}/${target}`),
+    }));
 }
