@@ -1,90 +1,91 @@
+/** Runs checks side by side, and tells a view how each went. */
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 
-/** One line of a phase: a service to wait for, a check to make. */
-export interface Row {
-  name: string;
-  /** Rows of the same phase that have to be fine first; when one is not, this one is skipped. */
-  after?: readonly string[];
-  /** @returns the evidence that it is fine @throws {LaunchFailure} when it is not */
-  run(row: RunningRow): Promise<string | Finding>;
+/** One thing to check, or a service to wait for. */
+export interface Check {
+  readonly name: string;
+  /** Checks before it in the list that have to pass first; when one does not, this one is skipped. */
+  readonly after?: readonly string[];
+  /** @returns the evidence that it passed @throws {LaunchFailure} when it did not */
+  run(progress: Progress): Promise<string | Finding>;
 }
 
-export interface RunningRow {
-  /** Shows how far it is. */
+export interface Progress {
+  /** Shows its progress. */
   say(state: string): void;
-  /** Aborted by Ctrl-C, and when another row of a `stopAtFirst` phase failed. */
-  signal: AbortSignal;
+  /** Aborted by Ctrl-C, and when another check of a `stopAtFirst` checklist failed. */
+  readonly signal: AbortSignal;
 }
 
-/** Fine, with more to know than the evidence. */
+/** Passed, with more to know than the evidence. */
 export interface Finding {
-  text: string;
-  /** Fine for now, but the person should look at it. */
-  warn?: boolean;
+  readonly text: string;
+  /** Passed, but a person should look at it. */
+  readonly warn?: boolean;
   /** What to do about it, or details; one line each. */
-  notes?: readonly string[];
+  readonly notes?: readonly string[];
 }
 
 export type Outcome = "ok" | "warn" | "failed" | "skipped";
 
-export interface RowResult {
-  name: string;
-  outcome: Outcome;
+export interface CheckResult {
+  readonly name: string;
+  readonly outcome: Outcome;
   /** The evidence, the warning, or why not. */
-  text: string;
-  seconds: number;
-  notes: readonly string[];
-  failure?: LaunchFailure;
+  readonly text: string;
+  readonly seconds: number;
+  readonly notes: readonly string[];
+  readonly failure?: LaunchFailure;
 }
 
-export interface PhaseResult {
-  name: string;
-  seconds: number;
-  rows: RowResult[];
+export interface ChecklistResult {
+  readonly name: string;
+  readonly seconds: number;
+  readonly checks: readonly CheckResult[];
 }
 
-/** Shows a phase to a person, while it runs. */
+/** Shows a checklist to a person, while it runs. */
 export interface View {
-  start(phase: string, rows: readonly string[]): void;
-  update(row: string, state: string, seconds: number): void;
-  finish(result: RowResult): void;
-  /** The last call of a phase; the next one may start once it is settled. */
-  end(result: PhaseResult): Promise<void>;
+  start(checklist: string, checks: readonly string[]): void;
+  update(check: string, state: string, seconds: number): void;
+  finish(result: CheckResult): void;
+  /** The last call of a checklist; the next one may start once it is settled. */
+  end(result: ChecklistResult): Promise<void>;
 }
 
 /** How often the seconds on the screen move. */
 const TICK_MS = 250;
 
 /**
- * Runs every row at once, each as soon as those it is `after` are fine. A row that fails does not stop the others,
- * unless the phase is to stop at the first.
+ * Runs every check at once, each as soon as those it is `after` have passed. A check that fails does not stop the others,
+ * unless the checklist is to stop at the first.
  *
- * @throws the signal's reason on Ctrl-C, and what a row threw other than a {@linkcode LaunchFailure}
+ * @throws the signal's reason on Ctrl-C, and what a check threw other than a {@linkcode LaunchFailure}
  */
-export async function runPhase(
+export async function runChecklist(
   host: Host,
   view: View,
-  phase: { name: string; rows: readonly Row[]; stopAtFirst?: boolean },
-): Promise<PhaseResult> {
-  const { name, rows, stopAtFirst = false } = phase;
+  checklist: { name: string; checks: readonly Check[]; stopAtFirst?: boolean },
+): Promise<ChecklistResult> {
+  const { name, checks, stopAtFirst = false } = checklist;
   const stop = new AbortController();
   const signal = AbortSignal.any([host.signal, stop.signal]);
   const started = host.now();
   const states = new Map<string, string>();
-  /** A bug of ours; the screen is left in order before it goes on up. */
+  /** A bug of ours, rethrown once the view has ended. */
   let crash: { error: unknown } | undefined;
-  const seconds = () => (host.now() - started) / 1000;
-  view.start(name, rows.map((row) => row.name));
+  const seconds = () => (host.now() - started) / 1_000;
+  view.start(name, checks.map((check) => check.name));
 
-  const results = new Map<string, Promise<RowResult>>();
-  for (const row of rows) results.set(row.name, settle(row));
+  const results = new Map<string, Promise<CheckResult>>();
+  for (const check of checks) results.set(check.name, settle(check));
   const ticking = setInterval(
-    () => states.forEach((state, row) => view.update(row, state, seconds())),
+    () => states.forEach((state, check) => view.update(check, state, seconds())),
     TICK_MS,
   );
   try {
-    const result = { name, rows: await Promise.all(results.values()), seconds: seconds() };
+    const result = { name, checks: await Promise.all(results.values()), seconds: seconds() };
     await view.end(result);
     host.signal.throwIfAborted();
     if (crash) throw crash.error;
@@ -93,33 +94,33 @@ export async function runPhase(
     clearInterval(ticking);
   }
 
-  async function settle(row: Row): Promise<RowResult> {
-    // A row named in `after` stands before this one, so its promise is there already.
-    const before = await Promise.all((row.after ?? []).map((other) => results.get(other)));
+  async function settle(check: Check): Promise<CheckResult> {
+    // A check named in `after` stands before this one, so its promise is there already.
+    const before = await Promise.all((check.after ?? []).map((other) => results.get(other)));
     const missing = before.find((r) => r?.outcome === "failed" || r?.outcome === "skipped");
     const result = missing
-      ? skipped(row.name, `not tried: ${missing.name} ${missing.outcome}`)
-      : await attempt(row);
-    states.delete(row.name);
+      ? skipped(check.name, `not tried: ${missing.name} ${missing.outcome}`)
+      : await attempt(check);
+    states.delete(check.name);
     view.finish(result);
     if (result.outcome === "failed" && stopAtFirst) stop.abort(new Stopped());
     return result;
   }
 
-  async function attempt(row: Row): Promise<RowResult> {
+  async function attempt(check: Check): Promise<CheckResult> {
     const from = host.now();
-    const base = () => ({ name: row.name, seconds: (host.now() - from) / 1000, notes: [] });
+    const base = () => ({ name: check.name, seconds: (host.now() - from) / 1_000, notes: [] });
     const say = (state: string) => {
-      states.set(row.name, state);
-      view.update(row.name, state, seconds());
+      states.set(check.name, state);
+      view.update(check.name, state, seconds());
     };
     try {
-      const answer = await row.run({ say, signal });
+      const answer = await check.run({ say, signal });
       const { text, warn = false, notes = [] } = typeof answer === "string" ? { text: answer } : answer;
       return { ...base(), outcome: warn ? "warn" : "ok", text, notes };
     } catch (failure) {
       if (signal.aborted) {
-        return { ...base(), outcome: "skipped", text: states.get(row.name) ?? "not tried" };
+        return { ...base(), outcome: "skipped", text: states.get(check.name) ?? "not tried" };
       }
       if (failure instanceof LaunchFailure) {
         return { ...base(), outcome: "failed", text: failure.message, failure };
@@ -131,15 +132,15 @@ export async function runPhase(
   }
 }
 
-/** Every failure of a phase, in the order of its rows. */
-export function failuresOf(result: PhaseResult): LaunchFailure[] {
-  return result.rows.flatMap((row) => row.failure ? [row.failure] : []);
+/** Every failure of a checklist, in the order of its checks. */
+export function failuresOf(result: ChecklistResult): LaunchFailure[] {
+  return result.checks.flatMap((check) => check.failure ? [check.failure] : []);
 }
 
-function skipped(name: string, text: string): RowResult {
+function skipped(name: string, text: string): CheckResult {
   return { name, outcome: "skipped", text, seconds: 0, notes: [] };
 }
 
 class Stopped extends Error {
-  override message = "another row failed";
+  override message = "another check failed";
 }

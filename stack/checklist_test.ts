@@ -1,18 +1,19 @@
+/** The order in which checks run, and what a failure, a bug and Ctrl-C do to them. */
 import assert from "node:assert/strict";
 import { fakeHost, silentView } from "../tests/launcher/fake_host.ts";
 import { LaunchFailure } from "./failure.ts";
-import { failuresOf, type Row, runPhase } from "./checklist.ts";
+import { type Check, failuresOf, runChecklist } from "./checklist.ts";
 
 const failing = () => Promise.reject(new LaunchFailure("service", { what: "broken", next: [] }));
-const run = async (rows: Row[], stopAtFirst = false) => {
+const run = async (checks: Check[], stopAtFirst = false) => {
   const view = silentView();
-  const result = await runPhase(fakeHost(), view, { name: "phase", rows, stopAtFirst });
-  return { view, result, outcomes: result.rows.map((row) => `${row.name} ${row.outcome}`) };
+  const result = await runChecklist(fakeHost(), view, { name: "checklist", checks, stopAtFirst });
+  return { view, result, outcomes: result.checks.map((check) => `${check.name} ${check.outcome}`) };
 };
 
-Deno.test("runPhase() starts a row once those it is after are fine", async () => {
+Deno.test("runChecklist() starts a check once those it is after are fine", async () => {
   const order: string[] = [];
-  const step = (name: string, after: string[] = []): Row => ({
+  const step = (name: string, after: string[] = []): Check => ({
     name,
     after,
     run: async () => {
@@ -26,7 +27,7 @@ Deno.test("runPhase() starts a row once those it is after are fine", async () =>
   assert.deepEqual(order, ["a starts", "c starts", "a ends", "c ends", "b starts", "b ends"]);
 });
 
-Deno.test("runPhase() skips what is after a failure, however far, and goes on with the rest", async () => {
+Deno.test("runChecklist() skips what is after a failure, however far, and goes on with the rest", async () => {
   const fine = () => Promise.resolve("");
   const { outcomes, result } = await run([
     { name: "a", run: failing },
@@ -38,24 +39,24 @@ Deno.test("runPhase() skips what is after a failure, however far, and goes on wi
   assert.deepEqual(failuresOf(result).map((f) => f.message), ["broken"]);
 });
 
-Deno.test("runPhase() stops the others at the first failure when it is to", async () => {
-  const waits: Row["run"] = ({ signal }) =>
+Deno.test("runChecklist() stops the others at the first failure when it is to", async () => {
+  const waits: Check["run"] = ({ signal }) =>
     new Promise((_, reject) => signal.onabort = () => reject(signal.reason));
   const { outcomes } = await run([{ name: "a", run: waits }, { name: "b", run: failing }], true);
   assert.deepEqual(outcomes, ["a skipped", "b failed"]);
 });
 
-Deno.test("runPhase() leaves the screen in order before a bug of ours goes on up", async () => {
+Deno.test("runChecklist() leaves the screen in order before a bug of ours goes on up", async () => {
   const view = silentView();
-  const rows = [{ name: "a", run: () => Promise.reject(new TypeError("a bug")) }];
-  await assert.rejects(runPhase(fakeHost(), view, { name: "phase", rows }), /a bug/);
+  const checks = [{ name: "a", run: () => Promise.reject(new TypeError("a bug")) }];
+  await assert.rejects(runChecklist(fakeHost(), view, { name: "checklist", checks }), /a bug/);
   assert.ok(view.ended);
 });
 
-Deno.test("runPhase() ends with the signal's reason on Ctrl-C", async () => {
+Deno.test("runChecklist() ends with the signal's reason on Ctrl-C", async () => {
   const interrupt = new AbortController();
   const host = fakeHost({ signal: interrupt.signal });
-  const rows: Row[] = [{
+  const checks: Check[] = [{
     name: "a",
     run: ({ signal }) => {
       interrupt.abort(new Error("Ctrl-C"));
@@ -63,5 +64,5 @@ Deno.test("runPhase() ends with the signal's reason on Ctrl-C", async () => {
       return Promise.resolve("");
     },
   }];
-  await assert.rejects(runPhase(host, silentView(), { name: "phase", rows }), /Ctrl-C/);
+  await assert.rejects(runChecklist(host, silentView(), { name: "checklist", checks }), /Ctrl-C/);
 });

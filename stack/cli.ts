@@ -1,90 +1,98 @@
+/** The launcher's command line. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
-import { MAX_WORKERS, type Service, SERVICES } from "./services.ts";
+import { MAX_WORKERS, OPTIONAL } from "./services.ts";
 
 export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "drill" | "down";
 
-/** What the command line asks for. What a verb has no flag for stands at its default. */
-export interface Asked {
-  verb: Verb;
-  json: boolean;
-  timeoutMs: number;
-  workers?: number;
-  /** Undefined when not said: then what the last `up` left out. */
-  without?: string[];
-  verify: boolean;
-  build: boolean;
-  open: boolean;
-  volumes: boolean;
-  follow: boolean;
-  service?: string;
-  drill?: string;
-  fast: boolean;
+/** What the command line asks for. Flags that a verb does not have stand at their defaults. */
+export interface Options {
+  readonly verb: Verb;
+  readonly json: boolean;
+  readonly timeoutMs: number;
+  readonly workers?: number;
+  /** Undefined when not given: then what the last `up` left out. */
+  readonly without?: readonly string[];
+  readonly verify: boolean;
+  readonly build: boolean;
+  readonly open: boolean;
+  readonly volumes: boolean;
+  readonly follow: boolean;
+  readonly service?: string;
+  readonly drill?: string;
+  readonly fast: boolean;
 }
 
-/** Help, the version or a complaint: nothing to do but to print it. */
-export interface Said {
-  text: string;
-  code: number;
+/** Help, the version or an error: printed, with nothing else to do. */
+export interface Message {
+  readonly text: string;
+  readonly code: number;
 }
 
 const DEFAULT_TIMEOUT = "180s";
+/** Timers of JavaScript overflow after 24 days. */
+const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 
 /** Parses the command line. Neither prints nor exits. */
-export function parseArguments(args: readonly string[], command: string, version: string): Asked | Said {
-  let asked: Asked | undefined;
+export function parseArguments(
+  args: readonly string[],
+  command: string,
+  version: string,
+): Options | Message {
+  let options: Options | undefined;
   let text = "";
-  const program = describe(command, version, (verb, flags, named) => asked = toAsked(verb, flags, named));
+  const program = describe(command, version, (verb, flags, named) => options = toOptions(verb, flags, named));
   for (const each of [program, ...program.commands]) {
     each.exitOverride().configureOutput({ writeOut: (t) => text += t, writeErr: (t) => text += t });
   }
   try {
-    program.parse([...args], { from: "user" });
+    program.parse(withVerb(args), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { text, code: EXIT.fine };
-    const [first = ""] = args;
-    // The default verb takes a word that is no verb for a surplus argument of its own.
-    const unknown = error.code === "commander.excessArguments" &&
-      program.commands.every((c) => c.name() !== first);
-    const complaint = unknown ? `error: there is no verb "${first}"` : text.trimEnd();
-    return { text: `${complaint}\nSee: ${command} --help\n`, code: EXIT.usage };
+    if (error.exitCode === 0) return { text, code: EXIT.ok };
+    return { text: `${text.trimEnd()}\nSee: ${command} --help\n`, code: EXIT.usage };
   }
-  return asked ?? { text: program.helpInformation(), code: EXIT.usage };
+  return options ?? { text: program.helpInformation(), code: EXIT.usage };
+}
+
+/** Without a verb it is `up`; `--help` and `--version` alone are the program's. */
+function withVerb(args: readonly string[]): string[] {
+  const [first = "up"] = args;
+  const isProgramFlag = ["-h", "--help", "-V", "--version"].includes(first);
+  return args.length === 0 || (first.startsWith("-") && !isProgramFlag) ? ["up", ...args] : [...args];
 }
 
 interface Flags {
-  json?: boolean;
-  timeout?: number;
-  workers?: number;
-  without?: string[];
-  verify?: boolean;
-  build?: boolean;
-  open?: boolean;
-  volumes?: boolean;
-  follow?: boolean;
-  fast?: boolean;
+  readonly json?: boolean;
+  readonly timeout?: number;
+  readonly workers?: number;
+  readonly without?: readonly string[];
+  readonly verify?: boolean;
+  readonly build?: boolean;
+  readonly open?: boolean;
+  readonly volumes?: boolean;
+  readonly follow?: boolean;
+  readonly fast?: boolean;
 }
 
-/** What a verb is about, where it takes a name. */
-type Named = Pick<Asked, "service" | "drill">;
+/** The name that some verbs take. */
+type Named = Pick<Options, "service" | "drill">;
 type Take = (verb: Verb, flags: Flags, named?: Named) => void;
 
 function describe(command: string, version: string, take: Take): Command {
-  const program = new Command(command)
+  const program: Command = new Command(command)
     .description("Starts Thought Processor with everything that watches it, and proves that it works.")
     .version(version)
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
-    .showHelpAfterError(false)
-    .addHelpText("after", `${examples(command)}\n${exitCodes()}`);
-  const verb = (name: Verb, does: string, options?: { isDefault: boolean }) =>
-    program.command(name, options ?? {}).description(does).option("--json", "one JSON object on stdout")
+    .showHelpAfterError(false);
+  const verb = (name: Verb, does: string) =>
+    program.command(name).description(does).option("--json", "one JSON object on stdout")
       .helpOption("-h, --help", "show this help");
 
-  withSelection(verb("up", "start, wait until all is healthy, prove it, show the addresses (default)", {
-    isDefault: true,
-  }))
+  const up = withSelection(
+    verb("up", "start, wait until all is healthy, prove it, show the addresses (default)"),
+  )
     .option(
       "--timeout <duration>",
       `how long services may take to become healthy (${DEFAULT_TIMEOUT})`,
@@ -101,32 +109,30 @@ function describe(command: string, version: string, take: Take): Command {
     .option("--open", "open the proof thought's trace in the browser")
     .action((flags) => take("verify", flags));
   verb("urls", "addresses and logins").action((flags) => take("urls", flags));
-  verb("logs", "what a service (or every one) says").argument("[service]", "as in `status`")
-    .option("-f, --follow", "go on as more comes")
+  verb("logs", "the last lines of a service, or of all").argument("[service]")
+    .option("-f, --follow", "continue with new lines")
     .action((service, flags) => take("logs", flags, service && { service }));
-  withSelection(verb("doctor", "is everything there that the stack needs?"))
+  withSelection(verb("doctor", "check that everything is there that the stack needs"))
     .action((flags) => take("doctor", flags));
-  verb("drill", "break something on purpose, and see its alert come and go").argument(
-    "[name]",
-    "none: list them",
-  )
+  verb("drill", "break something on purpose, and watch its alert fire and resolve")
+    .argument("[name]", "none: list them")
     .option("--fast", "against a second Prometheus with shortened rules: two minutes at most")
     .action((drill, flags) => take("drill", flags, drill && { drill }));
-  verb("down", "stop and remove the containers; data stays")
+  verb("down", "stop and remove the containers; the data is kept")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
     .action((flags) => take("down", flags));
-  return program;
+  return program.addHelpText("after", `\n${flagsOf(up)}\n${examples(command)}\n${exitCodes()}`);
 }
 
 function withSelection(command: Command): Command {
   return command.option(
     "--without <services>",
-    "leave these out, separated by commas",
-    (text) => text.split(","),
+    "leave these out, separated by commas; may be repeated",
+    (text, before: readonly string[] = []) => [...before, ...text.split(",")],
   );
 }
 
-function toAsked(verb: Verb, flags: Flags, named: Named = {}): Asked {
+function toOptions(verb: Verb, flags: Flags, named: Named = {}): Options {
   return {
     verb,
     json: flags.json ?? false,
@@ -146,9 +152,9 @@ function toAsked(verb: Verb, flags: Flags, named: Named = {}): Asked {
 /** "90s", "3m" or "500ms". @returns milliseconds */
 function duration(text: string): number {
   const [, number, unit = "s"] = /^(\d+)(ms|s|m)?$/.exec(text) ?? [];
-  const ms = Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as "ms" | "s" | "m"];
-  if (ms > 0) return ms;
-  throw new InvalidArgumentError("Give a duration such as 90s or 3m.");
+  const ms = Number(number) * { ms: 1, s: 1_000, m: 60_000 }[unit as "ms" | "s" | "m"];
+  if (ms > 0 && ms <= MAX_TIMEOUT_MS) return ms;
+  throw new InvalidArgumentError("Give a duration such as 90s or 3m, at most 1440m.");
 }
 
 function workers(text: string): number {
@@ -157,18 +163,28 @@ function workers(text: string): number {
   throw new InvalidArgumentError(`Give a number from 1 to ${MAX_WORKERS}: that many ports are published.`);
 }
 
+/** The flags of the default verb, which can be given without naming it. */
+function flagsOf(up: Command): string {
+  const help = up.createHelp();
+  const flags = help.visibleOptions(up).filter(({ long }) => long !== "--help");
+  const width = Math.max(...flags.map((flag) => help.optionTerm(flag).length));
+  const rows = flags.map((flag) =>
+    `  ${help.optionTerm(flag).padEnd(width)}  ${help.optionDescription(flag)}`
+  );
+  return `Flags of ${up.name()}, with and without the verb:\n${rows.join("\n")}\n`;
+}
+
 function examples(command: string): string {
-  return `
-Examples:
+  return `Examples:
   ${command}                                  everything, from nothing to proof
   ${command} --without tempo,grafana          less memory; starts and proves the rest
   ${command} up --workers 5 --timeout 5m
   ${command} verify --json                    for CI: exit code and evidence
   ${command} logs kafka-worker --follow
-  ${command} drill redis-down --fast          does the alert come, and go?
+  ${command} drill redis-down --fast          does the alert fire, and resolve?
   ${command} down --volumes                   leave nothing behind
 
-Can be left out: ${(SERVICES as readonly Service[]).filter((s) => !s.core).map((s) => s.name).join(", ")}
+Can be left out: ${OPTIONAL.join(", ")}
 `;
 }
 

@@ -1,9 +1,10 @@
+/** What the command line understands, and how it names what it does not. */
 import assert from "node:assert/strict";
 import { parseArguments } from "./cli.ts";
 import { EXIT } from "./failure.ts";
 
 const parse = (...args: string[]) => parseArguments(args, "tp", "1.2.3");
-const asked = (...args: string[]) => {
+const options = (...args: string[]) => {
   const result = parse(...args);
   assert.ok("verb" in result, JSON.stringify(result));
   return result;
@@ -15,7 +16,7 @@ const said = (...args: string[]) => {
 };
 
 Deno.test("without a verb it is up, with everything on", () => {
-  const { verb, verify, build, json, timeoutMs, without, workers } = asked();
+  const { verb, verify, build, json, timeoutMs, without, workers } = options();
   assert.deepEqual({ verb, verify, build, json, timeoutMs, without, workers }, {
     verb: "up",
     verify: true,
@@ -39,7 +40,7 @@ Deno.test("flags go with or without the verb up", () => {
       "--no-verify",
       "--no-build",
     ];
-    const { without, workers, timeoutMs, verify, build } = asked(...verb, ...flags);
+    const { without, workers, timeoutMs, verify, build } = options(...verb, ...flags);
     assert.deepEqual([without, workers, timeoutMs, verify, build], [
       ["tempo", "grafana"],
       5,
@@ -51,26 +52,26 @@ Deno.test("flags go with or without the verb up", () => {
 });
 
 Deno.test("durations have a unit; seconds without one", () => {
-  const ms = (text: string) => asked("--timeout", text).timeoutMs;
+  const ms = (text: string) => options("--timeout", text).timeoutMs;
   assert.deepEqual([ms("90"), ms("90s"), ms("2m"), ms("500ms")], [90_000, 90_000, 120_000, 500]);
 });
 
 Deno.test("logs takes a service", () => {
-  const { verb, service, follow } = asked("logs", "kafka-worker", "-f");
+  const { verb, service, follow } = options("logs", "kafka-worker", "-f");
   assert.deepEqual([verb, service, follow], ["logs", "kafka-worker", true]);
 });
 
 Deno.test("help and version are results, not failures, and name every exit code", () => {
   const help = said("--help");
-  assert.equal(help.code, EXIT.fine);
+  assert.equal(help.code, EXIT.ok);
   for (const code of Object.values(EXIT)) assert.match(help.text, new RegExp(`^ +${code}  \\S`, "m"));
-  assert.deepEqual(said("--version"), { text: "1.2.3\n", code: EXIT.fine });
+  assert.deepEqual(said("--version"), { text: "1.2.3\n", code: EXIT.ok });
   assert.match(said("up", "--help").text, /--without/);
 });
 
 Deno.test("what is wrong is named, with the way to the help", () => {
   const cases: [string[], RegExp][] = [
-    [["frob"], /no verb "frob"/],
+    [["frob"], /unknown command 'frob'/],
     [["--frob"], /unknown option '--frob'/],
     [["--workers", "0"], /from 1 to 10/],
     [["--timeout", "soon"], /90s or 3m/],
@@ -88,7 +89,7 @@ Deno.test("docs/launcher.md names every verb, flag and exit code", () => {
   const page = Deno.readTextFileSync(new URL("../docs/launcher.md", import.meta.url));
   const words = (text: string) =>
     [...text.matchAll(/^ {2}(-\w, )?(--[\w-]+|\w+)/gm)].map(([, , word]) => word!);
-  const verbs = words(said("--help").text.split("Commands:")[1]!.split("Examples:")[0]!);
+  const verbs = words(said("--help").text.split("Commands:")[1]!.split("Flags of up")[0]!);
   const flags = verbs.flatMap((verb) => words(said(verb, "--help").text)).filter((word) => word !== "--help");
   assert.ok(verbs.includes("doctor") && flags.includes("--without"), `${verbs} ${flags}`);
   for (const word of [...verbs, ...flags]) {

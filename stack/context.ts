@@ -1,48 +1,50 @@
-import type { Asked } from "./cli.ts";
-import { type Choice, lastChoice } from "./choice.ts";
-import { Compose } from "./docker/compose.ts";
-import { Docker } from "./docker/docker.ts";
-import { Endpoints } from "./docker/endpoints.ts";
-import { readEnvFile } from "./docker/env_file.ts";
-import { LaunchFailure } from "./failure.ts";
-import type { Home } from "./paths.ts";
-import type { Host } from "./host.ts";
+/** What every verb works with. */
 import type { View } from "./checklist.ts";
-import type { Proven } from "./proof/context.ts";
+import type { Options } from "./cli.ts";
+import { type Compose, createCompose } from "./docker/compose.ts";
+import { createDocker, type Docker } from "./docker/docker.ts";
+import { readEnvFile } from "./docker/env_file.ts";
+import { createEndpoints } from "./endpoints.ts";
+import { LaunchFailure } from "./failure.ts";
+import type { Host } from "./host.ts";
+import { type LastUp, readLastUp } from "./last_up.ts";
+import type { Paths } from "./paths.ts";
+import type { RunningStack } from "./running_stack.ts";
 import { select, type Selection } from "./services.ts";
 
-/** What every verb works with. */
-export interface Session {
-  host: Host;
-  home: Home;
-  view: View;
-  asked: Asked;
-  docker: Docker;
-  compose: Compose;
-  selection: Selection;
-  choice: Choice;
+export interface Context {
+  readonly host: Host;
+  readonly paths: Paths;
+  readonly view: View;
+  readonly options: Options;
+  readonly docker: Docker;
+  readonly compose: Compose;
+  readonly selection: Selection;
+  readonly lastUp: LastUp;
+  /** By the host's clock, in milliseconds. */
+  readonly startedAt: number;
 }
 
-/** `up` starts what it is asked for; every other verb is about what the last `up` was asked for. */
-export async function openSession(host: Host, home: Home, view: View, asked: Asked): Promise<Session> {
-  const last: Choice = asked.verb === "up" ? { without: [] } : await lastChoice(home.choiceFile);
-  const choice = { without: asked.without ?? last.without, workers: asked.workers ?? last.workers };
-  const selection = select(choice.without);
-  const compose = new Compose(
-    host,
-    home,
-    choice.workers === undefined ? {} : { WORKER_REPLICAS: `${choice.workers}` },
-  );
-  return { host, home, view, asked, docker: new Docker(host), compose, selection, choice };
+/** `up` is about what it is asked for now; every other verb about what the last `up` was asked for. */
+export async function openContext(host: Host, paths: Paths, view: View, options: Options): Promise<Context> {
+  const last: LastUp = options.verb === "up" ? { without: [] } : await readLastUp(paths.lastUpFile);
+  const lastUp = { without: options.without ?? last.without, workers: options.workers ?? last.workers };
+  const selection = select(lastUp.without);
+  const environment: Record<string, string> = lastUp.workers === undefined
+    ? {}
+    : { WORKER_REPLICAS: `${lastUp.workers}` };
+  const compose = createCompose({ host, paths, environment });
+  const docker = createDocker(host);
+  return { host, paths, view, options, docker, compose, selection, lastUp, startedAt: host.now() };
 }
 
 /** Grafana's administrator: as in `.env`, or as docker-compose.yml has it without one. */
-export async function grafanaLogin(home: Home): Promise<{ user: string; password: string; file: string }> {
-  const env = await readEnvFile(home.envFile);
+export async function grafanaLogin(paths: Paths): Promise<{ user: string; password: string; file: string }> {
+  const env = await readEnvFile(paths.envFile);
   return {
     user: env.get("GRAFANA_ADMIN_USER") || "admin",
     password: env.get("GRAFANA_ADMIN_PASSWORD") || "admin",
-    file: home.envFile,
+    file: paths.envFile,
   };
 }
 
@@ -51,24 +53,26 @@ export async function grafanaLogin(home: Home): Promise<{ user: string; password
  *
  * @throws {LaunchFailure} of kind service, when there is none
  */
-export async function observe({ host, home, compose, selection }: Session): Promise<Proven> {
+export async function observe({ host, paths, compose, selection }: Context): Promise<RunningStack> {
   const [containers, { services }, login] = await Promise.all([
     compose.ps(),
     compose.config(),
-    grafanaLogin(home),
+    grafanaLogin(paths),
   ]);
-  if (containers.length === 0) {
-    throw new LaunchFailure("service", {
-      what: "The stack does not run",
-      next: ["start it: deno task monitoring"],
-    });
-  }
+  if (containers.length === 0) throw notRunning();
   return {
     host,
-    home,
+    paths,
     selection,
-    endpoints: new Endpoints(containers),
-    workers: services.find((s) => s.name === "kafka-worker")?.replicas ?? 1,
+    endpoints: createEndpoints(containers),
+    workers: services.find((service) => service.name === "kafka-worker")?.replicas ?? 1,
     grafanaLogin: `${login.user}:${login.password}`,
   };
+}
+
+export function notRunning(): LaunchFailure {
+  return new LaunchFailure("service", {
+    what: "The stack is not running",
+    next: [{ text: "start it", verb: "" }],
+  });
 }

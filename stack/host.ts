@@ -1,4 +1,4 @@
-/** The machine under the launcher: processes, HTTP and time. Tests hand in another one. */
+/** The machine under the launcher: processes, HTTP and time. Tests pass another one. */
 export interface Host {
   /**
    * Runs a program to its end. Never throws for what the program does: a program that is not there gives code
@@ -20,23 +20,23 @@ export interface Host {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  /** The same machine for what has to be done to its end: Ctrl-C aborts nothing there, nor reaches its programs. */
+  /** The same machine, for work that Ctrl-C must not interrupt: it reaches neither that work nor its programs. */
   uninterrupted(): Host;
 }
 
 export interface RunOptions {
-  cwd?: string;
-  env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly env?: Record<string, string>;
   /** The program is killed after this many milliseconds. */
-  deadlineMs: number;
-  signal?: AbortSignal;
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface Output {
-  code: number;
-  stdout: string;
-  stderr: string;
-  timedOut: boolean;
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
 }
 
 /**

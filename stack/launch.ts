@@ -1,122 +1,126 @@
+/** Does what the command line asks: progress and failures go to stderr, results to stdout. */
 import type { WriteStream } from "node:tty";
-import type { Asked } from "./cli.ts";
-import * as drillText from "./drill/text.ts";
-import { EXIT, LaunchFailure } from "./failure.ts";
-import type { Home } from "./paths.ts";
-import type { Host } from "./host.ts";
-import { liveView } from "./output/live_view.ts";
-import type { Outcome } from "./checklist.ts";
-import { plainView } from "./output/plain_view.ts";
-import { addressText, exitCode, failureText, type Report, toJson } from "./output/report.ts";
-import { openSession, type Session } from "./context.ts";
-import { COLOUR, GLYPH, paint, type Paper, seconds, table } from "./output/text.ts";
+import type { Options } from "./cli.ts";
 import { doctor } from "./commands/doctor.ts";
-import { drill } from "./commands/drill.ts";
 import { down } from "./commands/down.ts";
-import { logs } from "./commands/logs.ts";
+import { drill } from "./commands/drill.ts";
+import { attachLogs, logs } from "./commands/logs.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { urls } from "./commands/urls.ts";
 import { verify } from "./commands/verify.ts";
+import { type Context, openContext } from "./context.ts";
+import { LaunchFailure } from "./failure.ts";
+import type { Host } from "./host.ts";
+import type { Launcher } from "./launcher.ts";
+import type { Terminal } from "./output/format.ts";
+import { liveView } from "./output/live_view.ts";
+import { plainView } from "./output/plain_view.ts";
+import { exitCode, failureReport, failureText, type Report, toJson } from "./output/report.ts";
+import { resultText } from "./output/result.ts";
+import type { Paths } from "./paths.ts";
 
-const VERBS = { up, status, verify, urls, doctor, drill, down };
+const VERBS = { up, status, verify, urls, doctor, drill, down, logs };
+const OPEN_MS = 5_000;
 
 export interface Launch {
-  host: Host;
-  home: Home;
-  asked: Asked;
-  /** How this launcher was called, for the next steps it names. */
-  command: string;
-  terminal: Terminal;
+  readonly host: Host;
+  /** Finds the stack's files; may have to write them first. */
+  readonly locate: () => Promise<Paths>;
+  readonly options: Options;
+  readonly launcher: Launcher;
+  readonly streams: Streams;
 }
 
-/** Where a person reads: results go to stdout, all else to stderr. */
-export interface Terminal {
-  stdout: WriteStream;
-  stderr: WriteStream;
+/** Where a person reads. */
+export interface Streams {
+  readonly stdout: WriteStream;
+  readonly stderr: WriteStream;
   env(name: string): string | undefined;
 }
 
-/** Does what was asked: progress and failures go to stderr, results to stdout. @returns the exit code */
-export async function launch({ host, home, asked, command, terminal }: Launch): Promise<number> {
-  const { stdout, stderr } = terminal;
-  const say = (text: string) => stderr.write(text.replaceAll("deno task monitoring", command));
-  const show = (text: string) => stdout.write(text.replaceAll("deno task monitoring", command));
-  const paper = () => paperOf(stderr, terminal);
+/** @returns the exit code; nothing is thrown */
+export async function launch({ host, locate, options, launcher, streams }: Launch): Promise<number> {
+  const { stdout, stderr } = streams;
+  const { verb, json } = options;
+  const terminal = () => terminalOf(stderr, streams);
+  const print = (report: Report) =>
+    json
+      ? stdout.write(toJson(report, launcher) + "\n")
+      : stdout.write(resultText(report, terminalOf(stdout, streams), launcher));
   try {
-    const view = isLive(terminal) ? liveView(stderr, paper) : plainView(say, paper());
-    const session = await openSession(host, home, view, asked);
-    if (asked.verb === "logs") return await logs(session);
-    const report = await VERBS[asked.verb](session);
-    show(asked.json ? toJson(report) + "\n" : resultText(report, paperOf(stdout, terminal)));
-    for (const failure of report.failures) say(failureText(paper(), failure));
-    if (asked.open && report.failures.length === 0) await open(session, report);
+    const view = isLive(streams)
+      ? liveView(stderr, terminal)
+      : plainView((text) => stderr.write(text), terminal());
+    const context = await openContext(host, await locate(), view, options);
+    if (verb === "logs" && !json) return await attachLogs(context);
+    const report = await VERBS[verb](context);
+    print(report);
+    for (const failure of report.failures) stderr.write(failureText(terminal(), failure, launcher));
+    if (options.open && report.failures.length === 0) await open(context, report);
     return exitCode(report.failures);
   } catch (error) {
-    if (host.signal.aborted && !(error instanceof LaunchFailure)) {
-      say(interruptedText(asked));
-      return EXIT.interrupted;
-    }
-    if (!(error instanceof LaunchFailure)) throw error;
-    if (asked.json) show(toJson(emptyReport(asked.verb, error)) + "\n");
-    say(failureText(paper(), error));
-    return EXIT[error.kind];
+    const failure = asFailure(error, host.signal, options);
+    if (json) print(failureReport(verb, failure));
+    stderr.write(failureText(terminal(), failure, launcher));
+    return exitCode([failure]);
   }
 }
 
-/** The results of a verb for a person. */
-function resultText(report: Report, paper: Paper): string {
-  const { verb, failures, addresses, traceUrl, leftOut, drills, drilled, seconds: total } = report;
-  const lines: string[] = [];
-  if (verb === "status") {
-    const rows = report.phases.flatMap((phase) => phase.rows);
-    const glyph = (outcome: Outcome) => paint(paper, COLOUR[outcome], GLYPH[outcome]);
-    lines.push(...table(rows.map((row) => [`  ${glyph(row.outcome)} ${row.name}`, row.text])));
+function asFailure(error: unknown, { aborted }: AbortSignal, { verb, drill }: Options): LaunchFailure {
+  if (error instanceof LaunchFailure) return error;
+  if (aborted) return interrupted(verb, drill);
+  if (isFileError(error)) {
+    return new LaunchFailure("prerequisite", {
+      what: "A file cannot be read or written",
+      cause: error.message,
+      next: ["check who owns that path and its permissions, and that its disk is not read-only or full"],
+    });
   }
-  if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(paper, addresses));
-  const named = !["down", "drill"].includes(verb) && (verb === "status" || failures.length === 0);
-  if (leftOut.length > 0 && named) {
-    lines.push(`  left out: ${leftOut.join(", ")}\n`);
-  }
-  if (drills) lines.push(drillText.listText(paper, drills));
-  if (drilled) lines.push(drillText.resultText(paper, drilled));
-  if (traceUrl) lines.push(`  One thought, all the way:\n  ${paint(paper, "cyan", traceUrl)}\n`);
-  if (verb === "up" && failures.length === 0) {
-    lines.push(
-      `  ${paint(paper, ["green", "bold"], "Ready")} after ${seconds(total)}.`,
-      ...table([
-        ["  prove it again", "deno task monitoring verify"],
-        ["  stop it", "deno task monitoring down"],
-      ]),
-    );
-  }
-  return lines.length > 0 ? lines.join("\n") + "\n" : "";
+  const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+  return new LaunchFailure("bug", {
+    what: "The launcher failed unexpectedly",
+    cause: message,
+    next: ["please report it, with these lines"],
+    evidence: stack.split("\n").slice(1).map((line) => line.trim()),
+  });
 }
 
-function interruptedText({ verb, drill }: Asked): string {
+/** What Ctrl-C leaves behind, and how to go on. */
+function interrupted(verb: string, drill: string | undefined): LaunchFailure {
   if (verb === "drill") {
-    return `\nInterrupted. Nothing is left broken.\n  again  deno task monitoring drill ${drill}\n`;
+    return new LaunchFailure("interrupted", {
+      what: "Interrupted. Nothing is left broken.",
+      next: [{ text: "run it again", verb: `drill ${drill ?? ""}`.trim() }],
+    });
   }
-  return "\nInterrupted. What was started still runs.\n  go on  deno task monitoring\n  stop   deno task monitoring down\n";
+  return new LaunchFailure("interrupted", {
+    what: "Interrupted. What was started is still running.",
+    next: [{ text: "continue", verb: verb === "up" ? "" : verb }, { text: "stop it", verb: "down" }],
+  });
 }
 
-function emptyReport(verb: string, failure: LaunchFailure): Report {
-  return { verb, seconds: 0, phases: [], failures: [failure], leftOut: [] };
+/** Errors of the operating system about files, as Deno names them. */
+function isFileError(error: unknown): error is Error {
+  const { PermissionDenied, NotADirectory, IsADirectory, NotFound, NotCapable } = Deno.errors;
+  const known = [PermissionDenied, NotADirectory, IsADirectory, NotFound, NotCapable];
+  return known.some((kind) => error instanceof kind) ||
+    (error instanceof Error && /os error (28|30)\b/.test(error.message)); // no space left, read-only
 }
 
 /** Shows the dashboards after `up`, the trace after `verify`. */
-async function open({ host }: Session, { verb, addresses, traceUrl }: Report): Promise<void> {
-  const url = verb === "up" ? addresses?.find((a) => a.service === "grafana")?.url : traceUrl;
+async function open({ host }: Context, { verb, addresses, traceUrl }: Report): Promise<void> {
+  const url = verb === "up" ? addresses?.find(({ service }) => service === "grafana")?.url : traceUrl;
   if (!url) return;
   const opener = { darwin: "open", windows: "explorer" }[Deno.build.os as string] ?? "xdg-open";
-  await host.run(opener, [url], { deadlineMs: 5000 });
+  await host.run(opener, [url], { deadlineMs: OPEN_MS });
 }
 
-function isLive({ stderr, env }: Terminal): boolean {
+function isLive({ stderr, env }: Streams): boolean {
   return stderr.isTTY === true && env("TERM") !== "dumb" && !env("CI");
 }
 
-function paperOf(stream: WriteStream, { env }: Terminal): Paper {
+function terminalOf(stream: WriteStream, { env }: Streams): Terminal {
   const colour = stream.isTTY === true && !env("NO_COLOR") && env("TERM") !== "dumb";
   return { colour, columns: stream.columns || 100 };
 }

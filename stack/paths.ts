@@ -1,46 +1,47 @@
-import { dirname, isAbsolute, join } from "node:path";
-
 /** Where the stack's files are on this machine. Docker reads them there, so they must be real files. */
-export interface Home {
+import { dirname, isAbsolute, join } from "node:path";
+import { prerequisite } from "./failure.ts";
+
+export interface Paths {
   /** Holds docker-compose.yml. */
-  dir: string;
+  readonly dir: string;
   /** Passwords; survives a new version of a packed launcher. */
-  envFile: string;
-  /** What the last `up` was asked for. */
-  choiceFile: string;
+  readonly envFile: string;
+  /** What the last `up` was options for. */
+  readonly lastUpFile: string;
 }
 
 /** Everything Docker needs, carried inside a packed launcher: path → text. */
 export interface Payload {
-  version: string;
-  files: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly files: Readonly<Record<string, string>>;
   /** Paths of those that are programs. */
-  executable: readonly string[];
+  readonly executable: readonly string[];
 }
 
-/** A source checkout is its own home. */
-export function checkoutHome(dir: string): Home {
-  return { dir, envFile: join(dir, ".env"), choiceFile: join(dir, ".data", "launcher.json") };
+/** In a source checkout everything is where it is. */
+export function checkoutPaths(dir: string): Paths {
+  return { dir, envFile: join(dir, ".env"), lastUpFile: join(dir, ".data", "launcher.json") };
 }
 
 /**
- * Lays a packed launcher's files out below the user's state directory, one folder a version, and returns that
- * home. Files that are already right are left alone, since running containers have them mounted; a file that
- * somebody changed is put right again.
+ * Lays a packed launcher's files out below the user's state directory, one folder a version, and returns
+ * where they are. Files that are right already are left alone, since running containers have them mounted; a changed
+ * file is written again.
  */
-export async function packedHome(payload: Payload, stateDir: string): Promise<Home> {
+export async function packedPaths(payload: Payload, stateDir: string): Promise<Paths> {
   const root = join(stateDir, "thought-processor");
   const dir = join(root, payload.version);
   for (const [path, text] of Object.entries(payload.files)) {
     await layOut(join(dir, path), text, payload.executable.includes(path) ? 0o755 : 0o644);
   }
-  return { dir, envFile: join(root, ".env"), choiceFile: join(root, "launcher.json") };
+  return { dir, envFile: join(root, ".env"), lastUpFile: join(root, "launcher.json") };
 }
 
 /**
  * The user's state directory: `$XDG_STATE_HOME`, or what stands for it on this system.
  *
- * @throws {Error} when the environment names no home at all
+ * @throws {LaunchFailure} when the environment names no home at all
  */
 export function stateDirectory(env: (name: string) => string | undefined): string {
   const xdg = env("XDG_STATE_HOME");
@@ -50,7 +51,10 @@ export function stateDirectory(env: (name: string) => string | undefined): strin
   if (local) return local;
   const home = env("HOME");
   if (home) return join(home, ".local", "state");
-  throw new Error("Cannot lay out the stack's files: none of XDG_STATE_HOME, LOCALAPPDATA and HOME is set");
+  throw prerequisite("There is no folder for the stack's files", {
+    cause: "none of XDG_STATE_HOME, LOCALAPPDATA and HOME is set",
+    next: ["set XDG_STATE_HOME to a folder that this user may write to"],
+  });
 }
 
 /** Writes a file, and its folder, so that containers can read it; one that is right already is left alone. */

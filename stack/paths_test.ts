@@ -1,6 +1,7 @@
+/** Where a packed launcher lays its files out. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { packedHome, type Payload, stateDirectory } from "./paths.ts";
+import { packedPaths, type Payload, stateDirectory } from "./paths.ts";
 
 const PAYLOAD: Payload = {
   version: "1.2.3",
@@ -17,25 +18,25 @@ async function inTempDir(test: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("packedHome() lays the files out below their version; .env stands above it", () =>
+Deno.test("packedPaths() lays the files out below their version; .env stands above it", () =>
   inTempDir(async (state) => {
-    const home = await packedHome(PAYLOAD, state);
-    assert.equal(home.dir, join(state, "thought-processor", "1.2.3"));
-    assert.equal(home.envFile, join(state, "thought-processor", ".env"));
-    assert.equal(await Deno.readTextFile(join(home.dir, "docker-compose.yml")), "name: tp\n");
+    const paths = await packedPaths(PAYLOAD, state);
+    assert.equal(paths.dir, join(state, "thought-processor", "1.2.3"));
+    assert.equal(paths.envFile, join(state, "thought-processor", ".env"));
+    assert.equal(await Deno.readTextFile(join(paths.dir, "docker-compose.yml")), "name: tp\n");
     if (Deno.build.os === "windows") return;
-    assert.equal((await Deno.stat(join(home.dir, "config/a.sh"))).mode! & 0o777, 0o755);
-    assert.equal((await Deno.stat(join(home.dir, "docker-compose.yml"))).mode! & 0o777, 0o644);
+    assert.equal((await Deno.stat(join(paths.dir, "config/a.sh"))).mode! & 0o777, 0o755);
+    assert.equal((await Deno.stat(join(paths.dir, "docker-compose.yml"))).mode! & 0o777, 0o644);
   }));
 
-Deno.test("packedHome() leaves right files alone, since containers have them mounted, and mends others", () =>
+Deno.test("packedPaths() leaves right files alone, since containers have them mounted, and rewrites others", () =>
   inTempDir(async (state) => {
-    const { dir } = await packedHome(PAYLOAD, state);
+    const { dir } = await packedPaths(PAYLOAD, state);
     const [right, wrong] = [join(dir, "docker-compose.yml"), join(dir, "config/a.sh")];
     await Deno.utime(right, 1, 1);
     await Deno.writeTextFile(wrong, "changed");
-    await packedHome(PAYLOAD, state);
-    assert.equal((await Deno.stat(right)).mtime!.getTime(), 1000);
+    await packedPaths(PAYLOAD, state);
+    assert.equal((await Deno.stat(right)).mtime!.getTime(), 1_000);
     assert.equal(await Deno.readTextFile(wrong), "#!/bin/sh\n");
   }));
 
@@ -44,5 +45,5 @@ Deno.test("stateDirectory() follows the XDG specification", () => {
   assert.equal(of({ XDG_STATE_HOME: "/x", HOME: "/h" }), "/x");
   assert.equal(of({ XDG_STATE_HOME: "relative", HOME: "/h" }), join("/h", ".local", "state"));
   assert.equal(of({ LOCALAPPDATA: "C:\\Users\\a" }), "C:\\Users\\a");
-  assert.throws(() => of({}), /none of XDG_STATE_HOME/);
+  assert.throws(() => of({}), /no folder for the stack/);
 });

@@ -1,20 +1,21 @@
+/** The services of docker-compose.yml: what Compose does not know about them. */
 import { LaunchFailure } from "./failure.ts";
+import { suggestion } from "./suggestion.ts";
 
-/** One service of docker-compose.yml, as the launcher needs to know it. */
 export interface Service {
-  name: string;
-  /** What it is for, in a few words. */
-  does: string;
-  /** The thought's own way: cannot be left out. */
-  core: boolean;
-  /** Does one thing and exits. */
-  once?: boolean;
+  readonly name: string;
+  /** Its purpose, in a few words. */
+  readonly does: string;
+  /** A thought passes through it: it cannot be left out. */
+  readonly core: boolean;
+  /** Does one thing, then exits. */
+  readonly once?: boolean;
   /** Port inside the container, when docker-compose.yml publishes it on the host. */
-  port?: number;
-  /** Prometheus jobs that scrape it, or that it answers for. */
-  jobs: readonly string[];
-  /** Beginnings of the names of the metrics that vanish without it. */
-  metrics?: readonly string[];
+  readonly port?: number;
+  /** Prometheus jobs that scrape it. */
+  readonly jobs: readonly string[];
+  /** Prefixes of the metrics that are gone without it. */
+  readonly metrics?: readonly string[];
 }
 
 /** The most workers the published ports 8001-8010 have room for. */
@@ -47,7 +48,7 @@ export const SERVICES = [
     name: "grafana",
     does: "dashboards, logs, traces",
     core: false,
-    port: 3000,
+    port: 3_000,
     jobs: ["grafana"],
     metrics: ["grafana_"],
   },
@@ -69,10 +70,13 @@ export const SERVICES = [
 
 export type ServiceName = (typeof SERVICES)[number]["name"];
 
+/** The names of the services that can be left out. */
+export const OPTIONAL: readonly string[] = SERVICES.filter(({ core }) => !core).map(({ name }) => name);
+
 /** The part of the stack that one run is about. */
 export interface Selection {
-  wanted: readonly Service[];
-  leftOut: readonly Service[];
+  readonly wanted: readonly Service[];
+  readonly leftOut: readonly Service[];
   has(...names: ServiceName[]): boolean;
 }
 
@@ -88,8 +92,8 @@ export function select(without: readonly string[]): Selection {
     if (service && !service.core) continue;
     throw new LaunchFailure("usage", {
       what: service ? `Cannot leave out "${name}"` : `There is no service "${name}"`,
-      cause: service ? "a thought cannot come through without it" : undefined,
-      next: [`can be left out: ${services.filter((s) => !s.core).map((s) => s.name).join(", ")}`],
+      cause: service ? "a thought passes through it" : undefined,
+      next: [...suggestion(name, OPTIONAL), `can be left out: ${OPTIONAL.join(", ")}`],
     });
   }
   const wanted = services.filter((s) => !without.includes(s.name));

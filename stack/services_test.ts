@@ -1,3 +1,4 @@
+/** The launcher's table of services against docker-compose.yml and prometheus.yml. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { LaunchFailure } from "./failure.ts";

@@ -1,3 +1,4 @@
+/** Polling until a condition holds. */
 import assert from "node:assert/strict";
 import { fakeHost } from "../tests/launcher/fake_host.ts";
 import { LaunchFailure } from "./failure.ts";
@@ -8,10 +9,10 @@ const late = (why: string) => new LaunchFailure("proof", { what: why, next: [] }
 
 Deno.test("until() asks again until it is so", async () => {
   const host = fakeHost();
-  let asked = 0;
-  const ask = () => Promise.resolve(++asked < 3 ? { pending: "no" } : { ready: "yes" });
+  let options = 0;
+  const ask = () => Promise.resolve(++options < 3 ? { pending: "no" } : { ready: "yes" });
   assert.equal(await until(ask, { host, deadlineMs: 10_000, everyMs: 500, late }), "yes");
-  assert.equal(host.slept, 1000);
+  assert.equal(host.slept, 1_000);
 });
 
 Deno.test("until() takes a server that is not there for not yet", async () => {
@@ -28,11 +29,11 @@ Deno.test("until() takes a server that is not there for not yet", async () => {
 Deno.test("until() gives up at its deadline, with the last reason", async () => {
   const host = fakeHost();
   const ask = () => Promise.resolve({ pending: "still nothing" });
-  await assert.rejects(until(ask, { host, deadlineMs: 2000, late }), /still nothing \(waited 2 s\)/);
-  assert.ok(host.slept <= 2000);
+  await assert.rejects(until(ask, { host, deadlineMs: 2_000, late }), /still nothing \(waited 2 s\)/);
+  assert.ok(host.slept <= 2_000);
 });
 
 Deno.test("until() does not swallow a bug", async () => {
   const ask = () => Promise.reject(new RangeError("a bug"));
-  await assert.rejects(until(ask, { host: fakeHost(), deadlineMs: 2000, late }), RangeError);
+  await assert.rejects(until(ask, { host: fakeHost(), deadlineMs: 2_000, late }), RangeError);
 });

@@ -1,4 +1,5 @@
-import * as z from "zod/mini";
+/** Grafana's HTTP API, as its administrator. */
+import * as z from "zod";
 import { type Query, STEP_SECONDS } from "../dashboards/model.ts";
 import type { Host } from "../host.ts";
 import { ask, askJson, Unreachable } from "./http.ts";
@@ -8,35 +9,36 @@ const Answers = z.object({
   results: z.record(
     z.string(),
     z.object({
-      error: z.optional(z.string()),
-      frames: z.optional(
-        z.array(z.object({ data: z.optional(z.object({ values: z.array(z.array(z.unknown())) })) })),
-      ),
+      error: z.string().optional(),
+      frames: z.array(z.object({ data: z.object({ values: z.array(z.array(z.unknown())) }).optional() }))
+        .optional(),
     }),
   ),
 });
 
 const Short = z.object({ uid: z.string() });
 
-/** Grafana's HTTP API, as its administrator. */
-export class Grafana {
-  constructor(private readonly host: Host, private readonly url: string, private readonly login: string) {}
+export type Grafana = ReturnType<typeof createGrafana>;
 
-  /** Asks a data source something, through Grafana. @throws {Unreachable} when that does not work */
-  async reach(uid: string, path: string): Promise<void> {
-    const url = `${this.url}/api/datasources/proxy/uid/${uid}/${path}`;
-    const { status, text } = await ask(this.host, url, { login: this.login });
+/** @param login `user:password` */
+export function createGrafana(
+  { host, url, login }: { readonly host: Host; readonly url: string; readonly login: string },
+) {
+  /** Queries a data source through Grafana. @throws {Unreachable} when its status is not 200 */
+  async function reach(uid: string, path: string): Promise<void> {
+    const proxy = `${url}/api/datasources/proxy/uid/${uid}/${path}`;
+    const { status, text } = await ask(host, proxy, { login });
     if (status !== 200) {
       throw new Unreachable(`${uid} through Grafana: ${status} ${text.trim().slice(0, 120)}`, status);
     }
   }
 
-  dashboards(): Promise<{ uid: string; title: string }[]> {
-    return askJson(this.host, `${this.url}/api/search?type=dash-db&limit=100`, Found, { login: this.login });
+  function dashboards(): Promise<{ uid: string; title: string }[]> {
+    return askJson(host, `${url}/api/search?type=dash-db&limit=100`, Found, { login });
   }
 
-  /** Runs a panel's query as the panel does. @returns the columns of what came, times first */
-  async query(query: Query, minutes: number): Promise<unknown[][]> {
+  /** Runs a panel's query as the panel does. @returns the columns of its frames, times first */
+  async function run(query: Query, minutes: number): Promise<unknown[][]> {
     const body = {
       from: `now-${minutes}m`,
       to: "now",
@@ -47,31 +49,33 @@ export class Grafana {
         instant: query.instant,
         range: !query.instant,
         queryType: query.instant ? "instant" : "range",
-        intervalMs: STEP_SECONDS * 1000,
+        intervalMs: STEP_SECONDS * 1_000,
         maxDataPoints: (minutes * 60) / STEP_SECONDS,
       }],
     };
-    const url = `${this.url}/api/ds/query`;
-    const { results } = await askJson(this.host, url, Answers, { method: "POST", body, login: this.login });
+    const request = { method: "POST", body, login };
+    const { results } = await askJson(host, `${url}/api/ds/query`, Answers, request);
     const result = results[query.refId];
     if (result?.error) throw new Unreachable(`${query.source} refused "${query.expr}": ${result.error}`);
     return (result?.frames ?? []).flatMap((frame) => frame.data?.values ?? []);
   }
 
-  /** An address for a person that opens one trace in Explore; short, since a terminal has to show it. */
-  async traceUrl(traceId: string): Promise<string> {
+  /** An address that opens one trace in Explore, short enough for a terminal. */
+  async function traceUrl(traceId: string): Promise<string> {
     const path = explorePath(traceId);
-    // Told that it is localhost; with another name its login would not stick.
-    const base = this.url.replace("127.0.0.1", "localhost");
+    // Grafana is configured as localhost; with another name its login cookie would not stick.
+    const base = url.replace("127.0.0.1", "localhost");
     try {
-      const request = { method: "POST", body: { path }, login: this.login };
-      const { uid } = await askJson(this.host, `${this.url}/api/short-urls`, Short, request);
+      const request = { method: "POST", body: { path }, login };
+      const { uid } = await askJson(host, `${url}/api/short-urls`, Short, request);
       return `${base}/goto/${uid}?orgId=1`;
     } catch (error) {
       if (error instanceof Unreachable) return `${base}/${path}`;
       throw error;
     }
   }
+
+  return { reach, dashboards, run, traceUrl };
 }
 
 function explorePath(traceId: string): string {

@@ -1,39 +1,40 @@
-import type * as z from "zod/mini";
+/** HTTP requests of the launcher, each with a deadline. */
+import type * as z from "zod";
 import type { Host } from "../host.ts";
 
-/** A server that did not answer, or answered with an error. The message names the address and the reason. */
+/** A server that did not respond, or responded with an error. The message names the address and the reason. */
 export class Unreachable extends Error {
   override name = "Unreachable";
-  /** The HTTP status, when there was an answer at all. */
+  /** @param status the HTTP status, when there was a response at all */
   constructor(message: string, readonly status?: number) {
     super(message);
   }
 }
 
 export interface Request {
-  method?: string;
-  headers?: Record<string, string>;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
   /** Sent as JSON. */
-  body?: unknown;
+  readonly body?: unknown;
   /** `user:password` for basic authentication. */
-  login?: string;
-  /** @default 5000 */
-  deadlineMs?: number;
+  readonly login?: string;
+  /** @default 5_000 */
+  readonly deadlineMs?: number;
 }
 
 export interface Reply {
-  status: number;
-  headers: Headers;
-  text: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
 }
 
 /**
- * Asks a server and returns its whole answer, whatever its status.
+ * Sends a request and returns the whole response, whatever its status.
  *
- * @throws {Unreachable} when there was no answer within the deadline
+ * @throws {Unreachable} when there was no response within the deadline
  */
 export async function ask(host: Host, url: string, request: Request = {}): Promise<Reply> {
-  const { method = "GET", body, login, deadlineMs = 5000 } = request;
+  const { method = "GET", body, login, deadlineMs = 5_000 } = request;
   const headers = new Headers(request.headers);
   if (body !== undefined) headers.set("content-type", "application/json");
   if (login) headers.set("authorization", `Basic ${btoa(login)}`);
@@ -48,17 +49,17 @@ export async function ask(host: Host, url: string, request: Request = {}): Promi
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
     host.signal.throwIfAborted();
-    if (signal.aborted) throw new Unreachable(`${url} gave no answer within ${deadlineMs / 1000} s`);
+    if (signal.aborted) throw new Unreachable(`${url} did not respond within ${deadlineMs / 1_000} s`);
     throw new Unreachable(`${url} cannot be reached: ${reason(error)}`);
   }
 }
 
 /**
- * Asks a server for JSON of a known shape.
+ * Requests JSON of a known shape.
  *
- * @throws {Unreachable} when there was no answer, a status other than 2xx, or JSON of another shape
+ * @throws {Unreachable} when there was no response, a status other than 2xx, or JSON of another shape
  */
-export async function askJson<Shape extends z.ZodMiniType>(
+export async function askJson<Shape extends z.ZodType>(
   host: Host,
   url: string,
   shape: Shape,
@@ -81,7 +82,7 @@ function jsonOrUndefined(text: string): unknown {
   }
 }
 
-/** Deno's fetch hides the operating system's word in a long sentence; the person needs that word. */
+/** Deno's fetch hides the operating system's error in a long sentence; a person needs only that. */
 function reason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return /connection refused/i.test(message) ? "connection refused" : message;

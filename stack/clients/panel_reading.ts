@@ -1,22 +1,23 @@
+/** What a panel would show now. */
 import { LOOK_BACK_MINUTES, type Panel, type Query, STEP_SECONDS } from "../dashboards/model.ts";
-import { Grafana } from "./grafana.ts";
+import { createGrafana } from "./grafana.ts";
 import { Unreachable } from "./http.ts";
-import { Loki } from "./loki.ts";
-import { Prometheus } from "./prometheus.ts";
-import type { Proven } from "../proof/context.ts";
+import { createLoki } from "./loki.ts";
+import { createPrometheus } from "./prometheus.ts";
+import type { RunningStack } from "../running_stack.ts";
 
 /** What a panel's queries bring: samples, only samples without a number (0 of 0), or nothing at all. */
 export type Reading = "data" | "nan" | "none";
 
 /** The best that any of the panel's queries brings. */
-export async function readPanel(proven: Proven, panel: Panel): Promise<Reading> {
-  const readings = await Promise.all(panel.queries.map((query) => readQuery(proven, query)));
+export async function readPanel(stack: RunningStack, panel: Panel): Promise<Reading> {
+  const readings = await Promise.all(panel.queries.map((query) => readQuery(stack, query)));
   return readings.find((r) => r === "data") ?? readings.find((r) => r === "nan") ?? "none";
 }
 
-async function readQuery(proven: Proven, query: Query): Promise<Reading> {
+async function readQuery(stack: RunningStack, query: Query): Promise<Reading> {
   try {
-    return judge(await values(proven, query));
+    return judge(await values(stack, query));
   } catch (error) {
     if (error instanceof Unreachable) return "none";
     throw error;
@@ -24,19 +25,19 @@ async function readQuery(proven: Proven, query: Query): Promise<Reading> {
 }
 
 /** Through Grafana, as the panel itself asks; when Grafana is left out, from the source directly. */
-async function values(proven: Proven, query: Query): Promise<readonly unknown[]> {
+async function values(stack: RunningStack, query: Query): Promise<readonly unknown[]> {
   const { source, expr, instant } = query;
-  const { host, endpoints, selection, grafanaLogin } = proven;
+  const { host, endpoints, selection, grafanaLogin } = stack;
   if (selection.has("grafana")) {
-    const grafana = new Grafana(host, endpoints.of("grafana"), grafanaLogin);
-    const [, ...columns] = await grafana.query(query, LOOK_BACK_MINUTES);
+    const grafana = createGrafana({ host, url: endpoints.of("grafana"), login: grafanaLogin });
+    const [, ...columns] = await grafana.run(query, LOOK_BACK_MINUTES);
     return columns.flat();
   }
   if (source === "loki" && selection.has("loki")) {
-    return await new Loki(host, endpoints.of("loki")).range(expr, LOOK_BACK_MINUTES, STEP_SECONDS);
+    return await createLoki({ host, url: endpoints.of("loki") }).range(expr, LOOK_BACK_MINUTES, STEP_SECONDS);
   }
   if (source !== "prometheus") return [];
-  const prometheus = new Prometheus(host, endpoints.of("prometheus"));
+  const prometheus = createPrometheus({ host, url: endpoints.of("prometheus") });
   return instant ? prometheus.instant(expr) : prometheus.range(expr, LOOK_BACK_MINUTES, STEP_SECONDS);
 }
 

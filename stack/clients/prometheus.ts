@@ -1,4 +1,5 @@
-import * as z from "zod/mini";
+/** Prometheus's HTTP API. */
+import * as z from "zod";
 import { askJson } from "./http.ts";
 import type { Host } from "../host.ts";
 
@@ -17,8 +18,8 @@ const Targets = z.object({
 const Samples = z.object({
   data: z.object({
     result: z.array(z.object({
-      value: z.optional(z.tuple([z.number(), z.string()])),
-      values: z.optional(z.array(z.tuple([z.number(), z.string()]))),
+      value: z.tuple([z.number(), z.string()]).optional(),
+      values: z.array(z.tuple([z.number(), z.string()])).optional(),
     })),
   }),
 });
@@ -26,7 +27,7 @@ const Rules = z.object({
   data: z.object({
     groups: z.array(z.object({
       interval: z.number(),
-      rules: z.array(z.object({ name: z.string(), lastError: z._default(z.string(), "") })),
+      rules: z.array(z.object({ name: z.string(), lastError: z.string().default("") })),
     })),
   }),
 });
@@ -35,7 +36,7 @@ const AlertingRules = z.object({
     groups: z.array(z.object({
       rules: z.array(z.object({
         name: z.string(),
-        labels: z._default(z.record(z.string(), z.string()), {}),
+        labels: z.record(z.string(), z.string()).default({}),
         duration: z.number(),
         state: z.enum(["inactive", "pending", "firing", "unknown"]),
       })),
@@ -46,36 +47,35 @@ const SeriesFound = z.object({ data: z.array(z.record(z.string(), z.string())) }
 
 export interface Recording {
   /** Evaluated this often. */
-  intervalSeconds: number;
+  readonly intervalSeconds: number;
   /** Why the last evaluation failed; empty when it did not. */
-  error: string;
+  readonly error: string;
 }
 
 export interface AlertingRule {
-  name: string;
-  severity: string;
+  readonly name: string;
+  readonly severity: string;
   /** Seconds for which it has to be true before it fires. */
-  forSeconds: number;
+  readonly forSeconds: number;
   /** unknown before the first evaluation */
-  state: "inactive" | "pending" | "firing" | "unknown";
+  readonly state: "inactive" | "pending" | "firing" | "unknown";
 }
 
 export interface Target {
-  job: string;
-  url: string;
+  readonly job: string;
+  readonly url: string;
   /** up, down, or unknown before the first scrape */
-  health: string;
-  error: string;
-  /** When it was scraped last; another text after each scrape. */
-  scraped: string;
+  readonly health: string;
+  readonly error: string;
+  /** When it was scraped last; different after each scrape. */
+  readonly scraped: string;
 }
 
-/** Prometheus's HTTP API. */
-export class Prometheus {
-  constructor(private readonly host: Host, private readonly url: string) {}
+export type Prometheus = ReturnType<typeof createPrometheus>;
 
-  async targets(): Promise<Target[]> {
-    const { data } = await askJson(this.host, `${this.url}/api/v1/targets?state=active`, Targets);
+export function createPrometheus({ host, url }: { readonly host: Host; readonly url: string }) {
+  async function targets(): Promise<Target[]> {
+    const { data } = await askJson(host, `${url}/api/v1/targets?state=active`, Targets);
     return data.activeTargets.map((target) => ({
       job: target.labels.job ?? "",
       url: target.scrapeUrl,
@@ -85,20 +85,20 @@ export class Prometheus {
     }));
   }
 
-  /** The values of a query over the last minutes, every series' together. */
-  async range(query: string, minutes: number, stepSeconds: number): Promise<number[]> {
-    const end = Date.now() / 1000;
+  /** The values of a query over the last minutes, of all series together. */
+  async function range(query: string, minutes: number, stepSeconds: number): Promise<number[]> {
+    const end = Date.now() / 1_000;
     const params = { query, start: `${end - minutes * 60}`, end: `${end}`, step: `${stepSeconds}` };
-    return await this.#samples("query_range", params);
+    return await samples("query_range", params);
   }
 
-  async instant(query: string): Promise<number[]> {
-    return await this.#samples("query", { query });
+  async function instant(query: string): Promise<number[]> {
+    return await samples("query", { query });
   }
 
   /** Its recording rules, by the name of what they record. */
-  async recordings(): Promise<Map<string, Recording>> {
-    const { data } = await askJson(this.host, `${this.url}/api/v1/rules?type=record`, Rules);
+  async function recordings(): Promise<Map<string, Recording>> {
+    const { data } = await askJson(host, `${url}/api/v1/rules?type=record`, Rules);
     return new Map(
       data.groups.flatMap(({ interval, rules }) =>
         rules.map(({ name, lastError }) => [name, { intervalSeconds: interval, error: lastError }] as const)
@@ -106,8 +106,8 @@ export class Prometheus {
     );
   }
 
-  async alertingRules(): Promise<AlertingRule[]> {
-    const { data } = await askJson(this.host, `${this.url}/api/v1/rules?type=alert`, AlertingRules);
+  async function alertingRules(): Promise<AlertingRule[]> {
+    const { data } = await askJson(host, `${url}/api/v1/rules?type=alert`, AlertingRules);
     return data.groups.flatMap(({ rules }) =>
       rules.map(({ name, labels, duration, state }) => ({
         name,
@@ -119,20 +119,22 @@ export class Prometheus {
   }
 
   /** How many series a metric has had within the last hour. */
-  async seriesOf(metric: string): Promise<number> {
+  async function seriesOf(metric: string): Promise<number> {
     const params = new URLSearchParams({
       "match[]": metric,
-      start: `${Date.now() / 1000 - 3600}`,
+      start: `${Date.now() / 1_000 - 3_600}`,
       limit: "10",
     });
-    return (await askJson(this.host, `${this.url}/api/v1/series?${params}`, SeriesFound)).data.length;
+    return (await askJson(host, `${url}/api/v1/series?${params}`, SeriesFound)).data.length;
   }
 
-  async #samples(path: string, params: Record<string, string>): Promise<number[]> {
-    const url = `${this.url}/api/v1/${path}?${new URLSearchParams(params)}`;
-    const { data } = await askJson(this.host, url, Samples);
+  async function samples(path: string, params: Record<string, string>): Promise<number[]> {
+    const address = `${url}/api/v1/${path}?${new URLSearchParams(params)}`;
+    const { data } = await askJson(host, address, Samples);
     return data.result.flatMap((r) => r.values ?? (r.value ? [r.value] : [])).map(([, value]) =>
       Number(value)
     );
   }
+
+  return { targets, range, instant, recordings, alertingRules, seriesOf };
 }

@@ -1,18 +1,18 @@
-import * as z from "zod/mini";
+/** The workers' own HTTP endpoints. */
+import * as z from "zod";
 import type { Host } from "../host.ts";
 import { ask, Unreachable } from "./http.ts";
 
 /** Counts thoughts whose result is stored. */
 export const PROCESSED = "batch_processor_thoughts_processed_total";
 
-/** The workers' own HTTP endpoints. */
-export class Workers {
-  constructor(private readonly host: Host, private readonly urls: readonly string[]) {}
+export type Workers = ReturnType<typeof createWorkers>;
 
-  /** Thoughts processed by all of them, read from themselves: Prometheus would be up to 15 s behind. */
-  async processed(): Promise<number> {
+export function createWorkers({ host, urls }: { readonly host: Host; readonly urls: readonly string[] }) {
+  /** Thoughts that all of them have processed. Prometheus would be up to 15 s behind. */
+  async function processed(): Promise<number> {
     const texts = await Promise.all(
-      this.urls.map(async (url) => (await ask(this.host, `${url}/metrics`)).text),
+      urls.map(async (url) => (await ask(host, `${url}/metrics`)).text),
     );
     const samples = texts.flatMap((
       text,
@@ -20,12 +20,12 @@ export class Workers {
     return samples.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
-  /** @returns why a worker cannot work, as it says itself; undefined when all say that they can */
-  async trouble(): Promise<string | undefined> {
-    if (this.urls.length === 0) return "no worker runs";
-    const troubles = await Promise.all(this.urls.map(async (url) => {
+  /** @returns why a worker is not ready, in its own words; undefined when all are */
+  async function trouble(): Promise<string | undefined> {
+    if (urls.length === 0) return "no worker is running";
+    const troubles = await Promise.all(urls.map(async (url) => {
       try {
-        const { status, text } = await ask(this.host, `${url}/health/ready`);
+        const { status, text } = await ask(host, `${url}/health/ready`);
         return status === 200 ? undefined : `the worker at ${url} is not ready: ${unready(text)}`;
       } catch (error) {
         if (error instanceof Unreachable) return error.message;
@@ -34,10 +34,12 @@ export class Workers {
     }));
     return troubles.find((trouble) => trouble !== undefined);
   }
+
+  return { processed, trouble };
 }
 
 const Health = z.object({
-  dependencies: z.record(z.string(), z.object({ status: z.string(), reason: z.optional(z.string()) })),
+  dependencies: z.record(z.string(), z.object({ status: z.string(), reason: z.string().optional() })),
 });
 
 /** The dependencies that are not up, with their reasons; the answer itself when it has another shape. */

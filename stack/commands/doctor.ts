@@ -1,20 +1,12 @@
-import { doctorRows } from "../doctor/doctor.ts";
-import { failuresOf, runPhase } from "../checklist.ts";
-import type { Report } from "../output/report.ts";
-import type { Session } from "../context.ts";
+/** Checks that everything is there that the stack needs. */
+import { runChecklist } from "../checklist.ts";
+import type { Context } from "../context.ts";
+import { doctorChecks } from "../doctor/doctor.ts";
+import { createReport, type Report } from "../output/report.ts";
 
-/** Looks whether everything is there that the stack needs. */
-export async function doctor(session: Session): Promise<Report> {
-  const { host, view, selection } = session;
-  const phase = await runPhase(host, view, {
-    name: "doctor",
-    rows: doctorRows({ ...session, askRegistries: true }),
+export async function doctor(context: Context): Promise<Report> {
+  const checks = doctorChecks({ ...context, askRegistries: true });
+  return createReport(context, {
+    checklists: [await runChecklist(context.host, context.view, { name: "doctor", checks })],
   });
-  return {
-    verb: "doctor",
-    seconds: phase.seconds,
-    phases: [phase],
-    failures: failuresOf(phase),
-    leftOut: selection.leftOut.map((s) => s.name),
-  };
 }

@@ -1,51 +1,47 @@
+/** Lists the drills, or runs the one that was asked for. */
+import type { Context } from "../context.ts";
 import { runDrill } from "../drill/drill.ts";
-import { DRILLS } from "../drill/drills.ts";
+import { type Drill, DRILLS } from "../drill/drills.ts";
 import { firesAfter } from "../drill/rules.ts";
 import { LaunchFailure } from "../failure.ts";
-import { failuresOf } from "../checklist.ts";
-import type { Report } from "../output/report.ts";
-import type { Session } from "../context.ts";
+import { createReport, type Report } from "../output/report.ts";
+import type { ServiceName } from "../services.ts";
+import { suggestion } from "../suggestion.ts";
 
-/** Lists the drills, or runs the one that was asked for. */
-export async function drill(session: Session): Promise<Report> {
-  const { host, home, asked, compose, selection } = session;
-  const started = host.now();
-  const leftOut = selection.leftOut.map((s) => s.name);
-  const report = { verb: "drill", leftOut, seconds: 0, phases: [], failures: [] };
-  if (asked.drill === undefined) {
-    return { ...report, drills: { drills: DRILLS, firesAfter: await firesAfter(home.dir, DRILLS) } };
+export async function drill(context: Context): Promise<Report> {
+  const { paths, options } = context;
+  if (options.drill === undefined) {
+    const drills = { drills: DRILLS, firesAfter: await firesAfter(paths.dir, DRILLS) };
+    return createReport(context, { drills });
   }
-
-  const chosen = DRILLS.find(({ name }) => name === asked.drill);
+  const names = DRILLS.map(({ name }) => name);
+  const chosen = DRILLS.find(({ name }) => name === options.drill);
   if (!chosen) {
     throw new LaunchFailure("usage", {
-      what: `There is no drill "${asked.drill}"`,
-      next: [`one of: ${DRILLS.map(({ name }) => name).join(", ")}`],
+      what: `There is no drill "${options.drill}"`,
+      next: [...suggestion(options.drill, names), `one of: ${names.join(", ")}`],
     });
   }
-  const absent = (["prometheus", "alertmanager", chosen.needs ?? "api"] as const).find((name) =>
-    !selection.has(name)
-  );
+  await assertAllowed(context, chosen);
+  const { checklists, result } = await runDrill(context, chosen, options.fast);
+  return createReport(context, { checklists, ...(result && { drill: result }) });
+}
+
+async function assertAllowed({ compose, paths, selection }: Context, { name, needs }: Drill): Promise<void> {
+  const needed: ServiceName[] = ["prometheus", "alertmanager", needs ?? "api"];
+  const absent = needed.find((service) => !selection.has(service));
   if (absent) {
     throw new LaunchFailure("drill", {
-      what: `The drill ${chosen.name} cannot show anything`,
+      what: `The drill ${name} cannot show anything`,
       cause: `its alert needs ${absent}, which was left out`,
-      next: ["start it too: deno task monitoring"],
+      next: [{ text: "start it too", verb: "" }],
     });
   }
   if (!(await compose.config()).drills) {
     throw new LaunchFailure("drill", {
-      what: "No drills here",
-      cause: `DRILLS is not "on", in the environment or in ${home.envFile}`,
-      next: ["somebody wants nothing broken here; ask them before you change it"],
+      what: "Drills are disabled",
+      cause: `DRILLS is not "on", in the environment or in ${paths.envFile}`,
+      next: ["ask whoever disabled them before you set DRILLS=on"],
     });
   }
-  const { phases, result } = await runDrill(session, chosen, asked.fast);
-  return {
-    ...report,
-    seconds: (host.now() - started) / 1000,
-    phases,
-    failures: phases.flatMap(failuresOf),
-    ...(result && { drilled: result }),
-  };
 }

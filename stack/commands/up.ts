@@ -1,83 +1,78 @@
-import { saveChoice } from "../choice.ts";
-import type { Declared } from "../docker/compose.ts";
-import { lastLine } from "../docker/compose.ts";
-import { builtImages, unobtainable } from "../doctor/images.ts";
-import { doctorRows } from "../doctor/doctor.ts";
-import { type LaunchFailure, missing } from "../failure.ts";
-import { failuresOf, type PhaseResult, type Row, runPhase } from "../checklist.ts";
-import { addressesOf, type Report } from "../output/report.ts";
-import { grafanaLogin, observe, type Session } from "../context.ts";
-import { startupRows } from "../docker/startup.ts";
+/** Starts the stack, waits until it is healthy and its monitoring sees it, and proves it. */
+import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
+import { type Context, grafanaLogin, observe } from "../context.ts";
+import { type Declared, lastLine } from "../docker/compose.ts";
+import { startupChecks } from "../docker/startup.ts";
+import { doctorChecks } from "../doctor/doctor.ts";
+import { builtImages, cannotPull } from "../doctor/images.ts";
+import { type LaunchFailure, prerequisite } from "../failure.ts";
+import { saveLastUp } from "../last_up.ts";
+import { addressesOf, createReport, type Report } from "../output/report.ts";
 import { prove, ready } from "./verify.ts";
 
-/** Starts the stack, waits until it is healthy and seen by its monitoring, and proves it. */
-export async function up(session: Session): Promise<Report> {
-  const { host, home, view, asked, selection, compose, docker, choice } = session;
-  const started = host.now();
-  const phases: PhaseResult[] = [];
-  const run = async (name: string, rows: readonly Row[], stopAtFirst = false) => {
-    if (rows.length === 0) return true;
-    const result = await runPhase(host, view, { name, rows, stopAtFirst });
-    phases.push(result);
+export async function up(context: Context): Promise<Report> {
+  const { host, paths, view, options, selection, compose, docker, lastUp } = context;
+  const checklists: ChecklistResult[] = [];
+  const pass = async (name: string, checks: readonly Check[], stopAtFirst = false) => {
+    if (checks.length === 0) return true;
+    const result = await runChecklist(host, view, { name, checks, stopAtFirst });
+    checklists.push(result);
     return failuresOf(result).length === 0;
   };
-  const report = (failures: readonly LaunchFailure[], more: Partial<Report> = {}): Report => ({
-    verb: "up",
-    seconds: (host.now() - started) / 1000,
-    phases,
-    failures,
-    leftOut: selection.leftOut.map((s) => s.name),
-    ...more,
-  });
-  const failed = () => report(phases.flatMap(failuresOf));
 
-  if (!await run("doctor", doctorRows({ ...session, askRegistries: false }))) return failed();
-  const declared = (await compose.config()).services.filter((s) =>
-    selection.wanted.some((w) => w.name === s.name)
+  if (!await pass("doctor", doctorChecks({ ...context, askRegistries: false }))) {
+    return createReport(context, { checklists });
+  }
+  const declared = (await compose.config()).services.filter(({ name }) =>
+    selection.wanted.some((wanted) => wanted.name === name)
   );
-  if (!await run("images", await imageRows(session, declared), true)) return failed();
-  await saveChoice(home.choiceFile, choice);
-  const startup = { host, compose, docker, selection, declared, deadlineMs: asked.timeoutMs };
-  if (!await run("services", startupRows(startup), true)) return failed();
+  if (!await pass("images", await imageChecks(context, declared), true)) {
+    return createReport(context, { checklists });
+  }
+  await saveLastUp(paths.lastUpFile, lastUp);
+  const startup = { host, compose, docker, selection, declared, deadlineMs: options.timeoutMs };
+  if (!await pass("services", startupChecks(startup), true)) return createReport(context, { checklists });
 
-  const proven = await observe(session);
-  const proof = asked.verify ? await prove(session, proven) : await ready(session, proven);
-  phases.push(proof.phase);
-  const addresses = addressesOf(proven.endpoints, await grafanaLogin(home));
-  return report(failuresOf(proof.phase), { addresses, ...proof.trace });
+  const stack = await observe(context);
+  const { checklist, trace } = options.verify ? await prove(context, stack) : await ready(context, stack);
+  const addresses = addressesOf(stack.endpoints, await grafanaLogin(paths));
+  return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }
 
-/** Pulls what is missing and builds our own image; nothing to do gives no rows. */
-async function imageRows(session: Session, declared: readonly Declared[]): Promise<Row[]> {
-  const { docker, asked } = session;
+/** Pulls what is missing and builds our own image; nothing to do gives no checks. */
+async function imageChecks(context: Context, declared: readonly Declared[]): Promise<Check[]> {
+  const { docker, options } = context;
   const ours = builtImages(declared);
-  const absent = await docker.missing([...new Set(declared.map((s) => s.image))]);
+  const absent = await docker.missing([...new Set(declared.map(({ image }) => image))]);
   // Without a build, ours may be a released one (APP_IMAGE).
-  const pulled = absent.filter((image) => !asked.build || !ours.has(image));
+  const pulled = absent.filter((image) => !options.build || !ours.has(image));
   return [
-    ...pulled.map((image): Row => ({
+    ...pulled.map((image): Check => ({
       name: shortName(image),
       run: async ({ say, signal }) => {
         say("pulling");
         const why = await docker.pull(image, signal);
         if (why === undefined) return `pulled ${image}`;
-        throw ours.has(image) ? notBuilt(image, why) : unobtainable([image], why, declared);
+        throw ours.has(image) ? notBuilt(image, why) : cannotPull([image], why, declared);
       },
     })),
-    ...(asked.build ? [buildRow(session, [...ours].join(", "))] : []),
+    ...(options.build ? [buildCheck(context, [...ours].join(", "))] : []),
   ];
 }
 
-function buildRow({ compose }: Session, name: string): Row {
+function buildCheck({ compose, paths }: Context, name: string): Check {
   return {
     name,
     run: async ({ say, signal }) => {
       say("building");
       const { code, stderr, timedOut } = await compose.build(signal);
       if (code === 0) return "built";
-      throw missing("Our own image cannot be built", {
+      throw prerequisite("Our own image cannot be built", {
         cause: timedOut ? "it took too long" : lastLine(stderr),
-        next: ["see it in full: docker compose build", "or use the image as it is: --no-build"],
+        next: [
+          `see the whole build: docker compose --project-directory ${paths.dir} build`,
+          "or use the image as it is: --no-build",
+        ],
         evidence: stderr.split("\n").filter((line) => line.trim() !== "").slice(-8),
       });
     },
@@ -85,9 +80,9 @@ function buildRow({ compose }: Session, name: string): Row {
 }
 
 function notBuilt(image: string, why: string): LaunchFailure {
-  return missing(`The image ${image} is not here`, {
-    cause: `it was not built, --no-build forbids that, and pulling it gave: ${why}`,
-    next: ["the same command without --no-build"],
+  return prerequisite(`The image ${image} is not here`, {
+    cause: `it was not built, --no-build forbids that, and pulling it failed: ${why}`,
+    next: ["run the same command without --no-build"],
   });
 }
 

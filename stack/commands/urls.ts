@@ -1,23 +1,10 @@
-import { Endpoints } from "../docker/endpoints.ts";
-import { LaunchFailure } from "../failure.ts";
-import { addressesOf, type Report } from "../output/report.ts";
-import { grafanaLogin, type Session } from "../context.ts";
+/** The addresses of the running services. */
+import { type Context, grafanaLogin, notRunning } from "../context.ts";
+import { createEndpoints } from "../endpoints.ts";
+import { addressesOf, createReport, type Report } from "../output/report.ts";
 
-/** Where the running services answer. */
-export async function urls({ host, home, compose, selection }: Session): Promise<Report> {
-  const started = host.now();
-  const endpoints = new Endpoints(await compose.ps());
-  const addresses = addressesOf(endpoints, await grafanaLogin(home));
-  const none = new LaunchFailure("service", {
-    what: "Nothing runs",
-    next: ["start it: deno task monitoring"],
-  });
-  return {
-    verb: "urls",
-    seconds: (host.now() - started) / 1000,
-    phases: [],
-    failures: addresses.length === 0 ? [none] : [],
-    leftOut: selection.leftOut.map((s) => s.name),
-    addresses,
-  };
+export async function urls(context: Context): Promise<Report> {
+  const { paths, compose } = context;
+  const addresses = addressesOf(createEndpoints(await compose.ps()), await grafanaLogin(paths));
+  return createReport(context, { addresses, failures: addresses.length === 0 ? [notRunning()] : [] });
 }

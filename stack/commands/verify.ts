@@ -1,59 +1,50 @@
+/** Proves the running stack. */
+import { type ChecklistResult, runChecklist } from "../checklist.ts";
+import { createGrafana } from "../clients/grafana.ts";
+import { type Context, observe } from "../context.ts";
 import { readDashboards } from "../dashboards/model.ts";
-import { Grafana } from "../clients/grafana.ts";
-import { failuresOf, type PhaseResult, runPhase } from "../checklist.ts";
-import type { Proven } from "../proof/context.ts";
-import { ProofThought } from "../proof/thought.ts";
-import type { Report } from "../output/report.ts";
-import { observe, type Session } from "../context.ts";
-import { proofRows, readinessRows } from "../proof/proof.ts";
+import { createReport, type Report } from "../output/report.ts";
+import { proofChecks, readinessChecks } from "../proof/proof.ts";
+import { createProofThought } from "../proof/thought.ts";
+import type { RunningStack } from "../running_stack.ts";
 
 export interface Proof {
-  phase: PhaseResult;
-  /** Where the proof thought's trace can be looked at, when it is there. */
-  trace: Pick<Report, "traceId" | "traceUrl">;
+  readonly checklist: ChecklistResult;
+  /** Where the proof thought's trace can be seen, when it is there. */
+  readonly trace: Pick<Report, "traceId" | "traceUrl">;
 }
 
-/** Proves the running stack. */
-export async function verify(session: Session): Promise<Report> {
-  const { host, selection } = session;
-  const started = host.now();
-  const { phase, trace } = await prove(session, await observe(session));
-  return {
-    verb: "verify",
-    seconds: (host.now() - started) / 1000,
-    phases: [phase],
-    failures: failuresOf(phase),
-    leftOut: selection.leftOut.map((s) => s.name),
-    ...trace,
-  };
+export async function verify(context: Context): Promise<Report> {
+  const { checklist, trace } = await prove(context, await observe(context));
+  return createReport(context, { checklists: [checklist], ...trace });
 }
 
-/** Follows one thought through every part, and looks at all that should have seen it. */
-export async function prove({ host, home, view }: Session, proven: Proven): Promise<Proof> {
-  const thought = new ProofThought(proven);
-  const dashboards = await readDashboards(home.dir);
+/** Follows one thought through every part, and checks all that should have seen it. */
+export async function prove({ host, paths, view }: Context, stack: RunningStack): Promise<Proof> {
+  const thought = createProofThought(stack);
+  const dashboards = await readDashboards(paths.dir);
   try {
-    const rows = proofRows(proven, dashboards, thought);
-    const phase = await runPhase(host, view, { name: "proof", rows });
-    const traced = phase.rows.some((row) => row.name === "traced" && row.outcome === "ok");
+    const checks = proofChecks(stack, dashboards, thought);
+    const checklist = await runChecklist(host, view, { name: "proof", checks });
+    const traced = checklist.checks.some(({ name, outcome }) => name === "traced" && outcome === "ok");
     const { traceId } = thought;
-    return { phase, trace: traced ? { traceId, traceUrl: await traceUrl(proven, traceId) } : {} };
+    return { checklist, trace: traced ? { traceId, traceUrl: await traceUrl(stack, traceId) } : {} };
   } finally {
     await thought.forget();
   }
 }
 
-/** Only waits until the monitoring sees the stack. */
-export async function ready({ host, home, view }: Session, proven: Proven): Promise<Proof> {
-  const rows = readinessRows(proven, await readDashboards(home.dir));
-  return { phase: await runPhase(host, view, { name: "ready", rows }), trace: {} };
+/** Waits only until the monitoring sees the stack. */
+export async function ready({ host, paths, view }: Context, stack: RunningStack): Promise<Proof> {
+  const checks = readinessChecks(stack, await readDashboards(paths.dir));
+  return { checklist: await runChecklist(host, view, { name: "ready", checks }), trace: {} };
 }
 
 /** In Grafana; or what Tempo itself has, when Grafana is left out. */
 async function traceUrl(
-  { host, endpoints, selection, grafanaLogin }: Proven,
+  { host, endpoints, selection, grafanaLogin }: RunningStack,
   traceId: string,
 ): Promise<string> {
   if (!selection.has("grafana")) return `${endpoints.of("tempo")}/api/v2/traces/${traceId}`;
-  return await new Grafana(host, endpoints.of("grafana"), grafanaLogin).traceUrl(traceId);
+  return await createGrafana({ host, url: endpoints.of("grafana"), login: grafanaLogin }).traceUrl(traceId);
 }

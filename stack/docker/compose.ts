@@ -1,34 +1,35 @@
+/** `docker compose` on this project, always with the monitoring profile. */
 import { existsSync } from "node:fs";
-import * as z from "zod/mini";
-import type { Home } from "../paths.ts";
+import * as z from "zod";
+import type { Paths } from "../paths.ts";
 import type { Host, Output } from "../host.ts";
 import { LaunchFailure } from "../failure.ts";
 
-/** One container, as `docker compose ps` tells it. */
+/** One container, as `docker compose ps` lists it. */
 export interface Container {
-  id: string;
-  name: string;
-  service: string;
+  readonly id: string;
+  readonly name: string;
+  readonly service: string;
   /** created, running, restarting, exited, dead, paused, removing */
-  state: string;
+  readonly state: string;
   /** healthy, unhealthy, starting; empty without a health check */
-  health: string;
-  exitCode: number;
+  readonly health: string;
+  readonly exitCode: number;
   /** "Up 3 minutes (healthy)" */
-  status: string;
-  ports: readonly { container: number; host: number }[];
+  readonly status: string;
+  readonly ports: readonly { container: number; host: number }[];
 }
 
-/** What docker-compose.yml says of one service, after interpolation. */
+/** One service as docker-compose.yml declares it, after interpolation. */
 export interface Declared {
-  name: string;
-  image: string;
+  readonly name: string;
+  readonly image: string;
   /** Built here, not pulled. */
-  built: boolean;
+  readonly built: boolean;
   /** Ranges of host ports, one entry a `ports:` line. */
-  ports: readonly { from: number; to: number; address: string }[];
+  readonly ports: readonly { from: number; to: number; address: string }[];
   /** Containers of it. */
-  replicas: number;
+  readonly replicas: number;
 }
 
 const Lines = z.array(z.object({
@@ -36,33 +37,29 @@ const Lines = z.array(z.object({
   Name: z.string(),
   Service: z.string(),
   State: z.string(),
-  Health: z._default(z.string(), ""),
-  ExitCode: z._default(z.number(), 0),
-  Status: z._default(z.string(), ""),
-  Publishers: z._default(
-    z.nullable(z.array(z.object({ TargetPort: z.number(), PublishedPort: z.number() }))),
-    [],
-  ),
+  Health: z.string().default(""),
+  ExitCode: z.number().default(0),
+  Status: z.string().default(""),
+  Publishers: z.array(z.object({ TargetPort: z.number(), PublishedPort: z.number() })).nullable().default([]),
 }));
 
 const ConfigShape = z.object({
   name: z.string(),
-  "x-drills": z._default(z.string(), "on"),
+  "x-drills": z.string().default("on"),
   services: z.record(
     z.string(),
     z.object({
-      image: z.optional(z.string()),
-      build: z.optional(z.unknown()),
-      ports: z._default(
-        z.array(z.object({ published: z.optional(z.string()), host_ip: z.optional(z.string()) })),
+      image: z.string().optional(),
+      build: z.unknown().optional(),
+      ports: z.array(z.object({ published: z.string().optional(), host_ip: z.string().optional() })).default(
         [],
       ),
-      deploy: z.optional(z.object({ replicas: z.optional(z.number()) })),
+      deploy: z.object({ replicas: z.number().optional() }).optional(),
     }),
   ),
 });
 
-/** An answer of Docker's to a quick question. */
+/** A quick query. */
 const QUESTION_MS = 20_000;
 /** A first build downloads a base image and every dependency. */
 const BUILD_MS = 15 * 60_000;
@@ -70,26 +67,27 @@ const BUILD_MS = 15 * 60_000;
 const STOP_MS = 120_000;
 
 export interface Config {
-  project: string;
-  /** Whether something may be broken here on purpose (`DRILLS`). */
-  drills: boolean;
-  services: Declared[];
+  readonly project: string;
+  /** Whether drills are enabled (`DRILLS`). */
+  readonly drills: boolean;
+  readonly services: readonly Declared[];
 }
 
-/** `docker compose` on this project, always with the monitoring profile. */
-export class Compose {
-  #config: Promise<Config> | undefined;
+export type Compose = ReturnType<typeof createCompose>;
 
-  /** @param environment variables that stand above what `.env` says */
-  constructor(
-    private readonly host: Host,
-    private readonly home: Home,
-    readonly environment: Readonly<Record<string, string>> = {},
-  ) {}
+export interface ComposeOptions {
+  readonly host: Host;
+  readonly paths: Paths;
+  /** Variables that override `.env`. @default none */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export function createCompose({ host, paths, environment = {} }: ComposeOptions) {
+  let rendered: Promise<Config> | undefined;
 
   /** The same project with more variables set. */
-  with(environment: Readonly<Record<string, string>>): Compose {
-    return new Compose(this.host, this.home, { ...this.environment, ...environment });
+  function withEnvironment(more: Readonly<Record<string, string>>): Compose {
+    return createCompose({ host, paths, environment: { ...environment, ...more } });
   }
 
   /**
@@ -97,17 +95,17 @@ export class Compose {
    *
    * @throws {LaunchFailure} of kind prerequisite, when it cannot be read
    */
-  config(): Promise<Config> {
-    return this.#config ??= this.#readConfig();
+  function config(): Promise<Config> {
+    return rendered ??= readConfig();
   }
 
-  async #readConfig(): Promise<Config> {
-    const output = await this.#run(["config", "--format", "json"], QUESTION_MS);
+  async function readConfig(): Promise<Config> {
+    const output = await run(["config", "--format", "json"], QUESTION_MS);
     if (output.code !== 0) {
       throw new LaunchFailure("prerequisite", {
         what: "docker-compose.yml cannot be used",
         cause: lastLine(output.stderr),
-        next: [`look at ${this.home.dir}/docker-compose.yml and ${this.home.envFile}`],
+        next: [`check ${paths.dir}/docker-compose.yml and ${paths.envFile}`],
       });
     }
     const { name, services, "x-drills": drills } = ConfigShape.parse(JSON.parse(output.stdout));
@@ -125,16 +123,16 @@ export class Compose {
   }
 
   /** Every container of the project, the stopped ones too. */
-  async ps(): Promise<Container[]> {
-    const list = () => this.#run(["ps", "--all", "--format", "json"], QUESTION_MS);
+  async function ps(): Promise<Container[]> {
+    const list = () => run(["ps", "--all", "--format", "json"], QUESTION_MS);
     let output = await list();
-    // Compose lists the containers first and then asks for each: one that was replaced meanwhile is no fault.
+    // Compose lists the containers first and then asks for each: one that was replaced meanwhile is not an error.
     for (let again = 0; again < 3 && /No such container/.test(output.stderr); again++) output = await list();
     if (output.code !== 0) {
       throw new LaunchFailure("service", {
-        what: "Docker does not tell which containers run",
+        what: "Docker did not list the containers",
         cause: lastLine(output.stderr),
-        next: ["try `docker compose ps`"],
+        next: ["see Docker's own error: docker ps --all"],
       });
     }
     return Lines.parse(jsonLines(output.stdout)).map((line) => ({
@@ -151,61 +149,82 @@ export class Compose {
     }));
   }
 
-  build(signal?: AbortSignal): Promise<Output> {
-    return this.#run(["build", "--quiet"], BUILD_MS, signal);
+  function build(signal?: AbortSignal): Promise<Output> {
+    return run(["build", "--quiet"], BUILD_MS, signal);
   }
 
-  /** Creates and starts these services, and no others: what one of them depends on is left alone. */
-  up(services: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Output> {
-    return this.#run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
+  /** Creates and starts these services, and no others: what they depend on is left alone. */
+  function up(services: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Output> {
+    return run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
   }
 
   /** Removes a service's containers, so that the next `up` makes new ones. */
-  remove(services: readonly string[]): Promise<Output> {
-    return this.#run(["rm", "--stop", "--force", ...services], STOP_MS);
+  function remove(services: readonly string[]): Promise<Output> {
+    return run(["rm", "--stop", "--force", ...services], STOP_MS);
   }
 
   /** A service's last lines. */
-  async logs(service: string, lines: number): Promise<string[]> {
-    return (await this.#logs(["--tail", String(lines), service])).slice(-lines);
+  async function logs(service: string, lines: number): Promise<string[]> {
+    return (await readLogs(["--tail", String(lines), service])).slice(-lines);
   }
 
-  /** Everything a service has said since then. */
-  logsSince(service: string, since: Date): Promise<string[]> {
-    return this.#logs(["--since", since.toISOString(), service]);
+  /** Every line a service has logged since then. */
+  function logsSince(service: string, since: Date): Promise<string[]> {
+    return readLogs(["--since", since.toISOString(), service]);
   }
 
-  async #logs(args: readonly string[]): Promise<string[]> {
-    const { stdout, stderr } = await this.#run(
+  async function readLogs(args: readonly string[]): Promise<string[]> {
+    const { stdout, stderr } = await run(
       ["logs", "--no-color", "--no-log-prefix", ...args],
       QUESTION_MS,
     );
     return `${stdout}${stderr}`.split("\n").filter((line) => line.trim() !== "");
   }
 
-  /** Runs a program in a service's container. */
-  exec(service: string, command: readonly string[]): Promise<Output> {
-    return this.#run(["exec", "-T", service, ...command], QUESTION_MS);
+  /** The last lines of these services, or of all, each with its container's name. */
+  function tail(lines: number, services: readonly string[]): Promise<Output> {
+    return run(["logs", "--no-color", "--tail", String(lines), ...services], QUESTION_MS);
   }
 
-  down(volumes: boolean): Promise<Output> {
-    return this.#run(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], STOP_MS);
+  /** Runs a program in a service's container. */
+  function exec(service: string, command: readonly string[]): Promise<Output> {
+    return run(["exec", "-T", service, ...command], QUESTION_MS);
+  }
+
+  function down(volumes: boolean): Promise<Output> {
+    return run(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], STOP_MS);
   }
 
   /** The whole command line for a verb, for a program that takes over the terminal. */
-  commandLine(args: readonly string[]): string[] {
-    return ["compose", ...this.#envFile(), "--profile", "monitoring", ...args];
+  function commandLine(args: readonly string[]): string[] {
+    return ["compose", ...envFile(), "--profile", "monitoring", ...args];
   }
 
   /** Compose stops at an `--env-file` that is not there; before the first `up` there is none. */
-  #envFile(): string[] {
-    return existsSync(this.home.envFile) ? ["--env-file", this.home.envFile] : [];
+  function envFile(): string[] {
+    return existsSync(paths.envFile) ? ["--env-file", paths.envFile] : [];
   }
 
-  #run(args: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<Output> {
-    const env = { ...this.environment };
-    return this.host.run("docker", this.commandLine(args), { cwd: this.home.dir, env, deadlineMs, signal });
+  function run(args: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<Output> {
+    const env = { ...environment };
+    return host.run("docker", commandLine(args), { cwd: paths.dir, env, deadlineMs, signal });
   }
+
+  return {
+    environment,
+    withEnvironment,
+    config,
+    ps,
+    build,
+    up,
+    remove,
+    logs,
+    logsSince,
+    tail,
+    exec,
+    down,
+    commandLine,
+  };
 }
 
 /** Compose prints one object a line since 2.21, one array before. */
@@ -218,7 +237,7 @@ function range(published: string, address = "0.0.0.0"): Declared["ports"][number
   return { from: from!, to: to!, address };
 }
 
-/** The last line that says something: Docker puts the reason there. */
+/** The last line with text: Docker puts the reason there. */
 export function lastLine(text: string): string {
   return text.split("\n").map((line) => line.trim()).filter(Boolean).at(-1) ?? "it gave no reason";
 }

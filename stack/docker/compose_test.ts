@@ -1,16 +1,19 @@
+/** Listing containers while Compose replaces some. */
 import assert from "node:assert/strict";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
 import { psJson } from "../../tests/launcher/scripted_docker.ts";
-import { Compose } from "./compose.ts";
-import { checkoutHome } from "../paths.ts";
+import { createCompose } from "./compose.ts";
+import { checkoutPaths } from "../paths.ts";
 
 const GONE = { code: 1, stderr: "Error response from daemon: No such container: 2cc1cedb15a0" };
 
 /** A Docker in which so many listings meet a container that is just being replaced. */
 function listing(failures: number) {
-  let asked = 0;
-  const host = fakeHost({ run: () => ++asked <= failures ? GONE : { stdout: psJson([{ service: "db" }]) } });
-  return { compose: new Compose(host, checkoutHome("/nowhere")), host };
+  let options = 0;
+  const host = fakeHost({
+    run: () => ++options <= failures ? GONE : { stdout: psJson([{ service: "db" }]) },
+  });
+  return { compose: createCompose({ host, paths: checkoutPaths("/nowhere") }), host };
 }
 
 Deno.test("ps() looks again when a container is replaced while Compose lists it", async () => {
@@ -22,7 +25,7 @@ Deno.test("ps() does not look for ever", async () => {
   const { compose, host } = listing(Infinity);
   await assert.rejects(compose.ps(), {
     name: "LaunchFailure",
-    message: "Docker does not tell which containers run",
+    message: "Docker did not list the containers",
   });
   assert.equal(host.commands.length, 4);
 });

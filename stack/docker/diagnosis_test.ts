@@ -1,3 +1,4 @@
+/** The errors of other programs that the launcher recognises. */
 import assert from "node:assert/strict";
 import { likelyCause } from "./diagnosis.ts";
 
@@ -10,9 +11,9 @@ Deno.test("likelyCause() reads what programs say when they give up", () => {
     ['FATAL: password authentication failed for user "thoughts"', /password in \.env/],
     ["WRONGPASS invalid username-password pair", /password in \.env/],
     ["FATAL: database files are incompatible with server", /another version/],
-    ["open /etc/x.yml: permission denied", /may not read or write/],
+    ["open /etc/x.yml: permission denied", /not allowed to read or write/],
     ["failed parsing config: yaml: line 3", /configuration/],
-    ["dial tcp: lookup kafka on 127.0.0.11:53: no such host", /another service by name/],
+    ["dial tcp: lookup kafka on 127.0.0.11:53: no such host", /name of another service/],
   ];
   for (const [text, cause] of cases) assert.match(likelyCause(text)?.cause ?? "nothing", cause, text);
   assert.equal(likelyCause("all is well"), undefined);

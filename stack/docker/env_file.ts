@@ -1,3 +1,4 @@
+/** The `.env` file: made once, with random passwords. */
 import { readIfThere } from "../paths.ts";
 
 /** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */

@@ -1,3 +1,4 @@
+/** The .env file: made once, with passwords of its own. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { makeEnvFile, parseEnv, readEnvFile } from "./env_file.ts";

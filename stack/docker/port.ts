@@ -14,7 +14,7 @@ export function isFree(port: number, hostname: string): boolean {
   }
 }
 
-const ASK_MS = 5000;
+const ASK_MS = 5_000;
 
 /** @returns such as "node (pid 4711)", or undefined when nobody tells: it may be another user's */
 export async function holderOf(port: number, host: Host): Promise<string | undefined> {

@@ -1,3 +1,4 @@
+/** Whether a port is free, and which program holds it. */
 import assert from "node:assert/strict";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
 import { holderOf, isFree } from "./port.ts";

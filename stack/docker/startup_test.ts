@@ -1,24 +1,25 @@
+/** When a service counts as started, and when as failed. */
 import assert from "node:assert/strict";
 import { fakeHost, silentView } from "../../tests/launcher/fake_host.ts";
 import { psJson, type ScriptedContainer } from "../../tests/launcher/scripted_docker.ts";
-import { Compose, type Declared } from "./compose.ts";
-import { Docker } from "./docker.ts";
-import { checkoutHome } from "../paths.ts";
+import { createCompose, type Declared } from "./compose.ts";
+import { createDocker } from "./docker.ts";
+import { checkoutPaths } from "../paths.ts";
 import type { Output } from "../host.ts";
-import { failuresOf, runPhase } from "../checklist.ts";
+import { failuresOf, runChecklist } from "../checklist.ts";
 import { SERVICES } from "../services.ts";
-import { startupRows } from "./startup.ts";
+import { startupChecks } from "./startup.ts";
 
 interface Script {
-  services: string[];
+  readonly services: readonly string[];
   /** What `compose ps` shows, look by look; the last one stays. Compose is at work until then. */
-  looks: ScriptedContainer[][];
-  up?: Partial<Output>;
-  restarts?: number;
-  replicas?: number;
+  readonly looks: ScriptedContainer[][];
+  readonly up?: Partial<Output>;
+  readonly restarts?: number;
+  readonly replicas?: number;
 }
 
-/** Starts services of a Docker that shows these looks, and returns how each row ended. */
+/** Starts services of a Docker that shows these looks, and returns how each check ended. */
 async function start({ services, looks, up = {}, restarts = 0, replicas = 1 }: Script) {
   let look = 0;
   const lastLook = Promise.withResolvers<void>();
@@ -37,16 +38,18 @@ async function start({ services, looks, up = {}, restarts = 0, replicas = 1 }: S
     },
   });
   const wanted = SERVICES.filter((s) => services.includes(s.name));
-  const rows = startupRows({
+  const checks = startupChecks({
     host,
-    compose: new Compose(host, checkoutHome("/nowhere")),
-    docker: new Docker(host),
+    compose: createCompose({ host, paths: checkoutPaths("/nowhere") }),
+    docker: createDocker(host),
     selection: { wanted, leftOut: [], has: () => true },
     declared: services.map((name): Declared => ({ name, image: name, built: false, ports: [], replicas })),
     deadlineMs: 60_000,
   });
-  const result = await runPhase(host, silentView(), { name: "services", rows, stopAtFirst: true });
-  const outcomes = Object.fromEntries(result.rows.map((row) => [row.name, `${row.outcome}: ${row.text}`]));
+  const result = await runChecklist(host, silentView(), { name: "services", checks, stopAtFirst: true });
+  const outcomes = Object.fromEntries(
+    result.checks.map((check) => [check.name, `${check.outcome}: ${check.text}`]),
+  );
   return { host, outcomes, failures: failuresOf(result) };
 }
 
@@ -111,7 +114,7 @@ Deno.test("an unhealthy container gets a while to turn, and fails after that", a
   const turned = await start({ services: ["api"], looks: [[], unhealthy, unhealthy, [{ service: "api" }]] });
   const stuck = await start({ services: ["api"], looks: [[], unhealthy] });
   assert.equal(turned.outcomes.api, "ok: healthy");
-  assert.match(stuck.outcomes.api!, /runs, but is not healthy/);
+  assert.match(stuck.outcomes.api!, /is running, but not healthy/);
 });
 
 Deno.test("what Compose refuses is pinned on the service that it names", async () => {

@@ -1,28 +1,28 @@
+/** What must hold before the stack can start; each check is one finding, with how to fix it. */
 import type { Compose, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
 import { checkCompose, checkEngine } from "./engine.ts";
 import { checkImages } from "./images.ts";
 import { checkEnvFile } from "./passwords.ts";
 import { checkPorts } from "./ports.ts";
-import { checkDisk, checkMemory } from "./room.ts";
-import type { Home } from "../paths.ts";
+import { checkDisk, checkMemory } from "./resources.ts";
+import type { Paths } from "../paths.ts";
 import type { Host } from "../host.ts";
-import type { Row } from "../checklist.ts";
+import type { Check } from "../checklist.ts";
 import type { Selection } from "../services.ts";
 
 export interface Examined {
-  host: Host;
-  home: Home;
-  docker: Docker;
-  compose: Compose;
-  selection: Selection;
-  /** Ask registries whether missing images can be had; `up` simply pulls them. */
-  askRegistries: boolean;
+  readonly host: Host;
+  readonly paths: Paths;
+  readonly docker: Docker;
+  readonly compose: Compose;
+  readonly selection: Selection;
+  /** Whether to ask registries about missing images; `up` simply pulls them. */
+  readonly askRegistries: boolean;
 }
 
-/** What has to be so before the stack can start; each row is one finding, with how to mend it. */
-export function doctorRows(examined: Examined): Row[] {
-  const { host, home, docker, compose, selection, askRegistries } = examined;
+export function doctorChecks(examined: Examined): Check[] {
+  const { host, paths, docker, compose, selection, askRegistries } = examined;
   const declared = async (): Promise<Declared[]> => {
     const { services } = await compose.config();
     return services.filter((s) => selection.wanted.some((wanted) => wanted.name === s.name));
@@ -30,9 +30,9 @@ export function doctorRows(examined: Examined): Row[] {
   return [
     { name: "docker", run: () => checkEngine(docker) },
     { name: "compose", after: ["docker"], run: () => checkCompose(docker) },
-    { name: ".env", after: ["compose"], run: () => checkEnvFile(home, docker, compose) },
+    { name: ".env", after: ["compose"], run: () => checkEnvFile(paths, docker, compose) },
     { name: "memory", after: ["docker"], run: () => checkMemory(docker) },
-    { name: "disk", run: () => checkDisk(home.dir) },
+    { name: "disk", run: () => checkDisk(paths.dir) },
     {
       name: "ports",
       after: [".env"],

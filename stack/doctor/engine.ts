@@ -1,35 +1,41 @@
 /** Docker and its Compose plugin: there, running and new enough. */
 import type { Docker } from "../docker/docker.ts";
-import { missing } from "../failure.ts";
+import { prerequisite, type Step } from "../failure.ts";
 
 const OLDEST_ENGINE = "20.10.0";
 /** 2.20: the first that waits for a health check of an optional dependency. */
 const OLDEST_COMPOSE = "2.20.0";
 
-const WITHOUT_DOCKER = "or run without Docker: deno task dev (API and worker in one process, no dashboards)";
+const WITHOUT_DOCKER: Step = {
+  text: "or run API and worker in one process, without Docker and dashboards",
+  task: "dev",
+};
 
 export async function checkEngine(docker: Docker): Promise<string> {
   const engine = await docker.engine();
   if (engine.state === "absent") {
-    throw missing("Docker is not installed", {
+    throw prerequisite("Docker is not installed", {
       cause: "there is no `docker` on the PATH",
       next: ["install it: https://docs.docker.com/get-started/get-docker/", WITHOUT_DOCKER],
     });
   }
-  if (engine.state === "unanswering") {
+  if (engine.state === "unreachable") {
     const denied = /permission denied/i.test(engine.why);
-    throw missing(denied ? "This user may not talk to Docker" : "Docker is installed, but not running", {
-      cause: engine.why,
-      next: [
-        denied
-          ? "sudo usermod -aG docker $USER, then log in again"
-          : "start Docker Desktop, or: sudo systemctl start docker",
-        WITHOUT_DOCKER,
-      ],
-    });
+    throw prerequisite(
+      denied ? "This user is not allowed to use Docker" : "Docker is installed, but not running",
+      {
+        cause: engine.why,
+        next: [
+          denied
+            ? "sudo usermod -aG docker $USER, then log in again"
+            : "start Docker Desktop, or: sudo systemctl start docker",
+          WITHOUT_DOCKER,
+        ],
+      },
+    );
   }
   if (older(engine.version, OLDEST_ENGINE)) {
-    throw missing(`Docker ${engine.version} is too old`, {
+    throw prerequisite(`Docker ${engine.version} is too old`, {
       cause: `the stack needs ${OLDEST_ENGINE}`,
       next: ["update it: https://docs.docker.com/engine/install/", WITHOUT_DOCKER],
     });
@@ -40,8 +46,8 @@ export async function checkEngine(docker: Docker): Promise<string> {
 export async function checkCompose(docker: Docker): Promise<string> {
   const version = await docker.composeVersion();
   if (version && !older(version, OLDEST_COMPOSE)) return `plugin ${version}`;
-  throw missing(version ? `Docker Compose ${version} is too old` : "Docker Compose is missing", {
-    cause: version ? `the stack needs ${OLDEST_COMPOSE}` : "`docker compose version` does not answer",
+  throw prerequisite(version ? `Docker Compose ${version} is too old` : "Docker Compose is missing", {
+    cause: version ? `the stack needs ${OLDEST_COMPOSE}` : "`docker compose version` fails",
     next: ["install the plugin: https://docs.docker.com/compose/install/", WITHOUT_DOCKER],
   });
 }

@@ -1,7 +1,7 @@
-/** Images: on this machine, or to be had from their registry. */
+/** Images: on this machine, or available from their registry. */
 import type { Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
-import { type LaunchFailure, missing } from "../failure.ts";
+import { type LaunchFailure, prerequisite } from "../failure.ts";
 import type { Finding } from "../checklist.ts";
 
 export async function checkImages(
@@ -16,25 +16,25 @@ export async function checkImages(
   if (absent.length === 0) return `all ${images.length} are here`;
   const toPull = `${absent.length} of ${images.length} to be pulled: ${absent.join(" ")}`;
   if (!askRegistries) return { warn: true, text: toPull, notes: [PULLED_LATER] };
-  const refusals = await Promise.all(absent.map((image) => docker.unobtainable(image)));
+  const refusals = await Promise.all(absent.map((image) => docker.cannotPull(image)));
   const refused = absent.filter((_, i) => refusals[i] !== undefined);
-  if (refused.length > 0) throw unobtainable(refused, refusals.find((why) => why !== undefined)!, pulled);
+  if (refused.length > 0) throw cannotPull(refused, refusals.find((why) => why !== undefined)!, pulled);
   return { warn: true, text: toPull, notes: [PULLED_LATER] };
 }
 
-/** Images that are neither here nor to be had, with the services that need them. */
-export function unobtainable(
+/** Images that are neither here nor in their registry, with the services that need them. */
+export function cannotPull(
   images: readonly string[],
   why: string,
   declared: readonly Declared[],
 ): LaunchFailure {
   const needing = declared.filter((s) => images.includes(s.image)).map((s) => s.name).join(",");
-  return missing(`The image ${images.join(", ")} cannot be had`, {
+  return prerequisite(`The image ${images.join(", ")} cannot be pulled`, {
     cause: why,
     next: [
       `try by hand: docker pull ${images[0]}`,
       "behind a proxy: https://docs.docker.com/engine/daemon/proxy/",
-      `or go on without: --without ${needing}`,
+      `or start without: --without ${needing}`,
     ],
   });
 }

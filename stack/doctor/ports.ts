@@ -1,7 +1,7 @@
 /** Host ports: each free, or held by this stack already. */
 import type { Container, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
-import { type LaunchFailure, missing } from "../failure.ts";
+import { type LaunchFailure, prerequisite } from "../failure.ts";
 import type { Host } from "../host.ts";
 import { holderOf, isFree } from "../docker/port.ts";
 
@@ -24,7 +24,7 @@ export async function checkPorts(
       // Each replica takes one of a range; a range that is too short is Compose's to refuse.
       const needed = Math.min(replicas, all.length);
       if (usable.length < needed && !await ours(taken[0]!)) {
-        throw await inTheWay(taken[0]!, name, host, docker);
+        throw await portTaken(taken[0]!, name, host, docker);
       }
       found.push(...usable.slice(0, needed));
     }
@@ -32,14 +32,14 @@ export async function checkPorts(
   return `${found.length} free or ours: ${found.sort((a, b) => a - b).join(" ")}`;
 }
 
-async function inTheWay(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {
+async function portTaken(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {
   const [container] = await docker.publishing(port);
   const holder = container ? `the container ${container}` : await holderOf(port, host);
-  return missing(`Port ${port} is taken, ${service} needs it`, {
+  return prerequisite(`Port ${port} is taken, ${service} needs it`, {
     cause: `held by ${holder ?? "a program of another user"}`,
     next: [
       container ? `docker stop ${container}` : "stop that program",
-      "then the same command again",
+      "then run the same command again",
     ],
   });
 }

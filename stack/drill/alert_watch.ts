@@ -1,68 +1,79 @@
+/** A drill's alert, in Prometheus and at its receiver. */
+import type { Progress } from "../checklist.ts";
+import type { AlertingRule, Prometheus } from "../clients/prometheus.ts";
 import { LaunchFailure } from "../failure.ts";
 import type { Host } from "../host.ts";
-import type { RunningRow } from "../checklist.ts";
-import type { AlertingRule, Prometheus } from "../clients/prometheus.ts";
-import { until } from "../wait.ts";
+import { type Poll, until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** A drill's alert, at Prometheus and at its receiver. */
-export class AlertWatch {
-  constructor(
-    private readonly host: Host,
-    private readonly drill: Drill,
-    private readonly prometheus: Prometheus,
-    private readonly receiver: Receiver,
-  ) {}
+export interface AlertWatchOptions {
+  readonly host: Host;
+  readonly drill: Drill;
+  readonly prometheus: Prometheus;
+  readonly receiver: Receiver;
+}
+
+export type AlertWatch = ReturnType<typeof createAlertWatch>;
+
+export function createAlertWatch({ host, drill, prometheus, receiver }: AlertWatchOptions) {
+  const { name, alert, severity } = drill;
 
   /** The alert's rule, and its state now. @throws {LaunchFailure} when Prometheus has no such rule */
-  async look(): Promise<AlertingRule> {
-    const { alert, severity } = this.drill;
-    const rules = await this.prometheus.alertingRules();
-    const rule = rules.find((r) => r.name === alert && r.severity === severity);
-    if (rule) return rule;
+  async function rule(): Promise<AlertingRule> {
+    const found = (await prometheus.alertingRules()).find((r) => r.name === alert && r.severity === severity);
+    if (found) return found;
     throw new LaunchFailure("drill", {
-      what: `No drill now: Prometheus has no alert ${alert} (${severity})`,
-      cause: "its rules are not those of this version",
-      next: ["look at config/prometheus/alerts.yml, then: deno task monitoring"],
+      what: `The drill was refused: Prometheus has no alert ${alert} (${severity})`,
+      cause: "its rules are those of another version",
+      next: [
+        "check config/prometheus/alerts.yml",
+        { text: "then load it by starting the stack again", verb: "" },
+      ],
     });
   }
 
   /** Waits until it is in one of these states. */
-  reach(states: readonly AlertingRule["state"][], deadlineMs: number, row: RunningRow): Promise<void> {
-    return this.#until(deadlineMs, row, async () => {
-      const { state } = await this.look();
-      return states.includes(state) || `${this.drill.alert} is ${state}`;
+  function reached(
+    states: readonly AlertingRule["state"][],
+    deadlineMs: number,
+    progress: Progress,
+  ): Promise<string> {
+    return poll(deadlineMs, progress, async () => {
+      const { state } = await rule();
+      return states.includes(state) ? { ready: state } : { pending: `${alert} is ${state}` };
     });
   }
 
-  /** Waits until the receiver has been told that it is so. */
-  heard(status: "firing" | "resolved", since: Date, deadlineMs: number, row: RunningRow): Promise<void> {
-    return this.#until(deadlineMs, row, async () =>
-      await this.receiver.heard(this.drill, status, since) ||
-      `the API has not been told that ${this.drill.alert} is ${status}`);
-  }
-
-  /** @param ask answers true, or why it is not so yet */
-  async #until(
+  /** Waits until the receiver has been told. */
+  function delivered(
+    status: "firing" | "resolved",
+    since: Date,
     deadlineMs: number,
-    { say, signal }: RunningRow,
-    ask: () => Promise<string | true>,
-  ): Promise<void> {
-    await until(async () => {
-      const answer = await ask();
-      return answer === true ? { ready: "" } : { pending: answer };
-    }, { host: this.host, deadlineMs, signal, say, late: (why) => notAsItMust(this.drill, why) });
+    progress: Progress,
+  ): Promise<string> {
+    return poll(
+      deadlineMs,
+      progress,
+      async () =>
+        await receiver.heard(drill, status, since)
+          ? { ready: status }
+          : { pending: `the API has not been told that ${alert} is ${status}` },
+    );
   }
-}
 
-function notAsItMust({ name, alert }: Drill, why: string): LaunchFailure {
-  return new LaunchFailure("drill", {
-    what: `The drill ${name} did not go as it must`,
-    cause: why,
-    next: [
-      `its rule: ${alert} in config/prometheus/alerts.yml`,
-      "see what alertmanager says: deno task monitoring logs alertmanager",
-    ],
-  });
+  function poll(deadlineMs: number, { say, signal }: Progress, ask: () => Promise<Poll>): Promise<string> {
+    const late = (why: string) =>
+      new LaunchFailure("drill", {
+        what: `The drill ${name} failed`,
+        cause: why,
+        next: [
+          `its rule: ${alert} in config/prometheus/alerts.yml`,
+          { text: "see what alertmanager says", verb: "logs alertmanager" },
+        ],
+      });
+    return until(ask, { host, deadlineMs, signal, say, late });
+  }
+
+  return { rule, reached, delivered };
 }

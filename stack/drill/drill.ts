@@ -1,42 +1,42 @@
+/** A drill from beginning to end: breaks something, watches its alert fire, repairs it and watches the alert resolve. */
+import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
+import type { Context } from "../context.ts";
 import type { Drill } from "./drills.ts";
-import type { Account } from "./load.ts";
-import { type Course, DrillRun } from "./run.ts";
-import { failuresOf, type PhaseResult, type Row, runPhase } from "../checklist.ts";
-import type { Session } from "../context.ts";
+import type { Tally } from "./load.ts";
+import { type AlertTimes, openDrillRun } from "./run.ts";
 
 export interface DrillResult {
-  drill: Drill;
-  fast: boolean;
-  course: Course;
-  thoughts: Account;
+  readonly drill: Drill;
+  readonly fast: boolean;
+  readonly times: AlertTimes;
+  readonly thoughts: Tally;
 }
 
 /**
- * Breaks something, watches its alert come, mends it and watches the alert go. Whatever happens meanwhile, it is
- * mended: after a failure, and after Ctrl-C.
+ * Runs a drill. Whatever happens meanwhile, the fault is repaired: after a failure, and after Ctrl-C.
  *
  * @param fast with a Prometheus and an Alertmanager of its own, for which time runs faster
- * @returns no result when nothing could be broken
- * @throws the host signal's reason on Ctrl-C, once it is mended
- * @throws {LaunchFailure} when it was interrupted and cannot be mended
+ * @returns no result when nothing was broken
+ * @throws the host signal's reason on Ctrl-C, once the fault is repaired
+ * @throws {LaunchFailure} when it was interrupted and cannot be repaired
  */
 export async function runDrill(
-  session: Session,
+  context: Context,
   drill: Drill,
   fast: boolean,
-): Promise<{ phases: PhaseResult[]; result?: DrillResult }> {
-  const run = await DrillRun.open(session, drill, fast);
-  const phases: PhaseResult[] = [];
-  const phase = async (name: string, rows: readonly Row[]) => {
-    const result = await runPhase(session.host, session.view, { name, rows });
-    phases.push(result);
+): Promise<{ readonly checklists: readonly ChecklistResult[]; readonly result?: DrillResult }> {
+  const run = await openDrillRun(context, drill, fast);
+  const checklists: ChecklistResult[] = [];
+  const pass = async (name: string, checks: readonly Check[]) => {
+    const result = await runChecklist(context.host, context.view, { name, checks });
+    checklists.push(result);
     return failuresOf(result).length === 0;
   };
   try {
-    if (!await phase("before", run.beforeRows())) return { phases };
-    await phase(drill.name, run.alertRows());
-    await phase("mend", run.mendRows());
-    return { phases, result: { drill, fast, course: run.course, thoughts: run.thoughts } };
+    if (!await pass("before", run.beforeChecks())) return { checklists };
+    await pass(drill.name, run.alertChecks());
+    await pass("repair", run.repairChecks());
+    return { checklists, result: { drill, fast, times: run.times, thoughts: run.thoughts() } };
   } finally {
     await run.close();
   }

@@ -1,35 +1,36 @@
+/** A drill on a scripted stack: its alert, its repair, and Ctrl-C. */
 import assert from "node:assert/strict";
 import { type FakeHost, fakeHost, silentView } from "../../tests/launcher/fake_host.ts";
 import { psJson, type ScriptedContainer } from "../../tests/launcher/scripted_docker.ts";
 import { parseArguments } from "../cli.ts";
 import { runDrill } from "./drill.ts";
 import { DRILLS } from "./drills.ts";
-import type { Home } from "../paths.ts";
+import type { Paths } from "../paths.ts";
 import { failuresOf } from "../checklist.ts";
 import { SERVICES } from "../services.ts";
-import { openSession } from "../context.ts";
+import { openContext } from "../context.ts";
 
-const HOME: Home = { dir: "/nowhere", envFile: "/nowhere/.env", choiceFile: "/nowhere/launcher.json" };
+const PATHS: Paths = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: "/nowhere/launcher.json" };
 const redisDown = DRILLS.find(({ name }) => name === "redis-down")!;
 const PENDING_MS = 5_000;
 
-interface Course {
+interface AlertTimes {
   /** The alert fires when Redis is away. @default true */
-  fires?: boolean;
+  readonly fires?: boolean;
   /** It fires before anything is broken. */
-  firesAlready?: boolean;
+  readonly firesAlready?: boolean;
   /** The API wants a key that the drill has not. */
-  keyed?: boolean;
+  readonly keyed?: boolean;
   /** Thoughts are accepted and never processed. */
-  neverProcessed?: boolean;
+  readonly neverProcessed?: boolean;
   /** Ctrl-C, at the first command line that matches. */
-  interruptAt?: RegExp;
+  readonly interruptAt?: RegExp;
   /** Redis does not start again. */
-  stuck?: boolean;
+  readonly stuck?: boolean;
 }
 
 /** Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it. */
-async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: Course) {
+async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: AlertTimes) {
   const interrupt = new AbortController();
   let downSince: number | undefined;
   const thoughts = new Set<string>();
@@ -63,7 +64,7 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
         const [now, labels] = [state(), { severity: "warning" }];
         if (now === "firing") notify("firing");
         else if (log.length > 0) notify("resolved");
-        const rules = [{ name: "RedisDown", labels, duration: PENDING_MS / 1000, state: now }];
+        const rules = [{ name: "RedisDown", labels, duration: PENDING_MS / 1_000, state: now }];
         return Response.json({ data: { groups: [{ rules }] } });
       }
       if (method === "POST" && keyed) return Response.json({ title: "No API key" }, { status: 401 });
@@ -75,15 +76,15 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
       return Response.json({ status: neverProcessed ? "pending" : "completed" });
     },
   });
-  const asked = parseArguments(["drill", "redis-down"], "tp", "1");
-  assert.ok("verb" in asked);
+  const options = parseArguments(["drill", "redis-down"], "tp", "1");
+  assert.ok("verb" in options);
   const view = silentView();
-  const session = await openSession(host, HOME, view, asked);
-  const outcome = await runDrill(session, redisDown, false).then(
-    ({ phases, result }) => ({ failures: phases.flatMap(failuresOf), result, error: undefined }),
+  const context = await openContext(host, PATHS, view, options);
+  const outcome = await runDrill(context, redisDown, false).then(
+    ({ checklists, result }) => ({ failures: checklists.flatMap(failuresOf), result, error: undefined }),
     (error) => ({ failures: [], result: undefined, error }),
   );
-  const outcomes = view.finished.map((row) => `${row.name} ${row.outcome}`);
+  const outcomes = view.finished.map((check) => `${check.name} ${check.outcome}`);
   return { ...outcome, outcomes, host, isDown: downSince !== undefined, left: thoughts.size };
 }
 
@@ -95,16 +96,16 @@ const containers = (redisIsDown: boolean): ScriptedContainer[] =>
     ...(PORTS[service] && { ports: { [PORTS[service]]: PORTS[service] } }),
   }));
 
-Deno.test("a drill breaks, follows the alert to its receiver, mends, and waits for the end", async () => {
+Deno.test("a drill breaks, follows the alert to its receiver, repairs, and waits for the end", async () => {
   const { failures, outcomes, result, isDown, left } = await drill({});
   assert.deepEqual(failures, []);
   assert.deepEqual(
     outcomes,
-    "services quiet broken pending firing delivered mended resolved kept".split(" ").map((row) =>
-      `${row} ok`
+    "services quiet broken pending firing delivered repaired resolved completed".split(" ").map((check) =>
+      `${check} ok`
     ),
   );
-  const { pending, firing, delivered, resolved } = result!.course;
+  const { pending, firing, delivered, resolved } = result!.times;
   const times = [0, pending!, firing!, delivered!, resolved!];
   assert.deepEqual(times, times.toSorted((a, b) => a - b));
   assert.ok(firing! - pending! >= 1, "an alert that pends is not taken for one that fires");
@@ -112,19 +113,19 @@ Deno.test("a drill breaks, follows the alert to its receiver, mends, and waits f
   assert.deepEqual([isDown, left], [false, 0], "the stack is left as it was found");
 });
 
-Deno.test("an alert that does not come fails the drill, and what was broken is mended", async () => {
+Deno.test("an alert that does not come fails the drill, and what was broken is repaired", async () => {
   const { failures, outcomes, isDown } = await drill({ fires: false });
   assert.deepEqual(failures.map(({ kind, message }) => [kind, message]), [
-    ["drill", "The drill redis-down did not go as it must"],
+    ["drill", "The drill redis-down failed"],
   ]);
   assert.match(failures[0]!.why!, /RedisDown is inactive \(waited 420 s\)/);
-  assert.ok(outcomes.includes("mended ok") && outcomes.includes("kept ok"), `${outcomes}`);
+  assert.ok(outcomes.includes("repaired ok") && outcomes.includes("completed ok"), `${outcomes}`);
   assert.equal(isDown, false);
 });
 
 Deno.test("where the alert fires already nothing is broken", async () => {
   const { failures, host, result } = await drill({ firesAlready: true });
-  assert.equal(failures[0]!.message, "No drill now: RedisDown (warning) is firing already");
+  assert.equal(failures[0]!.message, "The drill was refused: RedisDown (warning) is firing already");
   assert.equal(result, undefined);
   assert.ok(!host.commands.some((line) => line.startsWith("docker stop")));
 });
@@ -142,17 +143,17 @@ for (
     /^docker stop/,
   ]] as const
 ) {
-  Deno.test(`Ctrl-C ${when} mends it first`, async () => {
+  Deno.test(`Ctrl-C ${when} repairs it first`, async () => {
     const { error, isDown, outcomes, left } = await drill({ interruptAt });
     assert.equal(error.name, "AbortError");
     assert.equal(isDown, false);
-    assert.equal(outcomes.at(-1), "mended ok");
+    assert.equal(outcomes.at(-1), "repaired ok");
     assert.equal(left, 0);
   });
 }
 
-Deno.test("Ctrl-C and a service that does not come back: says that it is not mended", async () => {
+Deno.test("Ctrl-C and a service that does not come back: says that it is not repaired", async () => {
   const { error } = await drill({ interruptAt: /logs/, stuck: true });
-  assert.equal(error.message, "redis is not well again after the drill");
-  assert.match(error.next.join(), /deno task monitoring logs redis/);
+  assert.equal(error.message, "redis is not healthy after the drill");
+  assert.deepEqual(error.next[0], { text: "see what it says", verb: "logs redis" });
 });

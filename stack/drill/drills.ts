@@ -1,24 +1,25 @@
+/** The drills there are. */
 import type { ServiceName } from "../services.ts";
 import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
-import type { Damage } from "./damage.ts";
-import { poison } from "./poison.ts";
-import { severance } from "./severance.ts";
-import { slowness } from "./slowness.ts";
-import { stoppage } from "./stoppage.ts";
+import type { Fault } from "./fault.ts";
+import { poisonMessages } from "./poison_messages.ts";
+import { networkCut } from "./network_cut.ts";
+import { slowAnalyser } from "./slow_analyser.ts";
+import { serviceStop } from "./service_stop.ts";
 
-/** Something that can be broken on purpose, and the alert that has to come of it. */
+/** One thing that can be broken on purpose, and the alert that has to fire. */
 export interface Drill {
-  name: string;
+  readonly name: string;
   /** What it does, in a few words. */
-  does: string;
+  readonly does: string;
   /** A rule of config/prometheus/alerts.yml, by its name and severity. */
-  alert: string;
-  severity: "warning" | "critical";
-  damage: Damage;
-  /** Thoughts posted meanwhile, to see that none is lost: so many at the break, then so many a second. */
-  load: { burst: number; perSecond: number };
-  /** Who reports what the alert is about. */
-  needs?: ServiceName;
+  readonly alert: string;
+  readonly severity: "warning" | "critical";
+  readonly fault: Fault;
+  /** Thoughts posted meanwhile, to see that none is lost: some at once after the fault, then some each second. */
+  readonly load: { burst: number; perSecond: number };
+  /** The service that reports what the alert is about. */
+  readonly needs?: ServiceName;
 }
 
 const TRICKLE = { burst: 0, perSecond: 2 };
@@ -29,7 +30,7 @@ export const DRILLS: readonly Drill[] = [
     does: "stops one worker",
     alert: "WorkersMissing",
     severity: "warning",
-    damage: stoppage("kafka-worker", { most: 1 }),
+    fault: serviceStop("kafka-worker", { most: 1 }),
     load: TRICKLE,
   },
   {
@@ -37,7 +38,7 @@ export const DRILLS: readonly Drill[] = [
     does: "stops Redis",
     alert: "RedisDown",
     severity: "warning",
-    damage: stoppage("redis"),
+    fault: serviceStop("redis"),
     load: TRICKLE,
     needs: "redis-exporter",
   },
@@ -46,7 +47,7 @@ export const DRILLS: readonly Drill[] = [
     does: "stops Kafka",
     alert: "KafkaDown",
     severity: "critical",
-    damage: stoppage("kafka"),
+    fault: serviceStop("kafka"),
     load: TRICKLE,
     needs: "kafka-exporter",
   },
@@ -55,7 +56,7 @@ export const DRILLS: readonly Drill[] = [
     does: "stops PostgreSQL",
     alert: "PostgresDown",
     severity: "critical",
-    damage: stoppage("db"),
+    fault: serviceStop("db"),
     load: TRICKLE,
     needs: "postgres-exporter",
   },
@@ -64,7 +65,7 @@ export const DRILLS: readonly Drill[] = [
     does: "sends unreadable messages",
     alert: "DeadLetters",
     severity: "warning",
-    damage: poison,
+    fault: poisonMessages,
     load: TRICKLE,
   },
   {
@@ -72,7 +73,7 @@ export const DRILLS: readonly Drill[] = [
     does: "makes the analyser slow",
     alert: "ProcessingSlow",
     severity: "warning",
-    damage: slowness,
+    fault: slowAnalyser,
     // More than slow workers can do, so that once they are quick again the slow thoughts are soon the few.
     load: { burst: 0, perSecond: 3 },
   },
@@ -81,7 +82,7 @@ export const DRILLS: readonly Drill[] = [
     does: "cuts the API off its stores",
     alert: "ApiErrorsHigh",
     severity: "critical",
-    damage: severance("api", "data"),
+    fault: networkCut("api", "data"),
     load: TRICKLE,
   },
   {
@@ -89,7 +90,7 @@ export const DRILLS: readonly Drill[] = [
     does: "overloads slow workers",
     alert: "ConsumerLagHigh",
     severity: "critical",
-    damage: slowness,
+    fault: slowAnalyser,
     // With room for what slow workers do get done while the alert is pending.
     load: { burst: 1.5 * THRESHOLDS.consumerLag.critical, perSecond: 2 },
     needs: "kafka-exporter",

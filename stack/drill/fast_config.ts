@@ -1,6 +1,7 @@
+/** The configuration of a fast drill's Prometheus and Alertmanager. */
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import * as z from "zod/mini";
+import * as z from "zod";
 import { layOut } from "../paths.ts";
 import type { Drill } from "./drills.ts";
 import { quickDuration, quickQuery } from "./pace.ts";
@@ -16,18 +17,18 @@ export const JOBS = ["thoughtprocessor-api", "kafka-worker", "postgres", "redis"
 const PrometheusConfig = z.looseObject({
   scrape_configs: z.array(z.looseObject({
     job_name: z.string(),
-    dns_sd_configs: z.optional(z.array(z.looseObject({ refresh_interval: z.optional(z.string()) }))),
+    dns_sd_configs: z.array(z.looseObject({ refresh_interval: z.string().optional() })).optional(),
   })),
 });
 const Durations = z.object({
-  group_wait: z.optional(z.string()),
-  group_interval: z.optional(z.string()),
-  repeat_interval: z.optional(z.string()),
+  group_wait: z.string().optional(),
+  group_interval: z.string().optional(),
+  repeat_interval: z.string().optional(),
 });
 const Route = z.looseObject({
   ...Durations.shape,
   get routes() {
-    return z.optional(z.array(z.record(z.string(), z.unknown())));
+    return z.array(z.record(z.string(), z.unknown())).optional();
   },
 });
 const AlertmanagerConfig = z.looseObject({
@@ -41,7 +42,7 @@ const AlertmanagerConfig = z.looseObject({
  * @param alertmanager its host name
  */
 export async function writeFastConfig(
-  homeDir: string,
+  dir: string,
   to: string,
   drill: Drill,
   alertmanager: string,
@@ -49,9 +50,9 @@ export async function writeFastConfig(
   const write = (name: string, content: unknown) =>
     layOut(join(to, name), stringify(content, { aliasDuplicateObjects: false }), 0o644);
   const read = async (name: string) =>
-    parse(await Deno.readTextFile(join(homeDir, "config", name)), { merge: true });
+    parse(await Deno.readTextFile(join(dir, "config", name)), { merge: true });
   for (const file of RULE_FILES) {
-    await write(file, { groups: quickGroups(await readRuleGroups(homeDir, file), drill.alert) });
+    await write(file, { groups: quickGroups(await readRuleGroups(dir, file), drill.alert) });
   }
   await write("prometheus.yml", quickPrometheus(await read("prometheus.yml"), drill.name, alertmanager));
   await write("alertmanager.yml", quickAlertmanager(await read("alertmanager.yml")));

@@ -1,8 +1,13 @@
+/**
+ * A second Prometheus and Alertmanager beside the real ones, for as long as a fast drill lasts. They have the stack's
+ * rules and routes with every duration divided; their alerts carry the label `drill`, and go to the API alone, whoever
+ * else is told of real ones.
+ */
 import { dirname, join } from "node:path";
+import type { Progress } from "../checklist.ts";
+import { createPrometheus, type Prometheus } from "../clients/prometheus.ts";
+import type { Context } from "../context.ts";
 import { LaunchFailure } from "../failure.ts";
-import type { RunningRow } from "../checklist.ts";
-import { Prometheus } from "../clients/prometheus.ts";
-import type { Session } from "../context.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 import { JOBS, writeFastConfig } from "./fast_config.ts";
@@ -11,109 +16,93 @@ import { JOBS, writeFastConfig } from "./fast_config.ts";
 const READY = `min(count_over_time(up[1m])) >= 3 and count(count by (job) (up)) == ${JOBS.length}`;
 const READY_MS = 90_000;
 const LOG_LINES = 5;
-/** nobody, as the images have it. */
+/** nobody, as in the images. */
 const USER = "65534:65534";
 
-/**
- * A second Prometheus and Alertmanager beside the real ones, for as long as a fast drill lasts. They have the stack's
- * rules and routes with every duration divided; their alerts carry the label `drill`, and go to the API alone, whoever
- * else is told of real ones.
- */
-export class FastMonitoring implements AsyncDisposable {
-  readonly #prometheus: string;
-  readonly #alertmanager: string;
-
-  private constructor(private readonly session: Session, private readonly project: string) {
-    this.#prometheus = `${project}-drill-prometheus`;
-    this.#alertmanager = `${project}-drill-alertmanager`;
-  }
-
-  /**
-   * @param session one that Ctrl-C does not interrupt, so that both are always removed again
-   * @throws {LaunchFailure} when Docker does not start them
-   */
-  static async start(session: Session, drill: Drill): Promise<FastMonitoring> {
-    const { project } = await session.compose.config();
-    const monitoring = new FastMonitoring(session, project);
-    await monitoring[Symbol.asyncDispose](); // those of a drill that was killed
-    try {
-      await monitoring.#start(drill);
-      return monitoring;
-    } catch (error) {
-      await monitoring[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
+export interface FastMonitoring extends AsyncDisposable {
   /** Waits until it has seen every target often enough. */
-  async ready({ say, signal }: RunningRow): Promise<Prometheus> {
-    const { host, docker } = this.session;
-    const address = await docker.address(this.#prometheus, 9090);
-    if (address === undefined) throw await this.#broken(this.#prometheus, "it has exited");
-    const prometheus = new Prometheus(host, `http://${address}`);
-    await until(async () => {
-      const down = (await prometheus.targets()).find((target) => target.health === "down");
-      if (down) return { pending: `${down.job}: ${down.error}` };
-      const ready = (await prometheus.instant(READY)).length > 0;
-      return ready ? { ready: "" } : { pending: "waiting for first scrapes" };
-    }, { host, deadlineMs: READY_MS, signal, say, late: (why) => this.#broken(this.#prometheus, why) });
-    return prometheus;
-  }
+  ready(progress: Progress): Promise<Prometheus>;
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.session.docker.remove([this.#prometheus, this.#alertmanager]);
-  }
+/**
+ * @param context one that Ctrl-C does not interrupt, so that both are always removed again
+ * @throws {LaunchFailure} when Docker does not start them
+ */
+export async function startFastMonitoring(context: Context, drill: Drill): Promise<FastMonitoring> {
+  const { compose, docker, host, paths } = context;
+  const { project, services } = await compose.config();
+  const prometheusName = `${project}-drill-prometheus`;
+  const alertmanagerName = `${project}-drill-alertmanager`;
+  const remove = () => docker.remove([prometheusName, alertmanagerName]);
 
-  async #start(drill: Drill): Promise<void> {
-    const { home } = this.session;
-    const files = join(dirname(home.choiceFile), "drill");
-    await writeFastConfig(home.dir, files, drill, this.#alertmanager);
-    await this.#run(this.#alertmanager, "alertmanager", ["--volume", `${files}:/etc/alertmanager:ro`], [
+  async function start(): Promise<void> {
+    const files = join(dirname(paths.lastUpFile), "drill");
+    await writeFastConfig(paths.dir, files, drill, alertmanagerName);
+    await run(alertmanagerName, "alertmanager", ["--volume", `${files}:/etc/alertmanager:ro`], [
       "--config.file=/etc/alertmanager/alertmanager.yml",
       "--storage.path=/data",
       "--cluster.listen-address=",
     ]);
     const reachable = ["--publish", "127.0.0.1::9090"];
-    await this.#run(
-      this.#prometheus,
-      "prometheus",
-      [...reachable, "--volume", `${files}:/etc/prometheus:ro`],
-      [
-        "--config.file=/etc/prometheus/prometheus.yml",
-        "--storage.tsdb.path=/data",
-      ],
-    );
+    await run(prometheusName, "prometheus", [...reachable, "--volume", `${files}:/etc/prometheus:ro`], [
+      "--config.file=/etc/prometheus/prometheus.yml",
+      "--storage.tsdb.path=/data",
+    ]);
   }
 
-  /** As strict as the real one of which it has the image. */
-  async #run(
+  /** Runs a service's image, as restricted as that service. */
+  async function run(
     name: string,
     service: string,
     options: readonly string[],
     command: readonly string[],
   ): Promise<void> {
-    const { compose, docker } = this.session;
-    const { image } = (await compose.config()).services.find((s) => s.name === service)!;
+    const { image } = services.find((declared) => declared.name === service)!;
     const why = await docker.run([
-      ...["--name", name, "--network", `${this.project}_edge`, "--user", USER],
+      ...["--name", name, "--network", `${project}_edge`, "--user", USER],
       ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"],
       ...["--memory", "512m", "--cpus", "1", "--pids-limit", "256", "--tmpfs", "/data:size=128m,mode=1777"],
       // Labelled as Compose labels its own, so that `down` removes what a killed drill left.
-      ...[`project=${this.project}`, `service=${name}`, "oneoff=False", "config-hash=drill"]
+      ...[`project=${project}`, `service=${name}`, "oneoff=False", "config-hash=drill"]
         .flatMap((label) => ["--label", `com.docker.compose.${label}`]),
       ...options,
       image,
       ...command,
     ]);
-    if (why !== undefined) throw await this.#broken(name, why);
+    if (why !== undefined) throw await broken(name, why);
   }
 
-  async #broken(container: string, why: string): Promise<LaunchFailure> {
+  async function ready({ say, signal }: Progress): Promise<Prometheus> {
+    const address = await docker.address(prometheusName, 9090);
+    if (address === undefined) throw await broken(prometheusName, "it has exited");
+    const prometheus = createPrometheus({ host, url: `http://${address}` });
+    await until(async () => {
+      const down = (await prometheus.targets()).find((target) => target.health === "down");
+      if (down) return { pending: `${down.job}: ${down.error}` };
+      const isReady = (await prometheus.instant(READY)).length > 0;
+      return isReady ? { ready: "" } : { pending: "waiting for first scrapes" };
+    }, { host, deadlineMs: READY_MS, signal, say, late: (why) => broken(prometheusName, why) });
+    return prometheus;
+  }
+
+  async function broken(container: string, why: string): Promise<LaunchFailure> {
     return new LaunchFailure("drill", {
       what: `${container} does not work`,
       cause: why,
-      next: ["try the drill at its real pace: without --fast", "see what runs: deno task monitoring status"],
-      evidence: await this.session.docker.logs(container, LOG_LINES),
+      next: ["run the drill at its real pace, without --fast", {
+        text: "see what is running",
+        verb: "status",
+      }],
+      evidence: await docker.logs(container, LOG_LINES),
     });
   }
+
+  await remove(); // those of a drill that was killed
+  try {
+    await start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { ready, [Symbol.asyncDispose]: remove };
 }

@@ -1,65 +1,64 @@
+/** Clients that post thoughts while a drill lasts; every accepted one has to be completed in the end. */
 import { LaunchFailure } from "../failure.ts";
 import type { Host } from "../host.ts";
 import { Unreachable } from "../clients/http.ts";
-import type { RunningRow } from "../checklist.ts";
-import { Thoughts } from "../clients/thoughts.ts";
+import type { Progress } from "../checklist.ts";
+import { createThoughts } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 
-/** Requests under way at once; with all of them hanging no more are made. */
+/** Most requests under way at once. */
 const AT_ONCE = 32;
-/** Thoughts of one user stay in one partition; so many users are in all of them, as good as surely. */
+/** A user's thoughts share a partition; this many users reach every partition. */
 const USERS = 30;
 /** Enough for a backlog of slow workers, their last batch and a retry. */
 const SETTLED_MS = 180_000;
 
 /** What became of the thoughts posted during a drill. */
-export interface Account {
-  accepted: number;
-  /** Answered with anything but 201, or not at all. */
-  refused: number;
-  completed: number;
+export interface Tally {
+  readonly accepted: number;
+  /** Any other status than 201, or no response. */
+  readonly refused: number;
+  readonly completed: number;
 }
 
-/** Clients that post thoughts while a drill lasts; every one that is accepted has to be completed in the end. */
-export class Load {
-  readonly #thoughts: Thoughts;
-  readonly #accepted: string[] = [];
-  readonly #completed = new Set<string>();
-  readonly #underWay = new Set<Promise<void>>();
-  readonly #stopping = new AbortController();
-  #posting: Promise<void> = Promise.resolve();
-  #refused = 0;
-  #lastRefusal = "";
-  #sent = 0;
+export type Load = ReturnType<typeof createLoad>;
 
-  constructor(private readonly host: Host, api: string) {
-    this.#thoughts = new Thoughts(host, api);
+/** @param api base URL */
+export function createLoad({ host, api }: { readonly host: Host; readonly api: string }) {
+  const thoughts = createThoughts({ host, url: api });
+  const accepted: string[] = [];
+  const completed = new Set<string>();
+  const underWay = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let posting: Promise<void> = Promise.resolve();
+  let refused = 0;
+  let lastRefusal = "";
+  let sent = 0;
+
+  function tally(): Tally {
+    return { accepted: accepted.length, refused, completed: completed.size };
   }
 
-  get account(): Account {
-    return { accepted: this.#accepted.length, refused: this.#refused, completed: this.#completed.size };
-  }
-
-  start({ burst, perSecond }: Drill["load"]): void {
-    const { signal } = this.#stopping;
-    const post = async () => {
-      for (let n = 0; n < burst && !signal.aborted; n++) await this.#post();
+  function start({ burst, perSecond }: Drill["load"]): void {
+    const { signal } = stopping;
+    const postAll = async () => {
+      for (let n = 0; n < burst && !signal.aborted; n++) await post();
       while (!signal.aborted) {
-        await this.#post();
-        await this.host.sleep(1000 / perSecond, signal);
+        await post();
+        await host.sleep(1_000 / perSecond, signal);
       }
     };
-    this.#posting = post().catch((error) => {
+    posting = postAll().catch((error) => {
       if (!signal.aborted) throw error;
     });
-    this.#posting.catch(() => {}); // stop() hears of it
+    posting.catch(() => {}); // stop() hears of it
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#posting;
-    await Promise.all(this.#underWay);
+  async function stop(): Promise<void> {
+    stopping.abort();
+    await posting;
+    await Promise.all(underWay);
   }
 
   /**
@@ -67,23 +66,22 @@ export class Load {
    *
    * @throws {LaunchFailure} when one is not, in time, or when none was accepted at all
    */
-  async settled({ say, signal }: RunningRow): Promise<string> {
-    if (this.#accepted.length === 0) {
+  async function settled({ say, signal }: Progress): Promise<string> {
+    if (accepted.length === 0) {
       throw new LaunchFailure("drill", {
-        what: "No thought was accepted, so none could be lost",
-        cause: `the API's last answer: ${this.#lastRefusal}`,
-        next: ["prove the stack first: deno task monitoring verify"],
+        what: "The API accepted no thought during the drill",
+        cause: `the API's last response: ${lastRefusal}`,
+        next: [{ text: "prove the stack first", verb: "verify" }],
       });
     }
     return await until(async () => {
-      await this.#each(this.#accepted.filter((id) => !this.#completed.has(id)), async (id) => {
-        if ((await this.#thoughts.get(id)).status === "completed") this.#completed.add(id);
+      await each(accepted.filter((id) => !completed.has(id)), async (id) => {
+        if ((await thoughts.get(id)).status === "completed") completed.add(id);
       });
-      const { accepted, refused, completed } = this.account;
-      const text = `${accepted} accepted, ${completed} completed; ${refused} refused`;
-      return completed === accepted ? { ready: text } : { pending: text };
+      const text = `${accepted.length} accepted, ${completed.size} completed; ${refused} refused`;
+      return completed.size === accepted.length ? { ready: text } : { pending: text };
     }, {
-      host: this.host,
+      host,
       deadlineMs: SETTLED_MS,
       signal,
       say,
@@ -91,47 +89,48 @@ export class Load {
         new LaunchFailure("drill", {
           what: "Not every thought that was accepted is completed",
           cause: why,
-          next: ["see what the workers say: deno task monitoring logs kafka-worker"],
+          next: [{ text: "see what the workers say", verb: "logs kafka-worker" }],
         }),
     });
   }
 
-  /** Takes the thoughts out of the store again. */
-  async forget(): Promise<void> {
-    await this.#each(this.#accepted, (id) => this.#thoughts.delete(id)).catch(leave);
+  /** Deletes the thoughts. */
+  async function forget(): Promise<void> {
+    await each(accepted, (id) => thoughts.remove(id)).catch(leave);
   }
 
   /** Starts one request, as soon as there is room for it. */
-  async #post(): Promise<void> {
-    while (this.#underWay.size >= AT_ONCE) await Promise.race(this.#underWay);
-    const user = `launcher-drill-${++this.#sent % USERS}`;
-    const text = `A drill goes on. Thought ${this.#sent} of ${crypto.randomUUID()}.`;
-    const request: Promise<void> = this.#thoughts.post({ user, text }).then(
-      ({ id, status, text }) =>
-        id ? void this.#accepted.push(id) : this.#refuse(`${status} ${text.slice(0, 200)}`),
+  async function post(): Promise<void> {
+    while (underWay.size >= AT_ONCE) await Promise.race(underWay);
+    const user = `launcher-drill-${++sent % USERS}`;
+    const text = `A drill goes on. Thought ${sent} of ${crypto.randomUUID()}.`;
+    const request: Promise<void> = thoughts.post({ user, text }).then(
+      ({ id, status, text }) => id ? void accepted.push(id) : refuse(`${status} ${text.slice(0, 200)}`),
       (error) => {
         if (!(error instanceof Unreachable)) throw error;
-        this.#refuse(error.message);
+        refuse(error.message);
       },
-    ).finally(() => this.#underWay.delete(request));
-    this.#underWay.add(request);
+    ).finally(() => underWay.delete(request));
+    underWay.add(request);
   }
 
-  #refuse(why: string): void {
-    this.#refused++;
-    this.#lastRefusal = why;
+  function refuse(why: string): void {
+    refused++;
+    lastRefusal = why;
   }
 
-  async #each(ids: readonly string[], does: (id: string) => Promise<void>): Promise<void> {
+  async function each(ids: readonly string[], does: (id: string) => Promise<void>): Promise<void> {
     const queue = ids.values();
     const lane = async () => {
       for (const id of queue) await does(id);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
   }
+
+  return { tally, start, stop, settled, forget };
 }
 
-/** What can't be taken out any more is left: it is marked as a drill's. */
+/** What cannot be deleted stays; its user says that it is a drill's. */
 function leave(error: unknown): void {
   if (!(error instanceof Unreachable)) throw error;
 }

@@ -6,12 +6,12 @@ export const SPEED = 15;
 /** A window has to hold a thought of the slow analyser's, of 31 s, whenever it is looked at. */
 const LEAST_WINDOW_MS = 40_000;
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
 
 /**
  * A duration of Prometheus's or Alertmanager's, such as "1h30m", divided by {@linkcode SPEED}.
  *
- * @throws {SyntaxError} when it is none
+ * @throws {SyntaxError} when it is not one
  */
 export function quickDuration(text: string): string {
   return `${quickMs(text)}ms`;
@@ -32,7 +32,7 @@ export function quickQuery(expr: string): string {
 }
 
 function quickMs(text: string): number {
-  if (!/^(\d+(ms|[smhdwy]))+$/.test(text)) throw new SyntaxError(`"${text}" is no duration such as 5m`);
+  if (!/^(\d+(ms|[smhdwy]))+$/.test(text)) throw new SyntaxError(`"${text}" is not a duration such as 5m`);
   const parts = [...text.matchAll(/(\d+)(ms|[smhdwy])/g)];
   const ms = parts.reduce(
     (sum, [, count, unit]) => sum + Number(count) * UNITS[unit as keyof typeof UNITS],

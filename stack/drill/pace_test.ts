@@ -1,3 +1,4 @@
+/** Durations and PromQL windows of a fast drill. */
 import assert from "node:assert/strict";
 import { quickDuration, quickQuery } from "./pace.ts";
 
@@ -8,7 +9,7 @@ Deno.test("quickDuration() divides by 15, whatever the units", () => {
 
 for (const text of ["", "5", "5 m", "-5m", "five", "5mm"]) {
   Deno.test(`quickDuration() refuses "${text}"`, () => {
-    assert.throws(() => quickDuration(text), new SyntaxError(`"${text}" is no duration such as 5m`));
+    assert.throws(() => quickDuration(text), new SyntaxError(`"${text}" is not a duration such as 5m`));
   });
 }
 

@@ -1,4 +1,5 @@
-import * as z from "zod/mini";
+/** The end of an alert's way: the API, which logs what Alertmanager delivers to it. */
+import * as z from "zod";
 import type { Compose } from "../docker/compose.ts";
 import type { Drill } from "./drills.ts";
 
@@ -8,29 +9,35 @@ const Line = z.object({
   alertname: z.string(),
   severity: z.string(),
   status: z.enum(["firing", "resolved"]),
-  drill: z.optional(z.string()),
+  drill: z.string().optional(),
 });
 
 /** Clocks of a virtual machine and its host drift apart. */
-const SLACK_MS = 5000;
+const SLACK_MS = 5_000;
 
-/** The end of an alert's way: the API, which logs what Alertmanager delivers to it. */
-export class Receiver {
-  /** @param mark the label `drill` that the alerts carry, when a fast drill's Prometheus sends them */
-  constructor(private readonly compose: Compose, private readonly mark: string | undefined) {}
+export type Receiver = ReturnType<typeof createReceiver>;
 
+export interface ReceiverOptions {
+  readonly compose: Compose;
+  /** The label `drill` of the alerts, where a fast drill's Prometheus sends them. */
+  readonly mark: string | undefined;
+}
+
+export function createReceiver({ compose, mark }: ReceiverOptions) {
   /** Whether it has been told of an alert since then. */
-  async heard(
+  async function heard(
     { alert, severity }: Pick<Drill, "alert" | "severity">,
     status: "firing" | "resolved",
     since: Date,
   ): Promise<boolean> {
-    const lines = await this.compose.logsSince("api", new Date(since.getTime() - SLACK_MS));
+    const lines = await compose.logsSince("api", new Date(since.getTime() - SLACK_MS));
     return lines.map(parse).some((line) =>
       line?.alertname === alert && line.severity === severity && line.status === status &&
-      line.drill === this.mark
+      line.drill === mark
     );
   }
+
+  return { heard };
 }
 
 function parse(line: string): z.output<typeof Line> | undefined {

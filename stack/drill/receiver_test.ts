@@ -1,8 +1,9 @@
+/** Finding an alert in the API's log. */
 import assert from "node:assert/strict";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
-import { Compose } from "../docker/compose.ts";
-import { checkoutHome } from "../paths.ts";
-import { Receiver } from "./receiver.ts";
+import { createCompose } from "../docker/compose.ts";
+import { checkoutPaths } from "../paths.ts";
+import { createReceiver } from "./receiver.ts";
 
 const RedisDown = { alert: "RedisDown", severity: "warning" } as const;
 const line = (more: Record<string, string>) =>
@@ -19,7 +20,10 @@ async function heard(
   { status = "firing", mark }: { status?: "firing" | "resolved"; mark?: string },
 ) {
   const host = fakeHost({ run: () => ({ stdout: lines.join("\n") }) });
-  const receiver = new Receiver(new Compose(host, checkoutHome("/nowhere")), mark);
+  const receiver = createReceiver({
+    compose: createCompose({ host, paths: checkoutPaths("/nowhere") }),
+    mark,
+  });
   const answer = await receiver.heard(RedisDown, status, new Date("2026-01-01T00:00:10Z"));
   return { answer, command: host.commands.at(-1)! };
 }

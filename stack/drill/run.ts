@@ -1,18 +1,18 @@
-import type { Endpoints } from "../docker/endpoints.ts";
-import { LaunchFailure } from "../failure.ts";
-import { failuresOf, type Row, type RunningRow, runPhase } from "../checklist.ts";
-import { Prometheus } from "../clients/prometheus.ts";
-import { observe, openSession, type Session } from "../context.ts";
-import { seconds } from "../output/text.ts";
-import { AlertWatch } from "./alert_watch.ts";
+/** One drill under way: the checks that it makes, and what has to be repaired afterwards. */
+import { type Check, failuresOf, type Progress, runChecklist } from "../checklist.ts";
+import { createPrometheus, type Prometheus } from "../clients/prometheus.ts";
+import { type Context, observe, openContext } from "../context.ts";
+import { LaunchFailure, type Step } from "../failure.ts";
+import { seconds } from "../output/format.ts";
+import { type AlertWatch, createAlertWatch } from "./alert_watch.ts";
 import type { Drill } from "./drills.ts";
-import { FastMonitoring } from "./fast_monitoring.ts";
-import { type Account, Load } from "./load.ts";
+import { type FastMonitoring, startFastMonitoring } from "./fast_monitoring.ts";
+import { createLoad } from "./load.ts";
 import { SPEED } from "./pace.ts";
-import { Receiver } from "./receiver.ts";
+import { createReceiver } from "./receiver.ts";
 
-/** Seconds from the break until the alert was pending, was firing, and its receiver had heard of it and of its end. */
-export interface Course {
+/** Seconds from the fault until the alert was pending, was firing, and its receiver was told of it and of its end. */
+export interface AlertTimes {
   pending?: number;
   firing?: number;
   delivered?: number;
@@ -23,183 +23,168 @@ export interface Course {
 const PENDING_MS = 7 * 60_000;
 /** Beyond its `for`: scrapes and evaluations. */
 const FIRING_MS = 120_000;
-/** Alertmanager gathers warnings for 10 s. */
+/** Alertmanager groups warnings for 10 s. */
 const DELIVERED_MS = 60_000;
 /** Windows of up to 15 minutes, and a minute between two notifications. */
 const RESOLVED_MS = 20 * 60_000;
 
-/** One drill under way: what it has to wait for, row by row, and what it has to put right again. */
-export class DrillRun {
-  readonly course: Course = {};
-  readonly #load: Load;
-  #watch: AlertWatch;
-  #monitoring: FastMonitoring | undefined;
-  #forSeconds = 0;
-  #brokenAt = 0;
-  #brokenOn = new Date(0);
-  #isBroken = false;
+export type DrillRun = Awaited<ReturnType<typeof openDrillRun>>;
 
-  private constructor(
-    private readonly session: Session,
-    /** For what has to be done to its end. */
-    private readonly steady: Session,
-    private readonly drill: Drill,
-    private readonly fast: boolean,
-    endpoints: Endpoints,
-  ) {
-    this.#load = new Load(steady.host, endpoints.of("api"));
-    this.#watch = this.#watchAt(new Prometheus(session.host, endpoints.of("prometheus")));
-  }
+/** @throws {LaunchFailure} when the stack is not running */
+export async function openDrillRun(context: Context, drill: Drill, fast: boolean) {
+  const { host, paths, view, options } = context;
+  const { endpoints } = await observe(context);
+  /** For what has to be done to its end: Ctrl-C does not reach it. */
+  const steady = await openContext(host.uninterrupted(), paths, view, options);
+  const load = createLoad({ host: steady.host, api: endpoints.of("api") });
+  const times: AlertTimes = {};
+  let watch = watchAt(createPrometheus({ host, url: endpoints.of("prometheus") }));
+  let monitoring: FastMonitoring | undefined;
+  let forSeconds = 0;
+  let brokenAt = 0;
+  let brokenOn = new Date(0);
+  let isBroken = false;
 
-  /** @throws {LaunchFailure} when the stack does not run */
-  static async open(session: Session, drill: Drill, fast: boolean): Promise<DrillRun> {
-    const { host, home, view, asked } = session;
-    const { endpoints } = await observe(session);
-    const steady = await openSession(host.uninterrupted(), home, view, asked);
-    return new DrillRun(session, steady, drill, fast, endpoints);
-  }
-
-  get thoughts(): Account {
-    return this.#load.account;
-  }
-
-  /** What has to be so before anything may be broken. */
-  beforeRows(): Row[] {
-    const speedUp: Row = { name: "monitoring", after: ["services"], run: (row) => this.#speedUp(row) };
+  /** What must hold before anything may be broken. */
+  function beforeChecks(): Check[] {
     return [
-      { name: "services", run: () => this.#servicesWell() },
-      ...(this.fast ? [speedUp] : []),
-      { name: "quiet", after: [this.fast ? "monitoring" : "services"], run: () => this.#quiet() },
+      { name: "services", run: servicesHealthy },
+      ...(fast ? [{ name: "monitoring", after: ["services"], run: startFast }] : []),
+      { name: "quiet", after: [fast ? "monitoring" : "services"], run: quiet },
     ];
   }
 
-  alertRows(): Row[] {
+  function alertChecks(): Check[] {
     return [
-      { name: "broken", run: (row) => this.#break(row) },
-      { name: "pending", after: ["broken"], run: (row) => this.#pending(row) },
-      { name: "firing", after: ["pending"], run: (row) => this.#firing(row) },
-      { name: "delivered", after: ["firing"], run: (row) => this.#delivered(row) },
+      { name: "broken", run: injectFault },
+      { name: "pending", after: ["broken"], run: pending },
+      { name: "firing", after: ["pending"], run: firing },
+      { name: "delivered", after: ["firing"], run: delivered },
     ];
   }
 
-  mendRows(): Row[] {
-    const resolved: Row = { name: "resolved", after: ["mended"], run: (row) => this.#resolved(row) };
-    const rang = this.course.delivered !== undefined;
+  function repairChecks(): Check[] {
+    const wasDelivered = times.delivered !== undefined;
     return [
-      { name: "mended", run: (row) => this.#mend(row) },
-      ...(rang ? [resolved] : []),
-      // Thoughts go on coming until then: without good requests there is no error ratio to fall.
-      { name: "kept", after: [rang ? "resolved" : "mended"], run: (row) => this.#kept(row) },
+      { name: "repaired", run: repair },
+      ...(wasDelivered ? [{ name: "resolved", after: ["repaired"], run: resolved }] : []),
+      // Thoughts are posted until then: without good requests there is no error ratio to fall.
+      { name: "completed", after: [wasDelivered ? "resolved" : "repaired"], run: allCompleted },
     ];
   }
 
-  /** Leaves the stack as it was found. @throws {LaunchFailure} when it cannot be mended */
-  async close(): Promise<void> {
+  /** Leaves the stack as it was found. @throws {LaunchFailure} when it cannot be repaired */
+  async function close(): Promise<void> {
     try {
-      if (this.#isBroken) await this.#mendAfterAll();
+      if (isBroken) await repairAfterAll();
     } finally {
-      await this.#monitoring?.[Symbol.asyncDispose]();
-      await this.#load.stop();
-      await this.#load.forget();
+      await monitoring?.[Symbol.asyncDispose]();
+      await load.stop();
+      await load.forget();
     }
   }
 
-  async #servicesWell(): Promise<string> {
-    const { compose, selection } = this.session;
+  async function servicesHealthy(): Promise<string> {
+    const { compose, selection } = context;
     const containers = await compose.ps();
     const needed = selection.wanted.filter((service) =>
-      (service.core && !service.once) || service.name === "alertmanager" || service.name === this.drill.needs
+      (service.core && !service.once) || service.name === "alertmanager" || service.name === drill.needs
     );
     for (const { name } of needed) {
-      const own = containers.filter((c) => c.service === name);
-      const sick = own.find((c) => c.state !== "running" || c.health !== "healthy");
+      const own = containers.filter((container) => container.service === name);
+      const sick = own.find(({ state, health }) => state !== "running" || health !== "healthy");
       if (own.length > 0 && !sick) continue;
-      const cause = sick?.status ?? "it has no container";
-      throw notNow(`${name} is not well`, cause, "start it: deno task monitoring");
+      throw refused(`${name} is not healthy`, sick?.status ?? "it has no container", {
+        text: "start it",
+        verb: "",
+      });
     }
     return `healthy: ${needed.map(({ name }) => name).join(", ")}`;
   }
 
-  async #speedUp(row: RunningRow): Promise<string> {
-    row.say("starting a second Prometheus and Alertmanager");
-    this.#monitoring = await FastMonitoring.start(this.steady, this.drill);
-    this.#watch = this.#watchAt(await this.#monitoring.ready(row));
+  async function startFast(progress: Progress): Promise<string> {
+    progress.say("starting a second Prometheus and Alertmanager");
+    monitoring = await startFastMonitoring(steady, drill);
+    watch = watchAt(await monitoring.ready(progress));
     return `its own Prometheus and Alertmanager, every duration divided by ${SPEED}`;
   }
 
-  async #quiet(): Promise<string> {
-    const { alert, severity } = this.drill;
-    const { state, forSeconds } = await this.#watch.look();
-    this.#forSeconds = forSeconds;
-    if (state === "pending" || state === "firing") {
-      const runbook = `what it means, and what to do: MONITORING.md#${alert.toLowerCase()}`;
-      throw notNow(`${alert} (${severity}) is ${state} already`, "something is broken as it is", runbook);
+  async function quiet(): Promise<string> {
+    const { alert, severity } = drill;
+    const rule = await watch.rule();
+    forSeconds = rule.forSeconds;
+    if (rule.state === "pending" || rule.state === "firing") {
+      throw refused(
+        `${alert} (${severity}) is ${rule.state} already`,
+        "something is broken without a drill",
+        `what it means, and what to do: MONITORING.md#${alert.toLowerCase()}`,
+      );
     }
     return `${alert} (${severity}) is silent; ${
       forSeconds > 0 ? `fires after ${forSeconds} s` : "fires at once"
     }`;
   }
 
-  async #break({ say }: RunningRow): Promise<string> {
-    const { host } = this.steady;
-    this.#brokenAt = host.now();
-    this.#brokenOn = new Date();
-    this.#isBroken = true;
-    const done = await this.drill.damage.inflict(this.steady, { say, signal: host.signal });
-    this.#load.start(this.drill.load);
+  async function injectFault({ say }: Progress): Promise<string> {
+    brokenAt = steady.host.now();
+    brokenOn = new Date();
+    isBroken = true;
+    const done = await drill.fault.inject(steady, { say, signal: steady.host.signal });
+    load.start(drill.load);
     return done;
   }
 
-  async #pending(row: RunningRow): Promise<string> {
-    await this.#watch.reach(["pending", "firing"], PENDING_MS, row);
-    return this.#reached("pending", "its condition is true");
+  async function pending(progress: Progress): Promise<string> {
+    await watch.reached(["pending", "firing"], PENDING_MS, progress);
+    return note("pending", "its condition is true");
   }
 
-  async #firing(row: RunningRow): Promise<string> {
-    await this.#watch.reach(["firing"], this.#forSeconds * 1000 + FIRING_MS, row);
-    return this.#reached("firing", "Prometheus tells Alertmanager");
+  async function firing(progress: Progress): Promise<string> {
+    await watch.reached(["firing"], forSeconds * 1_000 + FIRING_MS, progress);
+    return note("firing", "Prometheus tells Alertmanager");
   }
 
-  async #delivered(row: RunningRow): Promise<string> {
-    await this.#watch.heard("firing", this.#brokenOn, DELIVERED_MS, row);
-    return this.#reached("delivered", "the API has logged it");
+  async function delivered(progress: Progress): Promise<string> {
+    await watch.delivered("firing", brokenOn, DELIVERED_MS, progress);
+    return note("delivered", "the API has logged it");
   }
 
-  async #resolved(row: RunningRow): Promise<string> {
-    await this.#watch.reach(["inactive"], RESOLVED_MS, row);
-    await this.#watch.heard("resolved", this.#brokenOn, RESOLVED_MS, row);
-    return this.#reached("resolved", "the API has logged its end");
+  async function resolved(progress: Progress): Promise<string> {
+    await watch.reached(["inactive"], RESOLVED_MS, progress);
+    await watch.delivered("resolved", brokenOn, RESOLVED_MS, progress);
+    return note("resolved", "the API has logged its end");
   }
 
-  async #mend({ say }: RunningRow): Promise<string> {
-    const done = await this.drill.damage.mend(this.steady, { say, signal: this.steady.host.signal });
-    this.#isBroken = false;
+  async function repair({ say }: Progress): Promise<string> {
+    const done = await drill.fault.repair(steady, { say, signal: steady.host.signal });
+    isBroken = false;
     return done;
   }
 
-  async #kept(row: RunningRow): Promise<string> {
-    await this.#load.stop();
-    return await this.#load.settled(row);
+  async function allCompleted(progress: Progress): Promise<string> {
+    await load.stop();
+    return await load.settled(progress);
   }
 
-  async #mendAfterAll(): Promise<void> {
-    const rows: Row[] = [{ name: "mended", run: (row) => this.#mend(row) }];
-    const [failure] = failuresOf(await runPhase(this.steady.host, this.steady.view, { name: "mend", rows }));
+  async function repairAfterAll(): Promise<void> {
+    const checks: Check[] = [{ name: "repaired", run: repair }];
+    const [failure] = failuresOf(await runChecklist(steady.host, steady.view, { name: "repair", checks }));
     if (failure) throw failure;
   }
 
-  #watchAt(prometheus: Prometheus): AlertWatch {
-    const { host, compose } = this.session;
-    const receiver = new Receiver(compose, this.fast ? this.drill.name : undefined);
-    return new AlertWatch(host, this.drill, prometheus, receiver);
+  function watchAt(prometheus: Prometheus): AlertWatch {
+    const receiver = createReceiver({ compose: context.compose, mark: fast ? drill.name : undefined });
+    return createAlertWatch({ host, drill, prometheus, receiver });
   }
 
-  #reached(stage: keyof Course, means: string): string {
-    const after = this.course[stage] = (this.session.host.now() - this.#brokenAt) / 1000;
-    return `after ${seconds(after)}: ${means}`;
+  function note(stage: keyof AlertTimes, meaning: string): string {
+    const after = times[stage] = (host.now() - brokenAt) / 1_000;
+    return `after ${seconds(after)}: ${meaning}`;
   }
+
+  return { times, thoughts: load.tally, beforeChecks, alertChecks, repairChecks, close };
 }
 
-function notNow(what: string, cause: string, next: string): LaunchFailure {
-  return new LaunchFailure("drill", { what: `No drill now: ${what}`, cause, next: [next] });
+function refused(what: string, cause: string, next: Step): LaunchFailure {
+  return new LaunchFailure("drill", { what: `The drill was refused: ${what}`, cause, next: [next] });
 }

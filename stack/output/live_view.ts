@@ -1,8 +1,9 @@
+/** A table that is redrawn in place, with a spinner for each check that is under way. */
 import type { WriteStream } from "node:tty";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
-import type { Outcome, PhaseResult, View } from "../checklist.ts";
+import type { ChecklistResult, Outcome, View } from "../checklist.ts";
+import { noteText, paint, rowText, seconds, type Terminal } from "./format.ts";
 import { summary } from "./plain_view.ts";
-import { noteText, paint, type Paper, rowText, seconds } from "./text.ts";
 
 /**
  * listr2 decides by stdout whether its live renderer may run; ours draws on stderr, so that stdout stays a pipe for
@@ -12,22 +13,21 @@ class StderrRenderer extends DefaultRenderer {
   static override nonTTY = true;
 }
 
-/** A table that is redrawn in place, with a spinner for each row that is under way. */
-export function liveView(stream: WriteStream, paper: () => Paper): View {
-  let rows = new Map<string, LiveRow>();
-  let heading = new LiveRow();
+export function liveView(stream: WriteStream, terminal: () => Terminal): View {
+  let rows = new Map<string, Row>();
+  let heading = createRow();
   let drawing: Promise<unknown> = Promise.resolve();
 
   return {
-    start(phase, names) {
-      rows = new Map(names.map((name) => [name, new LiveRow()]));
-      heading = new LiveRow();
+    start(checklist, names) {
+      rows = new Map(names.map((name) => [name, createRow()]));
+      heading = createRow();
       const tasks = names.map((name) => ({
-        title: rowText(paper(), { name, text: "waiting", seconds: 0 }),
-        task: (_: unknown, task: Titled) => rows.get(name)!.attach(task),
+        title: rowText(terminal(), { name, text: "waiting", seconds: 0 }),
+        task: (_: unknown, task: ListrTask) => rows.get(name)!.attach(task),
       }));
       const list = new Listr([{
-        title: phase,
+        title: checklist,
         task: (_, task) => {
           heading.attach(task);
           return task.newListr(tasks, { concurrent: true, exitOnError: false });
@@ -40,63 +40,65 @@ export function liveView(stream: WriteStream, paper: () => Paper): View {
         rendererOptions: {
           collapseSubtasks: false,
           formatOutput: "truncate",
-          logger: logger(stream),
-          ...look(paper),
+          logger: new ListrLogger({ processOutput: new ProcessOutput(stream, stream), useIcons: true }),
+          ...theme(terminal),
         },
       });
       drawing = list.run();
     },
-    update: (name, text, secs) => rows.get(name)?.title(rowText(paper(), { name, text, seconds: secs })),
-    finish: (row) => {
-      const notes = row.notes.map((note) => noteText(paper(), note));
-      rows.get(row.name)?.settle(row.outcome, rowText(paper(), row), notes);
+    update: (name, text, secs) =>
+      rows.get(name)?.setTitle(rowText(terminal(), { name, text, seconds: secs })),
+    finish: (check) => {
+      const notes = check.notes.map((note) => noteText(terminal(), note));
+      rows.get(check.name)?.settle(check.outcome, rowText(terminal(), check), notes);
     },
-    async end(result: PhaseResult) {
-      heading.title(
-        `${result.name}  ${paint(paper(), "dim", `${summary(result)}, ${seconds(result.seconds)}`)}`,
+    async end(result: ChecklistResult) {
+      heading.setTitle(
+        `${result.name}  ${paint(terminal(), "dim", `${summary(result)}, ${seconds(result.seconds)}`)}`,
       );
       await drawing;
     },
   };
 }
 
-interface Titled {
+/** The part of a listr2 task that a row needs. */
+interface ListrTask {
   title: string | undefined;
   skip(message?: string): void;
 }
 
-/** A task of listr2 that somebody else settles. It may be settled before listr2 has got round to starting it. */
-class LiveRow {
-  readonly #settled = Promise.withResolvers<(task: Titled) => void>();
-  #task: Titled | undefined;
-  #title: string | undefined;
+type Row = ReturnType<typeof createRow>;
 
-  async attach(task: Titled): Promise<void> {
-    this.#task = task;
-    if (this.#title) task.title = this.#title;
-    (await this.#settled.promise)(task);
+/** A task of listr2 that a check settles. It may be settled before listr2 has started it. */
+function createRow() {
+  const settled = Promise.withResolvers<(task: ListrTask) => void>();
+  let task: ListrTask | undefined;
+  let title: string | undefined;
+
+  function setTitle(text: string): void {
+    title = text;
+    if (task) task.title = text;
   }
 
-  title(title: string): void {
-    this.#title = title;
-    if (this.#task) this.#task.title = title;
+  async function attach(started: ListrTask): Promise<void> {
+    task = started;
+    if (title) task.title = title;
+    (await settled.promise)(task);
   }
 
-  settle(outcome: Outcome, text: string, notes: readonly string[]): void {
-    this.title([text, ...notes].join("\n"));
-    this.#settled.resolve((task) => {
+  function settle(outcome: Outcome, text: string, notes: readonly string[]): void {
+    setTitle([text, ...notes].join("\n"));
+    settled.resolve((task) => {
       if (outcome === "failed") throw new Error(text);
       if (outcome === "skipped") task.skip(text);
     });
   }
+
+  return { attach, setTitle, settle };
 }
 
-function logger(stream: WriteStream): ListrLogger {
-  return new ListrLogger({ processOutput: new ProcessOutput(stream, stream), useIcons: true });
-}
-
-function look(paper: () => Paper) {
-  const ink = (style: Parameters<typeof paint>[1]) => (text?: string) => paint(paper(), style, text ?? "");
+function theme(terminal: () => Terminal) {
+  const ink = (style: Parameters<typeof paint>[1]) => (text?: string) => paint(terminal(), style, text ?? "");
   return {
     icon: { FAILED: "✖", SKIPPED_WITH_COLLAPSE: "–", COMPLETED_WITH_FAILED_SUBTASKS: "✖" },
     color: {

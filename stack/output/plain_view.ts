@@ -1,15 +1,15 @@
-import type { PhaseResult, View } from "../checklist.ts";
-import { COLOUR, GLYPH, paint, type Paper, rowText, seconds } from "./text.ts";
+/** One line for each check once it is settled: for logs, pipes and CI. */
+import type { ChecklistResult, View } from "../checklist.ts";
+import { COLOUR, GLYPH, paint, rowText, seconds, type Terminal } from "./format.ts";
 
-/** One line for each row once it is settled: for logs, pipes and CI. */
-export function plainView(write: (text: string) => void, paper: Paper): View {
+export function plainView(write: (text: string) => void, terminal: Terminal): View {
   return {
-    start: (phase) => write(`${phase}\n`),
+    start: (checklist) => write(`${checklist}\n`),
     update: () => {},
-    finish: (row) => {
-      const glyph = paint(paper, COLOUR[row.outcome], GLYPH[row.outcome]);
-      write(`  ${glyph} ${rowText(paper, row)}\n`);
-      for (const note of row.notes) write(`      ${note}\n`);
+    finish: (check) => {
+      const glyph = paint(terminal, COLOUR[check.outcome], GLYPH[check.outcome]);
+      write(`  ${glyph} ${rowText(terminal, check)}\n`);
+      for (const note of check.notes) write(`      ${note}\n`);
     },
     end: (result) => {
       write(`  ${summary(result)}, ${seconds(result.seconds)}\n`);
@@ -19,8 +19,8 @@ export function plainView(write: (text: string) => void, paper: Paper): View {
 }
 
 /** "7 ok, 1 warning, 2 failed, 1 skipped"; what is none is not named. */
-export function summary(result: PhaseResult): string {
-  const count = (outcome: string) => result.rows.filter((row) => row.outcome === outcome).length;
+export function summary(result: ChecklistResult): string {
+  const count = (outcome: string) => result.checks.filter((check) => check.outcome === outcome).length;
   const parts: [number, string][] = [
     [count("ok"), "ok"],
     [count("warn"), count("warn") === 1 ? "warning" : "warnings"],

@@ -1,57 +1,86 @@
+/** What a verb found out; printed for a person, or as one JSON object. */
+import { type ChecklistResult, failuresOf } from "../checklist.ts";
+import type { Context } from "../context.ts";
 import type { DrillResult } from "../drill/drill.ts";
-import { type DrillList, listJson, resultJson } from "../drill/text.ts";
-import type { Endpoints } from "../docker/endpoints.ts";
+import type { Endpoints } from "../endpoints.ts";
 import { EXIT, type LaunchFailure } from "../failure.ts";
-import type { PhaseResult } from "../checklist.ts";
+import { type Launcher, stepText } from "../launcher.ts";
 import { type Service, type ServiceName, SERVICES } from "../services.ts";
-import { fit, paint, type Paper, table, wrap } from "./text.ts";
+import { type DrillList, listJson, resultJson } from "./drill_report.ts";
+import { fit, paint, table, type Terminal, wrap } from "./format.ts";
 
 /** One address for a person. */
 export interface Address {
-  service: ServiceName;
-  url: string;
-  does: string;
-  /** Where it has a login: the user, and where its password stands. */
-  login?: { user: string; password: string; file: string };
+  readonly service: ServiceName;
+  readonly url: string;
+  readonly does: string;
+  readonly login?: Login;
 }
 
-/** What a verb found out; printed for a person, or as one JSON object. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+  /** Where the password is set. */
+  readonly file: string;
+}
+
 export interface Report {
-  verb: string;
-  seconds: number;
-  phases: readonly PhaseResult[];
-  failures: readonly LaunchFailure[];
-  leftOut: readonly string[];
-  addresses?: readonly Address[];
+  readonly verb: string;
+  readonly seconds: number;
+  readonly checklists: readonly ChecklistResult[];
+  readonly failures: readonly LaunchFailure[];
+  readonly leftOut: readonly string[];
+  readonly addresses?: readonly Address[];
   /** Opens the proof thought's trace. */
-  traceUrl?: string;
-  traceId?: string;
+  readonly traceUrl?: string;
+  readonly traceId?: string;
   /** The drills there are. */
-  drills?: DrillList;
-  /** What a drill came to. */
-  drilled?: DrillResult;
+  readonly drills?: DrillList;
+  /** How a drill went. */
+  readonly drill?: DrillResult;
+  /** Log lines, where they go into the report. */
+  readonly lines?: readonly string[];
+}
+
+/** The report of a verb. @param more whatever differs from: no checklists, and the failures of those there are */
+export function createReport(context: Context, more: Partial<Report> = {}): Report {
+  const { host, options, selection, startedAt } = context;
+  const checklists = more.checklists ?? [];
+  return {
+    verb: options.verb,
+    seconds: (host.now() - startedAt) / 1_000,
+    checklists,
+    failures: checklists.flatMap(failuresOf),
+    leftOut: selection.leftOut.map(({ name }) => name),
+    ...more,
+  };
+}
+
+/** The report of a verb that ended before it had anything else to say. */
+export function failureReport(verb: string, failure: LaunchFailure): Report {
+  return { verb, seconds: 0, checklists: [], failures: [failure], leftOut: [] };
 }
 
 /** The first kind of failure, in the order in which one leads to the next. */
 export function exitCode(failures: readonly LaunchFailure[]): number {
-  const codes = failures.map((failure) => EXIT[failure.kind]);
-  return codes.length === 0 ? EXIT.fine : Math.min(...codes);
+  const codes = failures.map(({ kind }) => EXIT[kind]);
+  return codes.length === 0 ? EXIT.ok : Math.min(...codes);
 }
 
-/** No passwords: this goes into CI's logs. `urls` says where they stand. */
-export function toJson(report: Report): string {
-  const { verb, seconds, phases, failures, leftOut, addresses, traceUrl, traceId, drills, drilled } = report;
+/** No passwords: this goes into CI's logs. `passwordIn` says where they are. */
+export function toJson(report: Report, launcher: Launcher): string {
+  const { verb, checklists, failures, leftOut, addresses, traceUrl, traceId, drills, drill, lines } = report;
   return JSON.stringify(
     {
       verb,
       ok: failures.length === 0,
       exitCode: exitCode(failures),
-      seconds: round(seconds),
+      seconds: round(report.seconds),
       leftOut,
-      phases: phases.map((phase) => ({
-        name: phase.name,
-        seconds: round(phase.seconds),
-        rows: phase.rows.map(({ name, outcome, text, notes, seconds }) => ({
+      checklists: checklists.map(({ name, seconds, checks }) => ({
+        name,
+        seconds: round(seconds),
+        checks: checks.map(({ name, outcome, text, notes, seconds }) => ({
           name,
           outcome,
           seconds: round(seconds),
@@ -63,7 +92,7 @@ export function toJson(report: Report): string {
         kind,
         what: message,
         cause: why,
-        next,
+        next: next.flatMap((step) => stepText(step, launcher) ?? []),
         evidence,
       })),
       addresses: addresses?.map(({ service, url, login }) => ({
@@ -74,7 +103,8 @@ export function toJson(report: Report): string {
       traceId,
       traceUrl,
       drills: drills && listJson(drills),
-      drill: drilled && resultJson(drilled),
+      drill: drill && resultJson(drill),
+      lines,
     },
     null,
     2,
@@ -82,26 +112,28 @@ export function toJson(report: Report): string {
 }
 
 /** What failed, why, and what to do now. */
-export function failureText(paper: Paper, failure: LaunchFailure): string {
+export function failureText(terminal: Terminal, failure: LaunchFailure, launcher: Launcher): string {
   const part = (name: string, text: string) =>
-    `  ${paint(paper, "dim", name.padEnd(7))}${wrap(text, paper.columns, " ".repeat(9))}\n`;
+    `  ${paint(terminal, "dim", name.padEnd(7))}${wrap(text, terminal.columns, " ".repeat(9))}\n`;
   return [
-    `\n${paint(paper, ["red", "bold"], "✖")} ${paint(paper, "bold", failure.message)}\n`,
+    `\n${paint(terminal, ["red", "bold"], "✖")} ${paint(terminal, "bold", failure.message)}\n`,
     failure.why ? part("cause", failure.why) : "",
     ...failure.evidence.map((line) =>
-      `  ${paint(paper, "dim", "│")} ${fit(line, Math.max(paper.columns, 80) - 5)}\n`
+      `  ${paint(terminal, "dim", "│")} ${fit(line, Math.max(terminal.columns, 80) - 5)}\n`
     ),
-    ...failure.next.map((step, i) => part(i === 0 ? "next" : "", step)),
+    ...failure.next.flatMap((step) => stepText(step, launcher) ?? [])
+      .map((step, i) => part(i === 0 ? "next" : "", step)),
   ].join("");
 }
 
-/** A table of addresses, one row a service, and the logins below it. */
-export function addressText(paper: Paper, addresses: readonly Address[]): string {
-  const services = [...new Set(addresses.map((a) => a.service))];
+/** A table of addresses, one row for each service, and the logins below it. */
+export function addressText(terminal: Terminal, addresses: readonly Address[]): string {
+  const services = [...new Set(addresses.map(({ service }) => service))];
   const rows = services.map((service) => {
-    const [first, ...others] = addresses.filter((a) => a.service === service);
-    const ports = others.map((a) => `:${new URL(a.url).port}`).join(" ");
-    return [`  ${service}`, `${paint(paper, "cyan", first!.url)} ${ports}`, paint(paper, "dim", first!.does)];
+    const [first, ...others] = addresses.filter((address) => address.service === service);
+    const ports = others.map(({ url }) => `:${new URL(url).port}`).join(" ");
+    const url = `${paint(terminal, "cyan", first!.url)} ${ports}`;
+    return [`  ${service}`, url, paint(terminal, "dim", first!.does)];
   });
   const logins = addresses.flatMap(({ service, login }) =>
     login ? [`  ${service} login: ${login.user} / ${login.password}`] : []
@@ -109,8 +141,8 @@ export function addressText(paper: Paper, addresses: readonly Address[]): string
   return `\n${[...table(rows), ...logins].join("\n")}\n`;
 }
 
-/** Every published address of the running services, the one that people open first of all. */
-export function addressesOf(endpoints: Endpoints, login: Address["login"]): Address[] {
+/** Every published address of the running services, Grafana's first. */
+export function addressesOf(endpoints: Endpoints, login: Login | undefined): Address[] {
   const services: Service[] = SERVICES.toSorted((a, b) =>
     Number(b.name === "grafana") - Number(a.name === "grafana")
   );
@@ -118,7 +150,7 @@ export function addressesOf(endpoints: Endpoints, login: Address["login"]): Addr
     const name = service.name as ServiceName;
     return endpoints.all(name).map((url) => ({
       service: name,
-      // Grafana is told that it is localhost; with another name its login would not stick.
+      // Grafana is configured as localhost; with another name its login cookie would not stick.
       url: url.replace("127.0.0.1", "localhost"),
       does: service.does,
       ...(name === "grafana" && login && { login }),

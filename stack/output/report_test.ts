@@ -1,3 +1,4 @@
+/** Reports as text and as JSON. */
 import assert from "node:assert/strict";
 import { EXIT, LaunchFailure } from "../failure.ts";
 import { type Address, addressText, exitCode, failureText, toJson } from "./report.ts";
@@ -20,17 +21,18 @@ const worker = (port: number): Address => ({
   url: `http://localhost:${port}`,
   does: "work",
 });
+const launcher = { command: "tp", packed: true };
 const plain = { colour: false, columns: 80 };
 
 Deno.test("exitCode() is that of what comes first on the way", () => {
-  assert.equal(exitCode([]), EXIT.fine);
+  assert.equal(exitCode([]), EXIT.ok);
   assert.equal(exitCode([failure("proof"), failure("target")]), EXIT.target);
   assert.equal(exitCode([failure("target"), failure("service")]), EXIT.service);
 });
 
 Deno.test("failureText() says what, why, the evidence and every next step", () => {
   assert.equal(
-    failureText(plain, failure("service")),
+    failureText(plain, failure("service"), launcher),
     "\n✖ it broke\n  cause  rust\n  │ crack\n  next   oil it\n         or buy another\n",
   );
 });
@@ -43,8 +45,8 @@ Deno.test("addressText() has one row a service, and the login below", () => {
 });
 
 Deno.test("toJson() carries no password", () => {
-  const report = { verb: "up", seconds: 1.234, phases: [], failures: [failure("proof")], leftOut: [] };
-  const text = toJson({ ...report, addresses: [grafana] });
+  const report = { verb: "up", seconds: 1.234, checklists: [], failures: [failure("proof")], leftOut: [] };
+  const text = toJson({ ...report, addresses: [grafana] }, launcher);
   assert.doesNotMatch(text, /s3cret/);
   const { ok, exitCode, failures, addresses } = JSON.parse(text);
   assert.deepEqual([ok, exitCode, failures[0].cause], [false, EXIT.proof, "rust"]);

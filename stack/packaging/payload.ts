@@ -1,3 +1,4 @@
+/** The files that a packed launcher carries. */
 import { join, relative } from "node:path";
 import type { Payload } from "../paths.ts";
 
@@ -15,13 +16,13 @@ const SHIPPED = [
   "worker",
 ];
 
-/** Nothing that runs needs these. */
+/** Only tests need these. */
 const LEFT_BEHIND = /_test\.tsx?$|^config\/prometheus\/tests\//;
 
 /**
  * Collects the files that a packed launcher carries.
  *
- * @throws {Error} when one of them is missing, or is no text
+ * @throws {Error} when one of them is missing, or is not text
  */
 export async function collectPayload(root: string, version: string): Promise<Payload> {
   const files: Record<string, string> = {};
@@ -47,6 +48,6 @@ async function textOf(path: string): Promise<string> {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await Deno.readFile(path));
   } catch (error) {
-    throw new Error(`Cannot pack ${path}: it is no UTF-8 text`, { cause: error });
+    throw new Error(`Cannot pack ${path}: it is not UTF-8 text`, { cause: error });
   }
 }

@@ -1,23 +1,23 @@
+/** Loki has lines of both services that carry the trace id. */
 import { LaunchFailure } from "../failure.ts";
-import { Loki } from "../clients/loki.ts";
-import type { RunningRow } from "../checklist.ts";
+import { createLoki } from "../clients/loki.ts";
+import type { Progress } from "../checklist.ts";
 import { until } from "../wait.ts";
-import type { Proven } from "./context.ts";
+import type { RunningStack } from "../running_stack.ts";
 import type { ProofThought } from "./thought.ts";
 
 /** From a container's log file to Loki's index: promtail reads and sends every second. */
 const LOGGED_MS = 30_000;
 const BOTH = ["thoughtprocessor-api", "kafka-worker"];
 
-/** Loki has lines of both services that carry the trace id. */
 export async function logged(
-  proven: Proven,
+  stack: RunningStack,
   thought: ProofThought,
-  { say, signal }: RunningRow,
+  { say, signal }: Progress,
 ): Promise<string> {
-  const { host, endpoints } = proven;
+  const { host, endpoints } = stack;
   const query = `{service=~"${BOTH.join("|")}"} |= "${thought.traceId}"`;
-  const loki = new Loki(host, endpoints.of("loki"));
+  const loki = createLoki({ host, url: endpoints.of("loki") });
   return await until(async () => {
     const lines = await loki.lines(query, thought.postedNs);
     const found = [...lines].map(([name, count]) => `${count} of ${name}`).join(", ") || "no lines";
@@ -34,7 +34,7 @@ export async function logged(
       new LaunchFailure("proof", {
         what: "Loki has no log lines of the proof thought",
         cause: why,
-        next: ["see what promtail says: deno task monitoring logs promtail", `the query: ${query}`],
+        next: [{ text: "see what promtail says", verb: "logs promtail" }, `the query: ${query}`],
       }),
   });
 }

@@ -3,9 +3,9 @@ import type { Dashboard, Panel } from "../dashboards/model.ts";
 import { metricsOf } from "../dashboards/promql.ts";
 import { LaunchFailure } from "../failure.ts";
 import { type Reading, readPanel } from "../clients/panel_reading.ts";
-import type { Finding, RunningRow } from "../checklist.ts";
-import { Prometheus, type Recording } from "../clients/prometheus.ts";
-import type { Proven } from "./context.ts";
+import type { Finding, Progress } from "../checklist.ts";
+import { createPrometheus, type Prometheus, type Recording } from "../clients/prometheus.ts";
+import type { RunningStack } from "../running_stack.ts";
 import type { ProofThought } from "./thought.ts";
 
 /** A rate needs two scrapes, 15 s apart, and a rule over it up to 30 s more. */
@@ -34,13 +34,13 @@ interface Reason {
 
 /** Runs every panel's queries, with some traffic to draw, and says of each empty one why. */
 export async function panelsFilled(
-  proven: Proven,
+  stack: RunningStack,
   dashboards: readonly Dashboard[],
   thought: ProofThought,
-  { say, signal }: RunningRow,
+  { say, signal }: Progress,
 ): Promise<Finding> {
-  const { host, endpoints } = proven;
-  const prometheus = new Prometheus(host, endpoints.of("prometheus"));
+  const { host, endpoints } = stack;
+  const prometheus = createPrometheus({ host, url: endpoints.of("prometheus") });
   const shown = dashboards.flatMap(({ title, panels }) =>
     panels.map((panel) => ({ panel: withMeasurements(panel), where: `${title}: ${panel.title}` }))
   ).filter(({ panel }) => panel.queries.length > 0);
@@ -49,12 +49,12 @@ export async function panelsFilled(
   const end = host.now() + FILLED_MS;
   let empty: readonly Shown[] = shown;
   while (true) {
-    const readings = await readAll(proven, empty, signal);
+    const readings = await readAll(stack, empty, signal);
     empty = empty.filter((e) => readings.get(e) !== "data");
     const text = `${shown.length - empty.length} of ${shown.length} have data`;
     if (empty.length === 0) return { text };
     const reasons = await Promise.all(
-      empty.map((e) => reasonFor(e.panel, readings.get(e)!, proven, prometheus)),
+      empty.map((e) => reasonFor(e.panel, readings.get(e)!, stack, prometheus)),
     );
     const notes = byReason(empty.map((e, i) => [e.where, reasons[i]!.why]));
     if (!reasons.some((r) => r.mayCome) || host.now() + TRAFFIC_MS > end) {
@@ -68,7 +68,7 @@ export async function panelsFilled(
       );
     }
     say(`${text}, making traffic for the others`);
-    await thought.pulse();
+    await thought.sendTraffic();
     await host.sleep(TRAFFIC_MS, signal);
   }
 }
@@ -89,7 +89,7 @@ function byReason(panels: readonly (readonly [where: string, why: string])[]): s
 
 /** A few at a time: Grafana and Prometheus are small here. */
 async function readAll(
-  proven: Proven,
+  stack: RunningStack,
   panels: readonly Shown[],
   signal: AbortSignal,
 ): Promise<Map<Shown, Reading>> {
@@ -98,7 +98,7 @@ async function readAll(
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       signal.throwIfAborted();
-      readings.set(next, await readPanel(proven, next.panel));
+      readings.set(next, await readPanel(stack, next.panel));
     }
   };
   await Promise.all(Array.from({ length: 6 }, worker));
@@ -108,10 +108,10 @@ async function readAll(
 async function reasonFor(
   panel: Panel,
   reading: Reading,
-  proven: Proven,
+  stack: RunningStack,
   prometheus: Prometheus,
 ): Promise<Reason> {
-  const { leftOut } = proven.selection;
+  const { leftOut } = stack.selection;
   for (const { source, expr } of panel.queries) {
     const metrics = metricsOf(expr);
     const gone = leftOut.find((s) =>
@@ -154,7 +154,7 @@ function noPanels(): LaunchFailure {
   return new LaunchFailure("proof", {
     what: "There are no panels to check",
     cause: "config/grafana/dashboards has no dashboard",
-    next: ["write them: deno task dashboards"],
+    next: [{ text: "write them", task: "dashboards" }],
   });
 }
 
@@ -164,7 +164,7 @@ function unexplained(where: string, why: string, evidence: string[], prometheus:
     cause: why,
     next: [
       `run the query yourself: ${prometheus}/graph`,
-      "check its exporter: deno task monitoring status",
+      { text: "check its exporter", verb: "status" },
     ],
     evidence,
   });

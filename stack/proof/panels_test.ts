@@ -1,14 +1,14 @@
 /** What the proof says of panels with and without data, against a Prometheus that says what it is told to. */
 import assert from "node:assert/strict";
-import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
+import { fakeHost, testProgress } from "../../tests/launcher/fake_host.ts";
 import type { Dashboard, Panel } from "../dashboards/model.ts";
-import { Endpoints } from "../docker/endpoints.ts";
+import { createEndpoints } from "../endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
-import { checkoutHome } from "../paths.ts";
+import { checkoutPaths } from "../paths.ts";
 import { select } from "../services.ts";
-import type { Proven } from "./context.ts";
+import type { RunningStack } from "../running_stack.ts";
 import { panelsFilled } from "./panels.ts";
-import { ProofThought } from "./thought.ts";
+import { createProofThought } from "./thought.ts";
 
 interface Metrics {
   /** What an expression has by the time that many thoughts were posted; without an entry it has nothing. */
@@ -61,11 +61,11 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
     status: "",
     ports: [{ container: port, host: port }],
   });
-  const proven: Proven = {
+  const stack: RunningStack = {
     host,
-    home: checkoutHome("/nowhere"),
+    paths: checkoutPaths("/nowhere"),
     selection: select(["grafana", ...without]),
-    endpoints: new Endpoints([container("prometheus", 9090), container("api", 8000)]),
+    endpoints: createEndpoints([container("prometheus", 9090), container("api", 8000)]),
     workers: 1,
     grafanaLogin: "",
   };
@@ -75,7 +75,7 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
     variables: [],
     panels: Object.entries(exprs).map(([t, e]) => panel(t, e)),
   };
-  const finding = panelsFilled(proven, [dashboard], new ProofThought(proven), runningRow());
+  const finding = panelsFilled(stack, [dashboard], createProofThought(stack), testProgress());
   return { finding: await finding.catch((error: LaunchFailure) => error), host, posted: () => posted };
 }
 

@@ -1,9 +1,10 @@
+/** The checks that prove the stack. */
 import type { Dashboard } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
 import { Unreachable } from "../clients/http.ts";
-import type { Row } from "../checklist.ts";
-import type { Proven } from "./context.ts";
-import { dashboardsLoaded, sourcesAnswer } from "./grafana.ts";
+import type { Check } from "../checklist.ts";
+import type { RunningStack } from "../running_stack.ts";
+import { dashboardsLoaded, sourcesReachable } from "./grafana.ts";
 import { logged } from "./logs.ts";
 import { panelsFilled } from "./panels.ts";
 import { targetsUp } from "./targets.ts";
@@ -12,61 +13,78 @@ import { traced } from "./trace.ts";
 import { watchdogFires } from "./watchdog.ts";
 import type { ServiceName } from "../services.ts";
 
-interface Check extends Row {
+interface ProofCheck extends Check {
   /** Services without which there is nothing to check. */
-  needs: readonly ServiceName[];
+  readonly needs: readonly ServiceName[];
 }
 
-/** What shows that the monitoring sees the stack: without these `up` is not through, proof or no proof. */
-export function readinessRows(proven: Proven, dashboards: readonly Dashboard[]): Row[] {
-  return select(proven, [
-    { name: "targets", needs: ["prometheus"], run: (row) => targetsUp(proven, row) },
-    { name: "data sources", needs: ["grafana"], run: (row) => sourcesAnswer(proven, row) },
-    { name: "dashboards", needs: ["grafana"], run: (row) => dashboardsLoaded(proven, dashboards, row) },
+/** The monitoring sees the stack; `up` waits for these with and without the proof. */
+export function readinessChecks(stack: RunningStack, dashboards: readonly Dashboard[]): Check[] {
+  return select(stack, [
+    { name: "targets", needs: ["prometheus"], run: (progress) => targetsUp(stack, progress) },
+    { name: "data sources", needs: ["grafana"], run: (progress) => sourcesReachable(stack, progress) },
+    {
+      name: "dashboards",
+      needs: ["grafana"],
+      run: (progress) => dashboardsLoaded(stack, dashboards, progress),
+    },
   ]);
 }
 
 /** The whole proof: readiness, and one thought followed through every part. */
-export function proofRows(proven: Proven, dashboards: readonly Dashboard[], thought: ProofThought): Row[] {
+export function proofChecks(
+  stack: RunningStack,
+  dashboards: readonly Dashboard[],
+  thought: ProofThought,
+): Check[] {
   const after = ["completed"];
   return [
-    ...readinessRows(proven, dashboards),
-    ...select(proven, [
+    ...readinessChecks(stack, dashboards),
+    ...select(stack, [
       { name: "accepted", needs: ["api"], run: () => thought.accepted() },
       {
         name: "completed",
         needs: ["kafka-worker"],
         after: ["accepted"],
-        run: (row) => thought.completed(row),
+        run: (progress) => thought.completed(progress),
       },
-      { name: "counted", needs: ["kafka-worker"], after, run: (row) => thought.counted(row) },
-      { name: "traced", needs: ["tempo"], after, run: (row) => traced(proven, thought, row) },
-      { name: "logged", needs: ["loki", "promtail"], after, run: (row) => logged(proven, thought, row) },
+      { name: "counted", needs: ["kafka-worker"], after, run: (progress) => thought.counted(progress) },
+      { name: "traced", needs: ["tempo"], after, run: (progress) => traced(stack, thought, progress) },
+      {
+        name: "logged",
+        needs: ["loki", "promtail"],
+        after,
+        run: (progress) => logged(stack, thought, progress),
+      },
       {
         name: "panels",
         needs: ["prometheus"],
         after: ["targets", ...after],
-        run: (row) => panelsFilled(proven, dashboards, thought, row),
+        run: (progress) => panelsFilled(stack, dashboards, thought, progress),
       },
-      { name: "watchdog", needs: ["prometheus", "alertmanager"], run: (row) => watchdogFires(proven, row) },
+      {
+        name: "watchdog",
+        needs: ["prometheus", "alertmanager"],
+        run: (progress) => watchdogFires(stack, progress),
+      },
     ]),
   ];
 }
 
 /** The checks that can be made with the services that are wanted. */
-function select({ selection }: Proven, checks: readonly Check[]): Row[] {
+function select({ selection }: RunningStack, checks: readonly ProofCheck[]): Check[] {
   return checks.filter((check) => selection.has(...check.needs)).map((check) => ({
     ...check,
-    run: (row) => check.run(row).catch(lostContact),
+    run: (progress) => check.run(progress).catch(lostContact),
   }));
 }
 
-/** A server that goes away in the middle of a check is a finding, not a bug. */
+/** A server that goes away during a check is a failure of the stack, not a bug. */
 function lostContact(error: unknown): never {
   if (!(error instanceof Unreachable)) throw error;
   throw new LaunchFailure("proof", {
-    what: "A service stopped answering in the middle of the proof",
+    what: "A service stopped responding during the proof",
     cause: error.message,
-    next: ["see what runs: deno task monitoring status", "prove it again: deno task monitoring verify"],
+    next: [{ text: "see what is running", verb: "status" }, { text: "prove it again", verb: "verify" }],
   });
 }

@@ -1,15 +1,16 @@
+/** When a Prometheus target counts as up, and when as down. */
 import assert from "node:assert/strict";
-import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
-import { Endpoints } from "../docker/endpoints.ts";
+import { fakeHost, testProgress } from "../../tests/launcher/fake_host.ts";
+import { createEndpoints } from "../endpoints.ts";
 import { LaunchFailure } from "../failure.ts";
-import { checkoutHome } from "../paths.ts";
+import { checkoutPaths } from "../paths.ts";
 import { select, SERVICES } from "../services.ts";
 import { targetsUp } from "./targets.ts";
 
 interface Seen {
-  job: string;
-  health: string;
-  url?: string;
+  readonly job: string;
+  readonly health: string;
+  readonly url?: string;
 }
 
 /** Looks at targets of a stack with Prometheus, API and workers alone; a scrape passes between two looks. */
@@ -40,15 +41,15 @@ async function look(looks: Seen[][], workers = 1) {
     exitCode: 0,
     status: "",
   };
-  const proven = {
+  const stack = {
     host,
-    home: checkoutHome("/nowhere"),
+    paths: checkoutPaths("/nowhere"),
     selection: select(without),
-    endpoints: new Endpoints([{ ...prometheus, ports }]),
+    endpoints: createEndpoints([{ ...prometheus, ports }]),
     workers,
     grafanaLogin: "",
   };
-  return { outcome: await targetsUp(proven, runningRow()).catch((e: LaunchFailure) => e), looks: () => i };
+  return { outcome: await targetsUp(stack, testProgress()).catch((e: LaunchFailure) => e), looks: () => i };
 }
 
 const up = (...jobs: string[]): Seen[] => jobs.map((job) => ({ job, health: "up" }));

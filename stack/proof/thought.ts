@@ -1,40 +1,41 @@
+/** One synthetic thought, followed from the API's response to the workers' counter. */
 import { LaunchFailure } from "../failure.ts";
 import { Unreachable } from "../clients/http.ts";
-import type { RunningRow } from "../checklist.ts";
-import { seconds } from "../output/text.ts";
-import { Thoughts } from "../clients/thoughts.ts";
+import type { Progress } from "../checklist.ts";
+import { seconds } from "../output/format.ts";
+import { createThoughts } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
-import { PROCESSED, Workers } from "../clients/workers.ts";
-import type { Proven } from "./context.ts";
+import { createWorkers, PROCESSED } from "../clients/workers.ts";
+import type { RunningStack } from "../running_stack.ts";
 
 const PROCESSED_MS = 20_000;
 const COUNTED_MS = 10_000;
 const USER = "launcher-proof";
 
-/** One synthetic thought, followed from the API's answer to the workers' counter. */
-export class ProofThought {
-  /** Ours, so that it is known before anything has happened. */
-  readonly traceId = hex(16);
-  /** When it was posted, in nanoseconds since 1970. */
-  postedNs = "";
-  #id = "";
-  #before = 0;
-  readonly #pulses: string[] = [];
+export type ProofThought = ReturnType<typeof createProofThought>;
 
-  constructor(private readonly proven: Proven) {}
+export function createProofThought(stack: RunningStack) {
+  /** Chosen here, so that it is known before the thought is sent. */
+  const traceId = hex(16);
+  let postedNs = "";
+  let id = "";
+  let before = 0;
+  const traffic: string[] = [];
+  const thoughts = createThoughts({ host: stack.host, url: stack.endpoints.of("api") });
+  const workers = createWorkers({ host: stack.host, urls: stack.endpoints.all("kafka-worker") });
 
-  /** The API takes it, and keeps our trace id. */
-  async accepted(): Promise<string> {
-    this.#before = await this.#workers().processed().catch(
-      notThere("A worker does not answer", "kafka-worker"),
+  /** The API accepts it, and keeps the trace id. */
+  async function accepted(): Promise<string> {
+    before = await workers.processed().catch(
+      notThere("A worker does not respond", "kafka-worker"),
     );
     // A second of slack for clocks that differ: a virtual machine's drifts.
-    this.postedNs = `${Date.now() - 1000}000000`;
+    postedNs = `${Date.now() - 1_000}000000`;
     // The trace id makes the text new: one that was seen before would come out of the cache.
-    const text = `Show that a thought comes through every part. Run ${this.traceId}.`;
+    const text = `Show that a thought comes through every part. Run ${traceId}.`;
     // The sampled flag (01): a parent's decision stands above the service's own ratio.
-    const reply = await this.#thoughts().post({ user: USER, text }, {
-      traceparent: `00-${this.traceId}-${hex(8)}-01`,
+    const reply = await thoughts.post({ user: USER, text }, {
+      traceparent: `00-${traceId}-${hex(8)}-01`,
     })
       .catch(notThere("The proof thought cannot be sent", "api"));
     if (!reply.id) {
@@ -44,22 +45,22 @@ export class ProofThought {
         "api",
       );
     }
-    this.#id = reply.id;
-    const kept = reply.headers.get("x-trace-id") === this.traceId;
+    id = reply.id;
+    const kept = reply.headers.get("x-trace-id") === traceId;
     return `POST /thoughts 201${kept ? ", our trace id kept" : ""}: ${reply.id}`;
   }
 
   /** A worker has stored its result. */
-  async completed({ say, signal }: RunningRow): Promise<string> {
-    const { host } = this.proven;
+  async function completed({ say, signal }: Progress): Promise<string> {
+    const { host } = stack;
     const from = host.now();
     return await until(async () => {
-      const { status, attempts, error } = await this.#thoughts().get(this.#id);
+      const { status, attempts, error } = await thoughts.get(id);
       if (status === "failed") {
-        throw failed("The worker gave the proof thought up", error ?? "it gave no reason", "kafka-worker");
+        throw failed("The worker gave up on the proof thought", error ?? "it gave no reason", "kafka-worker");
       }
       if (status === "completed") {
-        return { ready: `result stored after ${seconds((host.now() - from) / 1000)}` };
+        return { ready: `result stored after ${seconds((host.now() - from) / 1_000)}` };
       }
       return { pending: `still ${status}, ${attempts} ${attempts === 1 ? "attempt" : "attempts"}` };
     }, {
@@ -69,7 +70,7 @@ export class ProofThought {
       signal,
       say,
       late: async (why) => {
-        const cause = await this.#workers().trouble() ?? `${why}; the workers say that they are ready`;
+        const cause = await workers.trouble() ?? `${why}; the workers say that they are ready`;
         return failed(
           "The proof thought was accepted, but no worker processed it",
           cause,
@@ -81,12 +82,12 @@ export class ProofThought {
   }
 
   /** The workers' counter has moved. */
-  async counted({ say, signal }: RunningRow): Promise<string> {
-    const { host, workers } = this.proven;
+  async function counted({ say, signal }: Progress): Promise<string> {
+    const { host, workers: count } = stack;
     return await until(async () => {
-      const now = await this.#workers().processed();
-      const text = `${this.#before} → ${now} over ${workers} ${workers === 1 ? "worker" : "workers"}`;
-      return now > this.#before ? { ready: `processed ${text}` } : { pending: text };
+      const now = await workers.processed();
+      const text = `${before} → ${now} over ${count} ${count === 1 ? "worker" : "workers"}`;
+      return now > before ? { ready: `processed ${text}` } : { pending: text };
     }, {
       host,
       deadlineMs: COUNTED_MS,
@@ -96,26 +97,31 @@ export class ProofThought {
     });
   }
 
-  /** Posts one more thought, as traffic for rates and quantiles to be drawn from; nobody waits for it. */
-  async pulse(): Promise<void> {
-    const text = `A pulse for the dashboards. Run ${hex(16)}.`;
-    const { id } = await this.#thoughts().post({ user: USER, text }).catch(() => ({ id: "" }));
-    if (id) this.#pulses.push(id);
+  /** Posts one more thought, as traffic for rates and quantiles; its result is not awaited. */
+  async function sendTraffic(): Promise<void> {
+    const text = `Traffic for the dashboards. Run ${hex(16)}.`;
+    const { id } = await thoughts.post({ user: USER, text }).catch(() => ({ id: "" }));
+    if (id) traffic.push(id);
   }
 
-  /** Takes the synthetic thoughts out of the store again. Their traces and log lines stay. */
-  async forget(): Promise<void> {
-    const ids = [this.#id, ...this.#pulses].filter(Boolean);
-    await Promise.allSettled(ids.map((id) => this.#thoughts().delete(id)));
+  /** Deletes the synthetic thoughts. Their traces and log lines stay. */
+  async function forget(): Promise<void> {
+    const ids = [id, ...traffic].filter(Boolean);
+    await Promise.allSettled(ids.map((id) => thoughts.remove(id)));
   }
 
-  #thoughts(): Thoughts {
-    return new Thoughts(this.proven.host, this.proven.endpoints.of("api"));
-  }
-
-  #workers(): Workers {
-    return new Workers(this.proven.host, this.proven.endpoints.all("kafka-worker"));
-  }
+  return {
+    traceId,
+    /** When it was posted, in nanoseconds since 1970. */
+    get postedNs() {
+      return postedNs;
+    },
+    accepted,
+    completed,
+    counted,
+    sendTraffic,
+    forget,
+  };
 }
 
 function notThere(what: string, service: string): (error: unknown) => never {
@@ -126,7 +132,7 @@ function notThere(what: string, service: string): (error: unknown) => never {
 }
 
 function failed(what: string, cause: string, ...services: string[]): LaunchFailure {
-  const next = services.map((service) => `see what ${service} says: deno task monitoring logs ${service}`);
+  const next = services.map((service) => ({ text: `see what ${service} says`, verb: `logs ${service}` }));
   return new LaunchFailure("proof", { what, cause, next });
 }
 

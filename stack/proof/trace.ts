@@ -1,36 +1,33 @@
-import * as z from "zod/mini";
+/** One trace has spans of the API and of a worker. */
+import * as z from "zod";
 import { LaunchFailure } from "../failure.ts";
 import { askJson } from "../clients/http.ts";
-import type { RunningRow } from "../checklist.ts";
+import type { Progress } from "../checklist.ts";
 import { until } from "../wait.ts";
-import type { Proven } from "./context.ts";
+import type { RunningStack } from "../running_stack.ts";
 import type { ProofThought } from "./thought.ts";
 
 /** The services send their spans in batches, every few seconds. */
 const TRACED_MS = 30_000;
 const BOTH = ["thoughtprocessor-api", "kafka-worker"];
 
-const ResourceSpans = z._default(
-  z.array(z.object({
-    resource: z.object({
-      attributes: z.array(z.object({
-        key: z.string(),
-        value: z.object({ stringValue: z.optional(z.string()) }),
-      })),
-    }),
-    scopeSpans: z.array(z.object({ spans: z.array(z.unknown()) })),
-  })),
-  [],
-);
-const Trace = z.object({ trace: z.optional(z.object({ resourceSpans: ResourceSpans })) });
+const ResourceSpans = z.array(z.object({
+  resource: z.object({
+    attributes: z.array(z.object({
+      key: z.string(),
+      value: z.object({ stringValue: z.string().optional() }),
+    })),
+  }),
+  scopeSpans: z.array(z.object({ spans: z.array(z.unknown()) })),
+})).default([]);
+const Trace = z.object({ trace: z.object({ resourceSpans: ResourceSpans }).optional() });
 
-/** One trace has spans of the API and of a worker. */
 export async function traced(
-  proven: Proven,
+  stack: RunningStack,
   thought: ProofThought,
-  { say, signal }: RunningRow,
+  { say, signal }: Progress,
 ): Promise<string> {
-  const { host, endpoints } = proven;
+  const { host, endpoints } = stack;
   const url = `${endpoints.of("tempo")}/api/v2/traces/${thought.traceId}`;
   return await until(async () => {
     const { trace } = await askJson(host, url, Trace, { headers: { accept: "application/json" } });
@@ -52,9 +49,9 @@ export async function traced(
     say,
     late: (why) =>
       new LaunchFailure("proof", {
-        what: "The proof thought's trace is not whole in Tempo",
+        what: "The proof thought's trace is incomplete in Tempo",
         cause: why,
-        next: ["see what tempo says: deno task monitoring logs tempo", "is OTEL_DENO true in .env?"],
+        next: [{ text: "see what tempo says", verb: "logs tempo" }, "is OTEL_DENO true in .env?"],
         evidence: [url],
       }),
   });

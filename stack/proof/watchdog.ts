@@ -1,18 +1,18 @@
-import * as z from "zod/mini";
+/** The alert that always fires has reached Alertmanager, so the path of every alert works. */
+import * as z from "zod";
 import { LaunchFailure } from "../failure.ts";
 import { askJson } from "../clients/http.ts";
-import type { RunningRow } from "../checklist.ts";
+import type { Progress } from "../checklist.ts";
 import { until } from "../wait.ts";
-import type { Proven } from "./context.ts";
+import type { RunningStack } from "../running_stack.ts";
 
 /** A rule is evaluated within an interval, and sent on at once. */
 const WATCHDOG_MS = 60_000;
 
 const Alerts = z.array(z.object({ startsAt: z.string(), status: z.object({ state: z.string() }) }));
 
-/** The alert that always fires has reached Alertmanager: the way an alert takes is open. */
-export async function watchdogFires(proven: Proven, { say, signal }: RunningRow): Promise<string> {
-  const { host, endpoints } = proven;
+export async function watchdogFires(stack: RunningStack, { say, signal }: Progress): Promise<string> {
+  const { host, endpoints } = stack;
   const url = `${endpoints.of("alertmanager")}/api/v2/alerts?${new URLSearchParams({
     filter: 'alertname="Watchdog"',
   })}`;
@@ -24,7 +24,7 @@ export async function watchdogFires(proven: Proven, { say, signal }: RunningRow)
   }, {
     host,
     deadlineMs: WATCHDOG_MS,
-    everyMs: 1000,
+    everyMs: 1_000,
     signal,
     say,
     late: (why) =>
@@ -33,7 +33,7 @@ export async function watchdogFires(proven: Proven, { say, signal }: RunningRow)
         cause: why,
         next: [
           `does the rule fire? ${endpoints.of("prometheus")}/alerts`,
-          "see what alertmanager says: deno task monitoring logs alertmanager",
+          { text: "see what alertmanager says", verb: "logs alertmanager" },
         ],
       }),
   });

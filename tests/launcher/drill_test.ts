@@ -38,7 +38,7 @@ async function withStack(
 Deno.test("drill without a name lists every drill, its alert and how long that takes; no Docker needed", async () => {
   await using machine = await Machine.make();
   const run = await machine.launch("drill");
-  assert.equal(run.code, EXIT.fine, run.stderr);
+  assert.equal(run.code, EXIT.ok, run.stderr);
   for (const { name, does, alert, severity } of DRILLS) {
     assert.match(run.stdout, new RegExp(`${name} +${does} +${alert} \\(${severity}\\) +(at once|\\d+m)\n`));
   }
@@ -59,7 +59,7 @@ Deno.test("where DRILLS is off nothing is broken", async () => {
   await withStack(() => [{ when: "* config --format json", stdout: config }], async (machine, calls) => {
     const run = await machine.launch("drill", "worker-down");
     assert.equal(run.code, EXIT.drill, run.stderr);
-    assert.match(run.stderr, /No drills here[\s\S]*DRILLS is not "on"/);
+    assert.match(run.stderr, /Drills are disabled[\s\S]*DRILLS is not "on"/);
     assert.doesNotMatch(await calls(), /^stop /m);
   });
 });
@@ -82,7 +82,7 @@ Deno.test("on a stack that is not well nothing is broken", async () => {
       const run = await machine.launch("drill", "worker-down", "--json");
       const { failures, exitCode, drill } = JSON.parse(run.stdout);
       assert.deepEqual([run.code, exitCode, drill], [EXIT.drill, EXIT.drill, undefined], run.stderr);
-      assert.match(failures[0].what, /No drill now: kafka is not well/);
+      assert.match(failures[0].what, /refused: kafka is not healthy/);
       assert.doesNotMatch(await calls(), /^stop /m);
     },
   );
@@ -127,7 +127,7 @@ Deno.test("where the second Prometheus cannot be started, says why, and leaves n
 });
 
 Deno.test({
-  name: "Ctrl-C in a drill mends, says so, and ends with 130",
+  name: "Ctrl-C in a drill repairs, says so, and ends with 130",
   ignore: Deno.build.os === "windows",
   async fn() {
     await withStack(() => [], async (machine, calls) => {
@@ -137,14 +137,14 @@ Deno.test({
       const { code, stderr } = await launcher.output();
       const text = new TextDecoder().decode(stderr);
       assert.equal(code, EXIT.interrupted, text);
-      assert.match(text, /mended +kafka-worker healthy/);
+      assert.match(text, /repaired +kafka-worker healthy/);
       assert.match(text, /Interrupted\. Nothing is left broken\./);
     });
   },
 });
 
 Deno.test({
-  name: "a second Ctrl-C does not wait for the mend, and says what then has to be done",
+  name: "a second Ctrl-C does not wait for the repair, and says what then has to be done",
   ignore: Deno.build.os === "windows",
   async fn() {
     const mending = (port: number) =>
@@ -166,7 +166,7 @@ Deno.test({
       const { code, stderr } = await output;
       const text = new TextDecoder().decode(stderr);
       assert.equal(code, EXIT.interrupted, text);
-      assert.match(text, /Stopped at once.* Make the stack whole: thought-processor\n/);
+      assert.match(text, /Stopped at once.* Repair the stack: thought-processor\n/);
       assert.doesNotMatch(text, /Nothing is left broken/);
     });
   },

@@ -28,10 +28,11 @@ async function up(answers: readonly Answer[], ...args: string[]): Promise<Run> {
   return await machine.launch("up", "--without", WITHOUT, ...args);
 }
 
-Deno.test("no Docker: says so, and names the way without it", async () => {
+Deno.test("no Docker: says so, and names no task that a packed launcher does not have", async () => {
   await using machine = await Machine.make();
   const run = await machine.launch();
-  assertFailure(run, EXIT.prerequisite, /Docker is not installed/, /docs\.docker\.com/, /deno task dev/);
+  assertFailure(run, EXIT.prerequisite, /Docker is not installed/, /docs\.docker\.com/);
+  assert.doesNotMatch(run.stderr, /deno task/);
 });
 
 Deno.test("Docker not running: says so", async () => {
@@ -84,7 +85,7 @@ Deno.test("a port is taken by a container: names that", async () => {
   );
 });
 
-Deno.test("an image cannot be had: names it, the reason and how to go on without", async () => {
+Deno.test("an image cannot be pulled: names it, the reason and how to go on without", async () => {
   const run = await up([
     { when: "image inspect * test/loki:1", stderr: "Error: No such image: test/loki:1", code: 1 },
     {
@@ -96,7 +97,7 @@ Deno.test("an image cannot be had: names it, the reason and how to go on without
   assertFailure(
     run,
     EXIT.prerequisite,
-    /test\/loki:1 cannot be had/,
+    /test\/loki:1 cannot be pulled/,
     /manifest .* not found/,
     /--without loki/,
   );

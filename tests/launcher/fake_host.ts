@@ -1,10 +1,10 @@
 import type { Host, Output } from "../../stack/host.ts";
-import type { RowResult, RunningRow, View } from "../../stack/checklist.ts";
+import type { CheckResult, Progress, View } from "../../stack/checklist.ts";
 
 export interface FakeHost extends Host {
   /** Every command line that was run. */
   commands: string[];
-  /** Every address that was asked. */
+  /** Every address that was options. */
   requests: string[];
   /** Milliseconds that were slept: nobody waits for them. */
   slept: number;
@@ -12,10 +12,10 @@ export interface FakeHost extends Host {
 
 export interface Fakes {
   /** Answers a command line; what it leaves out is that of a program that went well and said nothing. */
-  run?: (commandLine: string) => Partial<Output> | Promise<Partial<Output>>;
+  readonly run?: (commandLine: string) => Partial<Output> | Promise<Partial<Output>>;
   /** Answers a request; undefined is a refused connection. */
-  fetch?: (url: URL, init: RequestInit) => Response | undefined;
-  signal?: AbortSignal;
+  readonly fetch?: (url: URL, init: RequestInit) => Response | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /** A machine on which sleeping takes no time, and that holds what a test says. */
@@ -53,14 +53,14 @@ export function fakeHost({ run, fetch, signal = new AbortController().signal }: 
   return host;
 }
 
-/** A view that only remembers how the rows ended. */
-export function silentView(): View & { finished: RowResult[]; ended: boolean } {
+/** A view that only remembers how the checks ended. */
+export function silentView(): View & { finished: CheckResult[]; ended: boolean } {
   const view = {
-    finished: [] as RowResult[],
+    finished: [] as CheckResult[],
     ended: false,
     start: () => {},
     update: () => {},
-    finish: (result: RowResult) => void view.finished.push(result),
+    finish: (result: CheckResult) => void view.finished.push(result),
     end: () => {
       view.ended = true;
       return Promise.resolve();
@@ -69,8 +69,8 @@ export function silentView(): View & { finished: RowResult[]; ended: boolean } {
   return view;
 }
 
-/** What a row is given when a test calls it by itself. */
-export function runningRow(): RunningRow & { said: string[] } {
+/** What a check is given when a test calls it by itself. */
+export function testProgress(): Progress & { said: string[] } {
   const said: string[] = [];
   return { said, say: (state) => void said.push(state), signal: new AbortController().signal };
 }

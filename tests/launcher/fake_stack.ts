@@ -1,18 +1,18 @@
 /** The HTTP side of a running stack: API, worker, Prometheus and Loki on one port. */
 
 export interface FakeStack extends AsyncDisposable {
-  port: number;
+  readonly port: number;
   /** Bodies of the thoughts that were posted. */
-  posted: { traceparent: string }[];
+  readonly posted: { traceparent: string }[];
 }
 
 export interface Behaviour {
   /** A job whose target is down, with Prometheus's own error. */
-  down?: { job: string; error: string };
+  readonly down?: { job: string; error: string };
   /** Thoughts stay as they are. */
-  neverProcess?: boolean;
+  readonly neverProcess?: boolean;
   /** An alert that Prometheus knows and that is silent. */
-  alert?: { name: string; severity: string };
+  readonly alert?: { name: string; severity: string };
 }
 
 const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];

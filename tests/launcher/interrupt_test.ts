@@ -19,7 +19,7 @@ Deno.test({
     const { code, stderr } = await launcher.output();
     const text = new TextDecoder().decode(stderr);
     assert.equal(code, EXIT.interrupted, text);
-    assert.ok(performance.now() - from < 5000);
+    assert.ok(performance.now() - from < 5_000);
     assert.match(text, /Interrupted/);
     assert.match(text, /thought-processor down/);
     assert.ok(await Deno.stat(join(machine.state, ".env")));

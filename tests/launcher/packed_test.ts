@@ -32,10 +32,10 @@ Deno.test("the bundle carries the stack's files, lays them out, and starts the s
     "--without",
     WITHOUT,
   ]);
-  assert.equal(run.code, EXIT.fine, run.stderr);
+  assert.equal(run.code, EXIT.ok, run.stderr);
   assert.match(run.stdout, /Ready/);
   assert.match(run.stdout, /thought-processor down/);
-  const home = join(machine.state, config.version);
+  const paths = join(machine.state, config.version);
   for (
     const path of [
       "docker-compose.yml",
@@ -45,6 +45,6 @@ Deno.test("the bundle carries the stack's files, lays them out, and starts the s
       "worker/main.ts",
     ]
   ) {
-    assert.ok((await Deno.stat(join(home, path))).isFile, path);
+    assert.ok((await Deno.stat(join(paths, path))).isFile, path);
   }
 });

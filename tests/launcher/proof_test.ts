@@ -14,15 +14,15 @@ Deno.test("up starts, proves and shows, and leaves its files in the state direct
   ]);
   const run = await machine.launch("up", "--without", WITHOUT, "--workers", "1", "--json");
   const report = JSON.parse(run.stdout);
-  const rows = report.phases.at(-1).rows.map((row: { name: string; outcome: string }) =>
-    `${row.name} ${row.outcome}`
+  const checks = report.checklists.at(-1).checks.map((check: { name: string; outcome: string }) =>
+    `${check.name} ${check.outcome}`
   );
 
-  assert.deepEqual([run.code, report.exitCode, report.ok], [EXIT.fine, 0, true], run.stderr);
+  assert.deepEqual([run.code, report.exitCode, report.ok], [EXIT.ok, 0, true], run.stderr);
   assert.deepEqual(report.leftOut, WITHOUT.split(",").sort((a, b) => order(a) - order(b)));
   assert.ok(
-    ["accepted ok", "completed ok", "counted ok", "targets ok"].every((row) => rows.includes(row)),
-    `${rows}`,
+    ["accepted ok", "completed ok", "counted ok", "targets ok"].every((check) => checks.includes(check)),
+    `${checks}`,
   );
   assert.match(stack.posted[0]!.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   assert.match(
@@ -34,7 +34,7 @@ Deno.test("up starts, proves and shows, and leaves its files in the state direct
   assert.doesNotMatch(run.stdout, /PASSWORD=/);
 
   const again = await machine.launch("verify", "--json");
-  assert.equal(again.code, EXIT.fine, again.stderr);
+  assert.equal(again.code, EXIT.ok, again.stderr);
   assert.deepEqual(JSON.parse(again.stdout).leftOut, report.leftOut, "verify forgot what up left out");
 });
 
@@ -45,7 +45,7 @@ Deno.test("status misses a service that was wanted and is gone", async () => {
   const run = await machine.launch("status", "--without", WITHOUT);
   assert.equal(run.code, EXIT.service);
   assert.match(run.stdout, /loki +no container/);
-  assert.match(run.stderr, /loki does not run as it should/);
+  assert.match(run.stderr, /loki is not running as it should/);
 });
 
 Deno.test("down keeps the data unless told otherwise", async () => {
@@ -53,7 +53,7 @@ Deno.test("down keeps the data unless told otherwise", async () => {
   const { calls } = await scriptDocker(machine.bin, []);
   const kept = await machine.launch("down");
   const deleted = await machine.launch("down", "--volumes");
-  assert.deepEqual([kept.code, deleted.code], [EXIT.fine, EXIT.fine]);
+  assert.deepEqual([kept.code, deleted.code], [EXIT.ok, EXIT.ok]);
   assert.match(kept.stderr, /the data is kept/);
   assert.match(deleted.stderr, /all data deleted/);
   const downs = (await Deno.readTextFile(calls)).split("\n").filter((line) => line.includes(" down "));

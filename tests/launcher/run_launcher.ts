@@ -4,10 +4,10 @@ import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 
 export interface Run {
-  code: number;
-  stdout: string;
-  stderr: string;
-  seconds: number;
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
 }
 
 /** A machine of its own for one test: a folder to stand in, a state directory, and a PATH with nothing on it. */
@@ -28,10 +28,10 @@ export class Machine implements AsyncDisposable {
     return join(this.dir, "state", "thought-processor");
   }
 
-  /** Notes what the last `up` was asked for, as that does. */
-  async remember(choice: { without: readonly string[] }): Promise<void> {
+  /** Notes what the last `up` was options for, as that does. */
+  async remember(lastUp: { without: readonly string[] }): Promise<void> {
     await Deno.mkdir(this.state, { recursive: true });
-    await Deno.writeTextFile(join(this.state, "launcher.json"), JSON.stringify(choice));
+    await Deno.writeTextFile(join(this.state, "launcher.json"), JSON.stringify(lastUp));
   }
 
   /** Runs the packed launcher from a folder that has nothing to do with it. */
@@ -49,7 +49,7 @@ export class Machine implements AsyncDisposable {
     const from = performance.now();
     const { code, stdout, stderr } = await this.#command(args).output();
     const text = new TextDecoder();
-    const seconds = (performance.now() - from) / 1000;
+    const seconds = (performance.now() - from) / 1_000;
     return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), seconds };
   }
 
@@ -60,7 +60,7 @@ export class Machine implements AsyncDisposable {
       clearEnv: true,
       env: {
         PATH: this.bin,
-        HOME: Deno.env.get("HOME") ?? this.dir,
+        PATHS: Deno.env.get("HOME") ?? this.dir,
         DENO_DIR: Deno.env.get("DENO_DIR") ?? "",
         XDG_STATE_HOME: join(this.dir, "state"),
         XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? "",

@@ -6,24 +6,24 @@ import { join } from "node:path";
 
 export interface Answer {
   /** A shell pattern for the whole command line, such as `*ps --all*`. The first that matches counts. */
-  when: string;
-  stdout?: string;
-  stderr?: string;
+  readonly when: string;
+  readonly stdout?: string;
+  readonly stderr?: string;
   /** @default 0 */
-  code?: number;
+  readonly code?: number;
   /** Holds only once `compose up` was called. */
-  afterUp?: boolean;
+  readonly afterUp?: boolean;
   /** Holds only once a container was stopped. */
-  afterStop?: boolean;
+  readonly afterStop?: boolean;
 }
 
 export interface ScriptedContainer {
-  service: string;
-  state?: string;
-  health?: string;
-  exitCode?: number;
+  readonly service: string;
+  readonly state?: string;
+  readonly health?: string;
+  readonly exitCode?: number;
   /** Container port → host port. */
-  ports?: Record<number, number>;
+  readonly ports?: Record<number, number>;
 }
 
 /** The services that these tests are about: enough for the proof, few enough to read. */

@@ -1,12 +1,12 @@
 /** Docker under the stack test, and whether the stack can run here at all. */
-import { Docker } from "../../stack/docker/docker.ts";
+import { createDocker } from "../../stack/docker/docker.ts";
 import { localHost, type Output } from "../../stack/host.ts";
 import { ROOT } from "../support/process.ts";
 
 /** `up` builds an image and starts 19 containers. */
 const DEADLINE_MS = 10 * 60_000;
 const host = localHost(new AbortController().signal);
-const engine = new Docker(host);
+const engine = createDocker(host);
 
 /** Runs `docker` in the repository's folder. */
 export function docker(args: readonly string[], env: Record<string, string> = {}): Promise<Output> {
@@ -17,7 +17,7 @@ export function docker(args: readonly string[], env: Record<string, string> = {}
 export async function whyNoEngine(): Promise<string | undefined> {
   const state = await engine.engine();
   if (state.state === "absent") return "there is no docker command";
-  if (state.state === "unanswering") return `there is no Docker engine: ${state.why}`;
+  if (state.state === "unreachable") return `there is no Docker engine: ${state.why}`;
   return await engine.composeVersion() ? undefined : "there is no docker compose";
 }
 

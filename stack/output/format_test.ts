@@ -1,6 +1,7 @@
+/** Columns, cuts and line breaks. */
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
-import { fit, rowText, table, wrap } from "./text.ts";
+import { fit, rowText, table, wrap } from "./format.ts";
 
 Deno.test("rowText() takes one line at 80 columns and at 200, glyph and indent counted in", () => {
   const row = { name: "kafka-worker", text: "a word ".repeat(40), seconds: 12.34 };

@@ -1,7 +1,7 @@
 /** Memory and disk for the stack. */
 import { statfs } from "node:fs/promises";
 import type { Docker } from "../docker/docker.ts";
-import { missing } from "../failure.ts";
+import { prerequisite } from "../failure.ts";
 import type { Finding } from "../checklist.ts";
 
 const GIB = 1024 ** 3;
@@ -13,12 +13,12 @@ const DISK_LEAST = 2 * GIB;
 
 export async function checkMemory(docker: Docker): Promise<string | Finding> {
   const engine = await docker.resources();
-  if (!engine) return { warn: true, text: "Docker does not tell how much there is" };
+  if (!engine) return { warn: true, text: "Docker does not say how much there is" };
   const text = `${gib(engine.memoryBytes)} and ${engine.cpus} CPUs for Docker`;
   if (engine.memoryBytes >= MEMORY_NEEDED) return text;
   return {
     warn: true,
-    text: `${text}; the whole stack wants ${gib(MEMORY_NEEDED)}`,
+    text: `${text}; the whole stack needs ${gib(MEMORY_NEEDED)}`,
     notes: ["give Docker more, or leave something out: --without tempo,grafana"],
   };
 }
@@ -30,9 +30,9 @@ export async function checkDisk(dir: string): Promise<string | Finding> {
   if (free >= DISK_LEAST) {
     return { warn: true, text: `only ${gib(free)} free`, notes: ["docker system prune frees some"] };
   }
-  throw missing(`Only ${gib(free)} of disk are free`, {
+  throw prerequisite(`Only ${gib(free)} of disk space is free`, {
     cause: `images and a first day of data take ${gib(DISK_LEAST)}`,
-    next: ["free some: docker system prune"],
+    next: ["free some space: docker system prune"],
   });
 }
 

@@ -1,11 +1,12 @@
+/** Taking a container off its network, and putting it back. */
 import assert from "node:assert/strict";
-import { fakeHost, runningRow } from "../../tests/launcher/fake_host.ts";
+import { fakeHost, testProgress } from "../../tests/launcher/fake_host.ts";
 import { psJson } from "../../tests/launcher/scripted_docker.ts";
 import { parseArguments } from "../cli.ts";
-import { openSession } from "../context.ts";
-import { severance } from "./severance.ts";
+import { openContext } from "../context.ts";
+import { networkCut } from "./network_cut.ts";
 
-const HOME = { dir: "/nowhere", envFile: "/nowhere/.env", choiceFile: "/nowhere/launcher.json" };
+const PATHS = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: "/nowhere/launcher.json" };
 
 /** A stack whose API is in this state until it is on its network again. */
 async function cutOff(state: string, connecting = "") {
@@ -21,22 +22,22 @@ async function cutOff(state: string, connecting = "") {
       return connecting ? { code: 1, stderr: connecting } : {};
     },
   });
-  const asked = parseArguments(["drill"], "tp", "1");
-  assert.ok("verb" in asked);
-  const session = await openSession(
+  const options = parseArguments(["drill"], "tp", "1");
+  assert.ok("verb" in options);
+  const context = await openContext(
     host,
-    HOME,
+    PATHS,
     { start() {}, update() {}, finish() {}, async end() {} },
-    asked,
+    options,
   );
-  return { host, session };
+  return { host, context };
 }
 
 Deno.test("a container is taken off the network, and put back under its service's name", async () => {
-  const { host, session } = await cutOff("running");
-  const { inflict, mend } = severance("api", "data");
-  assert.match(await inflict(session, runningRow()), /tp-api-1 off the network tp_data/);
-  assert.equal(await mend(session, runningRow()), "api healthy");
+  const { host, context } = await cutOff("running");
+  const { inject, repair } = networkCut("api", "data");
+  assert.match(await inject(context, testProgress()), /tp-api-1 off the network tp_data/);
+  assert.equal(await repair(context, testProgress()), "api healthy");
   assert.deepEqual(host.commands.filter((line) => line.startsWith("docker network")), [
     "docker network disconnect tp_data tp-api-1",
     "docker network connect --alias api tp_data tp-api-1",
@@ -44,8 +45,8 @@ Deno.test("a container is taken off the network, and put back under its service'
 });
 
 Deno.test("a container that went down without its network is put back too", async () => {
-  const { session } = await cutOff("restarting");
-  assert.equal(await severance("api", "data").mend(session, runningRow()), "api healthy");
+  const { context } = await cutOff("restarting");
+  assert.equal(await networkCut("api", "data").repair(context, testProgress()), "api healthy");
 });
 
 Deno.test("one that is on the network already needs no mending, one that Docker refuses fails it", async () => {
@@ -53,9 +54,9 @@ Deno.test("one that is on the network already needs no mending, one that Docker 
     "running",
     "Error response from daemon: endpoint with name x already exists in network tp_data",
   );
-  assert.equal(await severance("api", "data").mend(there.session, runningRow()), "api healthy");
+  assert.equal(await networkCut("api", "data").repair(there.context, testProgress()), "api healthy");
   const refused = await cutOff("running", "Error response from daemon: network tp_data not found");
-  await assert.rejects(severance("api", "data").mend(refused.session, runningRow()), {
+  await assert.rejects(networkCut("api", "data").repair(refused.context, testProgress()), {
     message: "api cannot be connected",
   });
 });

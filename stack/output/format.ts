@@ -5,14 +5,14 @@ import type { Outcome } from "../checklist.ts";
 type Style = Parameters<typeof styleText>[0];
 
 /** A stream that text goes to: whether it takes colour, and how wide it is. */
-export interface Paper {
-  colour: boolean;
+export interface Terminal {
+  readonly colour: boolean;
   /** Columns; text that is no table is wrapped to them. */
-  columns: number;
+  readonly columns: number;
 }
 
-export function paint(paper: Paper, style: Style, text: string): string {
-  return paper.colour ? styleText(style, text, { validateStream: false }) : text;
+export function paint(terminal: Terminal, style: Style, text: string): string {
+  return terminal.colour ? styleText(style, text, { validateStream: false }) : text;
 }
 
 export const GLYPH: Record<Outcome, string> = { ok: "✔", warn: "▲", failed: "✖", skipped: "–" };
@@ -26,16 +26,16 @@ const WIDEST = 100;
 const MARGIN = 8;
 
 /** One row in three columns, name, what and seconds, cut so that it takes one line. */
-export function rowText(paper: Paper, row: { name: string; text: string; seconds: number }): string {
-  const room = Math.max(20, Math.min(paper.columns, WIDEST) - MARGIN - NAME_COLUMNS - SECONDS_COLUMNS);
+export function rowText(terminal: Terminal, row: { name: string; text: string; seconds: number }): string {
+  const room = Math.max(20, Math.min(terminal.columns, WIDEST) - MARGIN - NAME_COLUMNS - SECONDS_COLUMNS);
   const name = row.name.padEnd(NAME_COLUMNS);
   const text = fit(row.text, room).padEnd(room);
-  return `${name}${text}${paint(paper, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;
+  return `${name}${text}${paint(terminal, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;
 }
 
 /** A line below a row, as quiet as it may be, cut so that it stays one. */
-export function noteText(paper: Paper, note: string): string {
-  return paint(paper, "dim", fit(note, Math.min(paper.columns, WIDEST) - MARGIN));
+export function noteText(terminal: Terminal, note: string): string {
+  return paint(terminal, "dim", fit(note, Math.min(terminal.columns, WIDEST) - MARGIN));
 }
 
 export function seconds(value: number): string {
@@ -48,10 +48,10 @@ export function fit(text: string, room: number): string {
 }
 
 /** Columns as wide as their widest cell, two spaces between them; the last one is not padded. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(checks: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, width(cell)));
-  return rows.map((row) =>
+  for (const row of checks) row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, width(cell)));
+  return checks.map((row) =>
     row.map((cell, i) => i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell))).join("  ")
       .trimEnd()
   );
@@ -61,7 +61,7 @@ function width(cell: string): number {
   return stripVTControlCharacters(cell).length;
 }
 
-/** Breaks text at spaces into lines no longer than the paper is wide, indented after the first. */
+/** Breaks text at spaces into lines no longer than the terminal is wide, indented after the first. */
 export function wrap(text: string, columns: number, indent: string): string {
   const lines: string[] = [];
   let line = "";

@@ -1,0 +1,25 @@
+/**
+ * What the last `up` was asked for. `status` and `verify` hold the stack to it: a service that was left out is not
+ * missed, and one that was wanted is, even when its container is gone.
+ */
+import { dirname } from "node:path";
+import * as z from "zod";
+import { readIfThere } from "./paths.ts";
+
+const LastUp = z.object({ without: z.array(z.string()).readonly(), workers: z.number().optional() })
+  .readonly();
+export type LastUp = z.output<typeof LastUp>;
+
+export async function saveLastUp(path: string, lastUp: LastUp): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, JSON.stringify(lastUp) + "\n");
+}
+
+/** @returns nothing left out, when there was no `up` yet or its note is unreadable */
+export async function readLastUp(path: string): Promise<LastUp> {
+  try {
+    return LastUp.parse(JSON.parse(await readIfThere(path) ?? ""));
+  } catch {
+    return { without: [] };
+  }
+}

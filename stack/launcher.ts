@@ -1,0 +1,16 @@
+/** How this launcher was called, so that every next step it names works from there. */
+import type { Step } from "./failure.ts";
+
+export interface Launcher {
+  /** What a person types before the verb. */
+  readonly command: string;
+  /** One file without a checkout around it: there is no other task to run. */
+  readonly packed: boolean;
+}
+
+/** A step as a person reads it; undefined where it cannot be taken. */
+export function stepText(step: Step, { command, packed }: Launcher): string | undefined {
+  if (typeof step === "string") return step;
+  if ("verb" in step) return `${step.text}: ${`${command} ${step.verb}`.trim()}`;
+  return packed ? undefined : `${step.text}: deno task ${step.task}`;
+}

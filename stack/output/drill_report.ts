@@ -1,0 +1,56 @@
+/** The drills there are, and how one went: for a person, and as JSON. */
+import type { DrillResult } from "../drill/drill.ts";
+import type { Drill } from "../drill/drills.ts";
+import type { AlertTimes } from "../drill/run.ts";
+import { paint, seconds, table, type Terminal } from "./format.ts";
+
+export interface DrillList {
+  readonly drills: readonly Drill[];
+  /** For how long each alert has to be true before it fires, by the drill's name; "0s" where it fires at once. */
+  readonly firesAfter: ReadonlyMap<string, string>;
+}
+
+const STAGES: readonly (keyof AlertTimes)[] = ["pending", "firing", "delivered", "resolved"];
+
+export function listText(terminal: Terminal, { drills, firesAfter }: DrillList, command: string): string {
+  const head = ["  drill", "what it does", "alert", "fires after"].map((cell) =>
+    paint(terminal, "dim", cell)
+  );
+  const rows = drills.map(({ name, does, alert, severity }) => {
+    const after = firesAfter.get(name)!;
+    return [`  ${name}`, does, `${alert} (${severity})`, after === "0s" ? "at once" : after];
+  });
+  const usage = [
+    [`  ${command} drill NAME`, "at its real pace"],
+    [`  ${command} drill NAME --fast`, "a rehearsal, with a Prometheus of its own"],
+  ];
+  return `${table([head, ...rows]).join("\n")}\n\n${table(usage).join("\n")}\n`;
+}
+
+export function resultText(terminal: Terminal, { drill, times, thoughts }: DrillResult): string {
+  const head = ["  drill", "alert", ...STAGES].map((cell) => paint(terminal, "dim", cell));
+  const reached = STAGES.map((stage) => times[stage] === undefined ? "–" : seconds(times[stage]));
+  const row = [`  ${drill.name}`, `${drill.alert} (${drill.severity})`, ...reached];
+  const { accepted, completed, refused } = thoughts;
+  const lost = accepted - completed;
+  return `
+${table([head, row]).join("\n")}
+
+  thoughts meanwhile: ${accepted} accepted, ${completed} completed, ${lost} lost; ${refused} refused
+`;
+}
+
+export function listJson({ drills, firesAfter }: DrillList): unknown {
+  return drills.map(({ name, does, alert, severity }) => ({
+    name,
+    does,
+    alert,
+    severity,
+    firesAfter: firesAfter.get(name),
+  }));
+}
+
+export function resultJson({ drill, fast, times, thoughts }: DrillResult): unknown {
+  const { name, alert, severity } = drill;
+  return { name, alert, severity, fast, secondsUntil: times, thoughts };
+}
