@@ -1,78 +1,102 @@
-/** Who may use the API, and how often. Health, metrics and documentation are open; they tell nothing of any thought. */
-import type { MiddlewareHandler } from "hono";
-import type { RateLimit } from "./rate_limit.ts";
-import type { Keys } from "./keys.ts";
+/** Who may do what, and how often. Health, metrics and documentation are open; they tell nothing of any thought. */
+import type { Context, MiddlewareHandler } from "hono";
+import { addressOf } from "./address.ts";
+import { authorityOf, withoutPort } from "./host.ts";
+import type { Grant, Keys, Scope } from "./keys.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";
+import { createRateLimit, type RateLimit } from "./rate_limit.ts";
 
 export interface AccessOptions {
-  /** Keys that are let in. @default everybody is */
+  /** Keys that are admitted. @default everybody is */
   readonly keys?: Keys | undefined;
   /**
-   * Names, without a port, by which who needs no key may call the API. A page of another site whose name is made to
-   * point at this machine (DNS rebinding) is of the same origin to its browser, but it still says its own name.
+   * Host names accepted without a key, no ports. A page of another site whose name is made to point at this machine (DNS
+   * rebinding) has the same origin for its browser, but it still sends its own name.
    *
    * @default any
    */
   readonly hosts?: readonly string[] | undefined;
-  /** @default no limit */
+  /** Requests of one caller. @default no limit */
   readonly rateLimit?: RateLimit | undefined;
   /** Whether a reverse proxy in front names the caller in `X-Forwarded-For`. @default false */
   readonly trustProxy?: boolean;
 }
 
-/** What `Deno.serve` tells of a connection; handed to Hono as its bindings. */
-interface Connection {
-  readonly remoteAddr?: { readonly hostname?: string };
-}
+/** Requests without a valid key that one address may make in a minute. */
+const FAILURES_PER_MINUTE = 60;
+/** Notifications of alerts that one caller may deliver in a minute; the rate limit does not count them. */
+const ALERTS_PER_MINUTE = 300;
 
-/** The checks that guard a route; none where nothing is configured, so that they cost nothing then. */
+/** @returns the checks that guard a route of a scope, in the order they run */
 export function guards(
   { keys, hosts, rateLimit, trustProxy = false }: AccessOptions,
-): MiddlewareHandler<Env>[] {
-  const checks: MiddlewareHandler<Env>[] = [];
-  if (keys === undefined && hosts !== undefined) {
-    checks.push(async (c, next) => {
-      const host = c.req.header("host")?.replace(/:\d+$/, "").toLowerCase();
-      if (host !== undefined && !hosts.includes(host)) {
-        throw new Problem("misdirected", {
-          errors: [{ field: "header.host", message: `must be one of ALLOWED_HOSTS: ${hosts.join(", ")}` }],
-        });
-      }
-      await next();
-    });
-  }
-  if (keys !== undefined) {
-    checks.push(async (c, next) => {
-      const name = keys.nameOf(bearer(c.req.header("authorization")) ?? c.req.header("x-api-key") ?? "");
-      if (name === undefined) {
-        throw new Problem("unauthorized", {
-          headers: { "www-authenticate": `Bearer realm="thoughts"` },
-          errors: [{ field: "header.authorization", message: "must be: Bearer <API key>" }],
-        });
-      }
-      c.set("caller", `key:${name}`);
-      await next();
-    });
-  }
-  if (rateLimit !== undefined) {
-    checks.push(async (c, next) => {
-      const caller = c.var.caller ??
-        `address:${addressOf(c.env, c.req.header("x-forwarded-for"), trustProxy)}`;
-      const waitS = await rateLimit.take(caller);
-      if (waitS > 0) throw new Problem("rate-limited", { headers: { "retry-after": String(waitS) } });
-      await next();
-    });
-  }
-  return checks;
+): (scope: Scope) => MiddlewareHandler<Env>[] {
+  const failures = createRateLimit({ perMinute: FAILURES_PER_MINUTE, name: "failures" });
+  const alerts = createRateLimit({ perMinute: ALERTS_PER_MINUTE, name: "alerts" });
+
+  const checkHost = (hosts: readonly string[]): MiddlewareHandler<Env> => (c, next) => {
+    const host = authorityOf(c.req.raw);
+    if (host !== undefined && !hosts.includes(withoutPort(host))) {
+      throw new Problem("misdirected", {
+        errors: [{ field: "header.host", message: `must be one of ALLOWED_HOSTS: ${hosts.join(", ")}` }],
+      });
+    }
+    return next();
+  };
+
+  const checkKey = (keys: Keys, scope: Scope): MiddlewareHandler<Env> => async (c, next) => {
+    const grant = keys.find(bearer(c.req.header("authorization")));
+    if (grant === undefined) {
+      await count(c, failures, addressOf(c, trustProxy));
+      throw new Problem("unauthorized", {
+        headers: { "www-authenticate": `Bearer realm="thoughts"` },
+        errors: [{ field: "header.authorization", message: "must be: Bearer <API key>" }],
+      });
+    }
+    c.set("grant", grant);
+    if (!grant.scopes.has(scope)) {
+      throw new Problem("forbidden", {
+        errors: [{ field: "header.authorization", message: `must be a key with the scope ${scope}` }],
+      });
+    }
+    await next();
+  };
+
+  const checkRate = (limit: RateLimit): MiddlewareHandler<Env> => async (c, next) => {
+    await count(c, limit, callerOf(c, trustProxy));
+    await next();
+  };
+
+  return (scope) => {
+    const limit = scope === "alerts" ? alerts : rateLimit;
+    const checks: MiddlewareHandler<Env>[] = [];
+    if (keys === undefined && hosts !== undefined) checks.push(checkHost(hosts));
+    if (keys !== undefined) checks.push(checkKey(keys, scope));
+    if (limit !== undefined) checks.push(checkRate(limit));
+    return checks;
+  };
 }
 
-function bearer(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : /^Bearer\s+(\S+)$/i.exec(header)?.[1];
+/** Whom limits count: the key where there are keys, else the address. */
+export function callerOf(c: Context<Env>, trustProxy: boolean): string {
+  const grant = c.var.grant;
+  return grant === undefined ? `address:${addressOf(c, trustProxy)}` : `key:${grant.name}`;
 }
 
-/** The last address of the list is the one that the trusted proxy itself saw; those before it anybody can write. */
-function addressOf(connection: unknown, forwarded: string | undefined, trustProxy: boolean): string {
-  const last = trustProxy ? forwarded?.split(",").at(-1)?.trim() : undefined;
-  return last || (connection as Connection | undefined)?.remoteAddr?.hostname || "unknown";
+/** Whether a caller reaches the thoughts of a user; without keys everybody does. */
+export function reaches(grant: Grant | undefined, userId: string): boolean {
+  return grant === undefined || grant.user === null || grant.user === userId;
+}
+
+/** @throws {Problem} `rate-limited` */
+async function count(c: Context<Env>, limit: RateLimit, caller: string): Promise<void> {
+  const { allowed, remaining, resetS } = await limit.take(caller);
+  c.header("ratelimit-policy", `"${limit.name}";q=${limit.perMinute};w=60`);
+  c.header("ratelimit", `"${limit.name}";r=${remaining};t=${resetS}`);
+  if (!allowed) throw new Problem("rate-limited", { headers: { "retry-after": String(resetS) } });
+}
+
+function bearer(header = ""): string {
+  return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? "";
 }

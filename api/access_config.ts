@@ -1,4 +1,4 @@
-/** What the configuration says about access, opened. */
+/** Access to the API, as it is configured. */
 import type { Config } from "../core/config.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createRateLimit } from "./rate_limit.ts";
@@ -18,12 +18,16 @@ export function openAccess(
     trustProxy,
     allowAnonymous,
     allowedHosts,
+    logAddresses,
   } = config;
   const redis = url === undefined ? undefined : { url, ...(password === undefined ? {} : { password }) };
   return {
-    keys: apiKeysFile === undefined ? undefined : openKeys(apiKeysFile, log),
+    keys: apiKeysFile === undefined ? undefined : stack.use(openKeys({ path: apiKeysFile, log })),
     hosts: allowedHosts.includes("*") ? undefined : allowedHosts,
-    rateLimit: rateLimitPerMinute === 0 ? undefined : stack.use(createRateLimit(rateLimitPerMinute, redis)),
+    rateLimit: rateLimitPerMinute === 0
+      ? undefined
+      : stack.use(createRateLimit({ perMinute: rateLimitPerMinute, redis })),
+    logAddresses,
     trustProxy,
     allowAnonymous,
   };

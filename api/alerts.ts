@@ -1,19 +1,19 @@
-/** Alertmanager's webhook: each alert becomes a log line and a count, so that delivery can be seen without any account. */
+/** Alertmanager's webhook: each alert becomes a log line and a count, so that delivery can be seen without an account. */
 import { z } from "@hono/zod-openapi";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { type BodyLimits, readJson } from "./body.ts";
-import { KEYED, type Routes } from "./routes.ts";
+import type { Routes } from "./routes.ts";
 import { parse } from "./schemas.ts";
 
-/** A group of all alerts at once is larger than any thought. */
+/** Bytes. A group of all alerts at once is larger than any thought. */
 const MAX_BYTES = 1024 * 1024;
 const SEVERITIES = ["critical", "warning", "info", "none"] as const;
 const STATUSES = ["firing", "resolved"] as const;
 
 const Labels = z.record(z.string(), z.string());
 
-/** Version 4 of the payload, as far as it is used; unknown fields are let through, since newer versions add some. */
+/** Version 4 of the payload, as far as it is used. Unknown fields pass: newer versions add some. */
 const Notification = z.object({
   alerts: z.array(z.object({
     status: z.enum(STATUSES),
@@ -40,7 +40,7 @@ export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions)
       method: "post",
       path: "/alerts",
       tags: ["Operations"],
-      security: KEYED,
+      scope: "alerts",
       summary: "Alertmanager's webhook",
       request: { body: { required: true, content: { "application/json": { schema: Notification } } } },
       responses: { 204: { description: "Logged and counted" } },

@@ -1,17 +1,20 @@
 /** The HTTP API, put together from what it is handed: no environment, no sockets. Tests call `app.request`. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { createDeadline } from "../core/deadline.ts";
 import type { Health } from "../core/health.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Store } from "../core/store/thoughts.ts";
-import { type AccessOptions, guards } from "./access.ts";
+import { addressOf } from "./address.ts";
+import { type AccessOptions, callerOf, guards } from "./access.ts";
 import { addAlerts } from "./alerts.ts";
 import { addDocs } from "./docs.ts";
 import { addEvents, type EventsOptions } from "./events.ts";
 import { securityHeaders } from "./headers.ts";
 import { createIntake, type IntakeOptions } from "./intake.ts";
+import { BAD_HOST_PATH, pathOf } from "./host.ts";
 import { type Env, observe, startAtZero } from "./observe.ts";
 import { addOperations } from "./operations.ts";
 import { createSampler, type SamplerOptions } from "./live/sampler.ts";
@@ -45,11 +48,14 @@ export interface AppOptions {
   readonly limits?: Limits;
   /** @default everybody may do everything */
   readonly access?: AccessOptions;
+  /** Whether access lines name the caller's address. @default false */
+  readonly logAddresses?: boolean;
 }
 
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
   const { store, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
+  const { trustProxy = false } = access;
   const body = {
     maxBytes: limits.bodyBytes ?? 64 * 1024,
     deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
@@ -62,16 +68,22 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   });
   const sampler = createSampler({ metrics, store, heartbeats, log, ...limits.sampler });
 
-  const app: App = new OpenAPIHono<Env>();
-  app.use(observe({ metrics, log }));
+  const app: App = new OpenAPIHono<Env>({ getPath: pathOf });
+  const address = (c: Context) => addressOf(c, trustProxy);
+  app.use(observe({ metrics, log, addressOf: options.logAddresses ? address : undefined }));
   app.use(securityHeaders());
   const answer = answerProblem(log);
   app.onError(answer);
   app.notFound((c) => answer(new Problem("route-not-found"), c));
+  app.all(BAD_HOST_PATH, () => {
+    throw new Problem("invalid-request", {
+      errors: [{ field: "header.host", message: "must be one host name, with or without a port" }],
+    });
+  });
 
   const routes = createRoutes(app, guards(access));
   addThoughts(routes, { store, intake, metrics, log, body });
-  addEvents(routes, { store, watch, ...limits.events });
+  addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness });
   addDocs(app, routes, version);

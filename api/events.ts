@@ -1,11 +1,12 @@
 /** The server-sent events of one thought: pending, processing, then completed or failed. */
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Progress, Store } from "../core/store/thoughts.ts";
 import { isFinal, type Status, STATUSES } from "../core/thought.ts";
-import { Problem } from "./problem.ts";
-import { KEYED, type Routes } from "./routes.ts";
+import type { Env } from "./observe.ts";
+import type { Routes } from "./routes.ts";
 import { ThoughtId } from "./schemas.ts";
-import { idOf } from "./thoughts.ts";
+import { idOf, reachable } from "./thoughts.ts";
 import type { Watch } from "./watch.ts";
 
 /** One event, as clients see it after parsing the stream. */
@@ -18,6 +19,8 @@ const Event = z.strictObject({
 export interface EventsOptions {
   readonly store: Pick<Store, "progress">;
   readonly watch: Watch;
+  /** Whom the limit of streams counts. */
+  readonly callerOf: (c: Context<Env>) => string;
   /** A stream ends after this; browsers come back by themselves. @default 300_000 */
   readonly deadlineMs?: number;
   /** A comment goes out this often: proxies keep the connection, and a dead one is noticed. @default 15_000 */
@@ -28,76 +31,98 @@ export interface EventsOptions {
 const RETRY_MS = 2_000;
 /** Bytes of a stream nobody reads; more than its few events can be, so only keep-alives of a dead one get there. */
 const MAX_UNREAD_BYTES = 16 * 1024;
+const STREAM_HEADERS = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no", // nginx would hold events back
+};
 const encoder = new TextEncoder();
 
 export function addEvents(routes: Routes, options: EventsOptions): void {
-  const { store } = options;
+  const { store, callerOf } = options;
   routes.add(
     {
       method: "get",
       path: "/thoughts/{id}/events",
       tags: ["Thoughts"],
-      security: KEYED,
+      scope: "read",
       summary: "Follow a thought by server-sent events",
       description:
         "One event per state, named `pending`, `processing`, `completed` or `failed`, each once and in " +
         "this order, with `{id, status, attempts, error}` as data. The stream ends after the last. A browser that " +
-        "comes back with `Last-Event-ID` gets what is new; 204 tells it that nothing will be.",
+        "reconnects with `Last-Event-ID` gets what is new; 204 tells it that nothing more will come.",
       request: { params: z.strictObject({ id: ThoughtId }) },
       responses: {
         200: { description: "The events", content: { "text/event-stream": { schema: Event } } },
         204: { description: "The last event was seen already" },
       },
     },
-    ["invalid-request", "thought-not-found", "too-many-watchers"],
+    ["invalid-request", "thought-not-found", "too-many-watchers", "too-many-own-streams"],
     async (c) => {
-      const [progress] = await store.progress([idOf(c)]);
-      if (progress === undefined) throw new Problem("thought-not-found");
+      const progress = reachable(c, (await store.progress([idOf(c)]))[0]);
       const seen = STATUSES.find((status) => status === c.req.header("last-event-id"));
-      if (seen !== undefined && isFinal(seen)) return c.body(null, 204);
-      const { body, closed } = stream(progress, options, seen);
+      // Only where it still stands there: a redrive takes a thought on again after its last event.
+      if (seen !== undefined && isFinal(seen) && seen === progress.status) return c.body(null, 204);
+      if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
+      const after = seen !== undefined && isFinal(seen) ? undefined : seen;
+      const { grant } = c.var;
+      const { body, closed } = stream(
+        { progress, after, caller: callerOf(c), revoked: grant?.revoked },
+        options,
+      );
       c.set("streaming", closed);
-      return c.body(body, 200, {
-        "content-type": "text/event-stream",
-        "cache-control": "no-store",
-        "x-accel-buffering": "no", // nginx would hold events back
-      });
+      return c.body(body, 200, STREAM_HEADERS);
     },
   );
 }
 
+interface Opened {
+  readonly progress: Progress;
+  /** The last state that the client has seen. */
+  readonly after: Status | undefined;
+  readonly caller: string;
+  readonly revoked: AbortSignal | undefined;
+}
+
 /** @returns the events as a stream, and a promise of its end, whoever ends it */
-function stream(progress: Progress, options: EventsOptions, seen: Status | undefined) {
+function stream({ progress, after, caller, revoked }: Opened, options: EventsOptions) {
   const { watch, deadlineMs = 300_000, keepAliveMs = 15_000 } = options;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
-  let ended = false;
-  let unfollow = () => {};
-  let deadline: ReturnType<typeof setTimeout> | undefined;
-  let keepAlive: ReturnType<typeof setInterval> | undefined;
+  const releases: (() => void)[] = [resolve];
+  let released = false;
 
-  function letGo() {
-    ended = true;
-    clearTimeout(deadline);
-    clearInterval(keepAlive);
-    unfollow();
-    resolve();
+  function release() {
+    released = true;
+    for (const undo of releases) undo();
   }
 
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const write = (text: string) => controller.enqueue(encoder.encode(text));
       const end = () => {
-        letGo();
+        if (released) return;
+        release();
         controller.close();
       };
       write(`retry: ${RETRY_MS}\n\n`);
       const reached = (status: Status, now: Progress) => write(event(status, now));
-      unfollow = watch.follow(progress, { reached, ended: end }, seen);
-      if (ended) return;
-      deadline = setTimeout(end, deadlineMs);
-      keepAlive = setInterval(() => (controller.desiredSize ?? 0) > 0 ? write(":\n\n") : end(), keepAliveMs);
+      const unfollow = watch.follow(progress, { caller, reached, ended: end }, after);
+      if (released) return unfollow();
+      const deadline = setTimeout(end, deadlineMs);
+      const keepAlive = setInterval(
+        () => (controller.desiredSize ?? 0) > 0 ? write(":\n\n") : end(),
+        keepAliveMs,
+      );
+      revoked?.addEventListener("abort", end);
+      if (revoked?.aborted) end();
+      releases.push(
+        unfollow,
+        () => clearTimeout(deadline),
+        () => clearInterval(keepAlive),
+        () => revoked?.removeEventListener("abort", end),
+      );
     },
-    cancel: letGo,
+    cancel: release,
   }, { highWaterMark: MAX_UNREAD_BYTES, size: (chunk) => chunk?.byteLength ?? 0 });
   return { body, closed };
 }

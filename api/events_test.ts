@@ -112,7 +112,7 @@ Deno.test("events", async (t) => {
 Deno.test("a look at the database that fails is made again; nobody's stream breaks", async () => {
   let looks = 0;
   const id = "01890a5d-ac96-774b-bcce-b302099a8057";
-  const at = (status: "pending" | "completed") => [{ id, status, attempts: 1, error: null }];
+  const at = (status: "pending" | "completed") => [{ id, userId: "ada", status, attempts: 1, error: null }];
   await using api = await openTestApp({
     kind: "away",
     limits: { watch: { pollMs: 1 } },
@@ -140,7 +140,7 @@ Deno.test("watchers of many thoughts share one query per look, and without any t
     store: {
       progress(ids) {
         asked.push(ids.length);
-        return Promise.resolve(ids.map((id) => ({ id, status, attempts: 0, error: null })));
+        return Promise.resolve(ids.map((id) => ({ id, userId: "ada", status, attempts: 0, error: null })));
       },
     },
   });
@@ -162,7 +162,9 @@ Deno.test("streams keep alive, and end at their deadline", async () => {
     limits: { events: { keepAliveMs: 10, deadlineMs: 65 } },
     store: {
       progress: (ids) =>
-        Promise.resolve(ids.map((id) => ({ id, status: "pending", attempts: 0, error: null }))),
+        Promise.resolve(
+          ids.map((id) => ({ id, userId: "ada", status: "pending", attempts: 0, error: null })),
+        ),
     },
   });
   const response = await api.request(`/thoughts/${crypto.randomUUID()}/events`);

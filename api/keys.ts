@@ -1,81 +1,242 @@
 /**
- * API keys. The file holds one key a line, as `name:sha256-of-the-key-in-hex`; `#` starts a comment. It is read again
- * when it changes, so keys are added and taken away without a restart.
+ * API keys. The file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a comment.
+ * It is read again when it changes, so keys come and go without a restart. A line that cannot be read admits nobody, a
+ * file that cannot be read admits nobody either; both are logged and counted.
  */
 import { Buffer } from "node:buffer";
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 
-export interface Keys {
-  /** The name of a key, or undefined when there is no such key. */
-  nameOf(key: string): string | undefined;
+/** What a key may allow: reading, posting and deleting thoughts, operating the workers, delivering alerts. */
+export const SCOPES = ["read", "write", "delete", "operate", "alerts"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Scopes of a key that names none. */
+const DEFAULT_SCOPES: readonly Scope[] = ["read", "write", "delete"];
+
+/** What a key stands for. */
+export interface Grant {
+  /** Names the key in logs, limits and queues; never the key itself. */
+  readonly name: string;
+  /** The user whose thoughts it reaches; null reaches everybody's. */
+  readonly user: string | null;
+  readonly scopes: ReadonlySet<Scope>;
+  /** Milliseconds since the epoch; null never expires. */
+  readonly expiresAt: number | null;
+  /** Aborts once the key is taken away, changed or expired. */
+  readonly revoked: AbortSignal;
 }
 
-/** How often the file's time of change is looked at, at most. */
-const LOOK_EVERY_MS = 1_000;
-const LINE = /^([\w.-]{1,64}):([0-9a-f]{64})$/i;
+export interface KeyCounts {
+  readonly valid: number;
+  readonly expired: number;
+  /** Lines that cannot be read; 1 for a file that cannot be read. */
+  readonly broken: number;
+}
+
+export interface Keys extends Disposable {
+  /** What a key stands for; undefined for one that is unknown or expired. */
+  find(key: string): Grant | undefined;
+  counts(): KeyCounts;
+}
+
+export interface KeysOptions {
+  readonly path: string;
+  readonly log: Logger;
+  /** How often the file is looked at. @default 1_000 */
+  readonly everyMs?: number;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
 
 /**
  * Opens a key file.
  *
- * @throws {Error} when the file can't be read, holds a line that is no key, or no key at all. Later, a file like that
- *   is reported and the keys known before stay in force
+ * @throws {Error} when the file cannot be read, holds a line that is not a key, or no key at all
  */
-export function openKeys(path: string, log: Logger, now = () => performance.now()): Keys {
-  let keys = read(path);
-  let changed = changeOf(path);
-  let looked = now();
+export function openKeys({ path, log, everyMs = 1_000, now = Date.now }: KeysOptions): Keys {
+  let version = versionOf(path);
+  const first = parse(Deno.readTextFileSync(path));
+  if (first.broken.length > 0) throw new Error(`${path}:${first.broken.join(`; ${path}:`)}. ${MAKE_ONE}`);
+  if (first.entries.length === 0) throw new Error(`${path} holds no key. ${MAKE_ONE}`);
+  let broken = 0;
+  let readable = true;
+  let grants = new Map<string, Held>();
+  admit(first.entries);
 
-  function refresh() {
-    if (now() - looked < LOOK_EVERY_MS) return;
-    looked = now();
+  function admit(entries: readonly Entry[]) {
+    const before = grants;
+    // A key whose line is as it was keeps its grant, and the streams that hang on it.
+    grants = new Map(entries.map((entry) => {
+      const same = before.get(entry.hash);
+      return [entry.hash, same?.line === entry.line ? same : hold(entry)];
+    }));
+    for (const [hash, held] of before) if (grants.get(hash) !== held) held.revoke();
+  }
+
+  function readAgain() {
     try {
-      if (changeOf(path) === changed) return;
-      changed = changeOf(path);
-      keys = read(path);
-      log.info("API keys read again", { keys: keys.length });
+      const changed = versionOf(path);
+      if (changed === version) return;
+      version = changed;
+      const { entries, broken: lines } = parse(Deno.readTextFileSync(path));
+      broken = lines.length;
+      admit(entries);
+      readable = true;
+      for (const line of lines) log.error("API key line admits nobody", { reason: `line ${line}` });
+      if (entries.length === 0) log.error("API key file holds no key: nobody is admitted", { path });
+      else log.info("API keys read", { keys: entries.length });
     } catch (error) {
-      log.error("API keys not read, the old ones stay in force", { reason: reason(error) });
+      version = UNREADABLE;
+      broken = 1;
+      admit([]);
+      if (readable) {
+        log.error("API key file cannot be read: nobody is admitted", { path, reason: reason(error) });
+      }
+      readable = false;
     }
   }
 
+  const expired = ({ grant: { expiresAt } }: Held) => expiresAt !== null && expiresAt <= now();
+  const timer = setInterval(() => {
+    readAgain();
+    for (const held of grants.values()) if (expired(held)) held.revoke();
+  }, everyMs);
+  Deno.unrefTimer(timer);
+
   return {
-    nameOf(key) {
-      refresh();
-      const hash = createHash("sha256").update(key).digest();
-      let found: string | undefined;
-      // Every key is compared, and each in constant time: how long it takes says nothing.
-      for (const { name, hash: known } of keys) if (timingSafeEqual(hash, known)) found = name;
-      return found;
+    find(key) {
+      // The hash of a secret of 256 bits: how long its look-up takes tells nothing about the secret.
+      const held = grants.get(hashOf(key));
+      if (held === undefined || held.grant.revoked.aborted || expired(held)) return undefined;
+      return held.grant;
+    },
+    counts() {
+      const all = [...grants.values()];
+      const late = all.filter(expired).length;
+      return { valid: all.length - late, expired: late, broken };
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer);
     },
   };
 }
 
-/** A new key and the line that lets it in. */
-export function makeKey(name: string): { readonly key: string; readonly line: string } {
-  if (!/^[\w.-]{1,64}$/.test(name)) {
-    throw new RangeError(`Cannot name a key "${name}": use letters, digits, _ . - only, at most 64`);
-  }
+/** What a new key is for. */
+export interface NewKey {
+  readonly name: string;
+  /** @default null, every user */
+  readonly user?: string | null;
+  /** @default read, write and delete */
+  readonly scopes?: readonly Scope[];
+  /** An ISO 8601 date or time. @default never */
+  readonly expires?: string;
+}
+
+/**
+ * Makes a key, and the line that admits it.
+ *
+ * @throws {RangeError} when the name, a scope or the date is not one
+ */
+export function makeKey(
+  { name, user = null, scopes = DEFAULT_SCOPES, expires }: NewKey,
+): { readonly key: string; readonly line: string } {
   const key = `tp_${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url")}`;
-  return { key, line: `${name}:${createHash("sha256").update(key).digest("hex")}` };
+  const line = [
+    `${name}:${hashOf(key)}`,
+    `user=${user === null ? "*" : encodeURIComponent(user)}`,
+    `scopes=${scopes.join(",")}`,
+    ...(expires === undefined ? [] : [`expires=${expires}`]),
+  ].join(" ");
+  const { broken } = parse(line);
+  if (broken.length > 0) throw new RangeError(`Cannot make this key: line ${broken[0]}`);
+  return { key, line };
 }
 
-function changeOf(path: string): number {
-  return Deno.statSync(path).mtime?.getTime() ?? 0;
+const MAKE_ONE = "Make one with: deno task key NAME";
+/** In place of the version of a file that is there. */
+const UNREADABLE = "unreadable";
+
+interface Entry extends Omit<Grant, "revoked"> {
+  /** SHA-256 of the key, in hex. */
+  readonly hash: string;
+  readonly line: string;
 }
 
-function read(path: string): readonly { readonly name: string; readonly hash: Buffer }[] {
-  const lines = Deno.readTextFileSync(path).split("\n").map((line) => line.replace(/#.*/, "").trim());
-  const keys = lines.flatMap((line, at) => {
-    if (line === "") return [];
-    const [, name, hash] = LINE.exec(line) ?? [];
-    if (name === undefined || hash === undefined) {
-      throw new Error(
-        `${path}:${at + 1} is no key: each line is name:sha256. Make one with: deno task key NAME`,
-      );
-    }
-    return [{ name, hash: Buffer.from(hash, "hex") }];
-  });
-  if (keys.length === 0) throw new Error(`${path} holds no key. Make one with: deno task key NAME`);
-  return keys;
+interface Held {
+  readonly grant: Grant;
+  readonly line: string;
+  revoke(): void;
+}
+
+function hold({ hash: _hash, line, ...entry }: Entry): Held {
+  const revoked = new AbortController();
+  return { line, grant: { ...entry, revoked: revoked.signal }, revoke: () => revoked.abort() };
+}
+
+function hashOf(key: string): string {
+  return createHash("sha256").update(key).digest("hex");
+}
+
+/** Changes with the file, whatever the clock did between two writes. */
+function versionOf(path: string): string {
+  const { mtime, size, ino } = Deno.statSync(path);
+  return `${mtime?.getTime()} ${size} ${ino}`;
+}
+
+/** Reads every line by itself. `broken` says which line is wrong and why, and quotes nothing of it. */
+function parse(text: string): { readonly entries: readonly Entry[]; readonly broken: readonly string[] } {
+  const entries = new Map<string, Entry>();
+  const broken: string[] = [];
+  for (const [at, whole] of text.split("\n").entries()) {
+    const line = whole.replace(/(^|\s)#.*/, "").trim();
+    if (line === "") continue;
+    const entry = parseLine(line);
+    if (typeof entry === "string") broken.push(`${at + 1} ${entry}`);
+    else if (entries.has(entry.hash)) {
+      broken.push(`${at + 1} is a second name for the key "${entries.get(entry.hash)!.name}"`);
+    } else entries.set(entry.hash, entry);
+  }
+  return { entries: [...entries.values()], broken };
+}
+
+/** @returns the entry, or what is wrong with the line */
+function parseLine(line: string): Entry | string {
+  const [identity = "", ...fields] = line.split(/\s+/);
+  const [, name, hash] = /^([\w.-]{1,64}):([0-9a-f]{64})$/i.exec(identity) ?? [];
+  if (name === undefined || hash === undefined) {
+    return "is not a key: each line starts with name:sha256, the name of letters, digits, _ . - and at most 64";
+  }
+  const given = new Map(fields.map((field) => {
+    const at = field.indexOf("=");
+    return [field.slice(0, at), field.slice(at + 1)];
+  }));
+  const { user = "*", scopes = DEFAULT_SCOPES.join(","), expires, ...unknown } = Object.fromEntries(given);
+  if (Object.keys(unknown).length > 0 || given.size < fields.length) {
+    return "has a field other than user=, scopes= and expires=, or one of them twice";
+  }
+  const decoded = user === "*" ? null : decode(user);
+  if (decoded === undefined || decoded === "") return "has a user that is not percent-encoded text";
+  const list = scopes.split(",");
+  if (!list.every((scope) => (SCOPES as readonly string[]).includes(scope))) {
+    return `has an unknown scope: there are ${SCOPES.join(", ")}`;
+  }
+  const expiresAt = expires === undefined ? null : Date.parse(expires);
+  if (Number.isNaN(expiresAt)) return "has an expiry that is not an ISO 8601 date";
+  return {
+    name,
+    hash: hash.toLowerCase(),
+    line,
+    user: decoded,
+    scopes: new Set(list as Scope[]),
+    expiresAt,
+  };
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

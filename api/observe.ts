@@ -1,17 +1,18 @@
 /** What every request leaves behind: metrics by route pattern, a named span, an access line, and an id to ask about. */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { activeSpan, exemplar } from "../core/telemetry/tracing.ts";
+import type { Grant } from "./keys.ts";
 
 /** What Hono's context carries from the middleware to handlers and errors. */
 export interface Env {
   Variables: {
     /** Leads from a response to its log line: the trace's id, or one of our own when nothing is traced. */
     ids: { readonly trace_id: string } | { readonly request_id: string };
-    /** Who asks, where API keys say so: `key:NAME`. */
-    caller?: string;
+    /** What the caller's API key stands for, where there are keys. */
+    grant?: Grant;
     /** Set by a handler whose response goes on after it returned: when that ends. */
     streaming?: Promise<void>;
   };
@@ -28,16 +29,18 @@ export interface DeclaredRoute {
 /** Any path that no route matches. One value, so that scanners can't make label values. */
 const UNMATCHED = "unmatched";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Machines, and the live page, ask these every few seconds; their lines would drown the others. */
+/** Asked every few seconds by machines and the live page; their lines would drown the others. */
 const QUIET = /^\/(metrics|samples|health\/|live\/)/;
 
 export interface ObserveOptions {
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
+  /** The caller's address for the access line. @default none */
+  readonly addressOf?: ((c: Context) => string) | undefined;
 }
 
 /** Observes every request. A stream counts as answered when it starts, and as in progress until it ends. */
-export function observe({ metrics, log }: ObserveOptions): MiddlewareHandler<Env> {
+export function observe({ metrics, log, addressOf }: ObserveOptions): MiddlewareHandler<Env> {
   const {
     http_requests_total: requests,
     http_request_duration_seconds: durations,
@@ -75,12 +78,14 @@ export function observe({ metrics, log }: ObserveOptions): MiddlewareHandler<Env
       route,
       status: c.res.status,
       duration_ms: Math.round(seconds * 1e5) / 100,
+      key: c.var.grant?.name,
+      address: addressOf?.(c),
       ...c.var.ids,
     });
   };
 }
 
-/** Starts the label sets that are known in advance at 0, so that rates and ratios are never missing. */
+/** Starts the label sets that are known in advance at 0, so that no rate or ratio is missing. */
 export function startAtZero(metrics: Metrics<"api">, routes: readonly DeclaredRoute[]): void {
   for (const { method: declared, path: route, statuses } of routes) {
     const method = declared.toUpperCase();

@@ -1,4 +1,4 @@
-/** Every error the API can answer, declared once, as RFC 9457 `application/problem+json`. */
+/** Every error the API returns, declared once, as RFC 9457 `application/problem+json`. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { DatabaseUnavailableError } from "../core/store/database.ts";
@@ -15,18 +15,24 @@ interface Declaration {
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid" },
   "unauthorized": { status: 401, title: "A valid API key is needed" },
+  "forbidden": { status: 403, title: "This API key does not allow that" },
   "thought-not-found": { status: 404, title: "There is no such thought" },
   "route-not-found": { status: 404, title: "There is no such resource" },
   "method-not-allowed": { status: 405, title: "This resource does not take this method" },
   "body-timeout": { status: 408, title: "The body took too long to arrive" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body must be application/json in UTF-8" },
-  "misdirected": { status: 421, title: "The API does not answer to this name" },
+  "misdirected": { status: 421, title: "The API does not accept this host name" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "unstorable": { status: 422, title: "The thought cannot be stored as it is" },
   "rate-limited": { status: 429, title: "Too many requests" },
+  "too-many-own-streams": {
+    status: 429,
+    title: "This caller has too many streams open already",
+    retryAfterS: 10,
+  },
   "internal": { status: 500, title: "Something went wrong" },
-  "overloaded": { status: 503, title: "Too many requests wait already", retryAfterS: 1 },
+  "overloaded": { status: 503, title: "Too many requests are waiting already", retryAfterS: 1 },
   "too-many-watchers": { status: 503, title: "Too many streams are open already", retryAfterS: 10 },
   "unavailable": { status: 503, title: "The database does not answer", retryAfterS: 2 },
 } as const satisfies Record<string, Declaration>;
@@ -42,12 +48,12 @@ export interface FieldError {
 interface Particulars {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
-  /** Headers of the answer, such as a 405's `Allow`. */
+  /** Headers of the response, such as a 405's `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
-/** Thrown anywhere below a route to answer with a problem. */
+/** Thrown anywhere below a route; becomes the response. */
 export class Problem extends Error {
   override readonly name = "Problem";
   constructor(readonly code: ProblemCode, readonly particulars: Particulars = {}) {
@@ -55,7 +61,7 @@ export class Problem extends Error {
   }
 }
 
-/** Hono's `onError`: answers what was thrown. What nobody declared is logged and becomes a plain 500. */
+/** Hono's `onError`: turns what was thrown into a response. What is not declared is logged and becomes a plain 500. */
 export function answerProblem(log: Logger) {
   return (error: Error, c: Context<Env>): Response => {
     const problem = toProblem(error);

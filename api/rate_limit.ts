@@ -7,20 +7,35 @@ import {
 } from "rate-limiter-flexible";
 import { connectRedis, type RedisAddress } from "../core/cache/redis.ts";
 
+export interface RateLimitOptions {
+  /** Requests that one caller may make in a minute. */
+  readonly perMinute: number;
+  /** Tells limits apart, in Redis and in response headers. @default "requests" */
+  readonly name?: string;
+  /** Shared counters; while Redis is away each process counts for itself. @default in memory */
+  readonly redis?: RedisAddress | undefined;
+}
+
 export interface RateLimit extends AsyncDisposable {
-  /** Counts a request. Answers 0 when it may go on, else the seconds until the next one may. Never throws. */
-  take(caller: string): Promise<number>;
+  readonly name: string;
+  readonly perMinute: number;
+  /** Counts a request. Never throws. */
+  take(caller: string): Promise<Quota>;
+}
+
+/** What a caller has left. */
+export interface Quota {
+  readonly allowed: boolean;
+  readonly remaining: number;
+  /** Seconds until the caller starts anew, at least 1. */
+  readonly resetS: number;
 }
 
 /** The window in which requests are counted, in seconds. */
 const WINDOW_S = 60;
 
-/**
- * @param perMinute requests one caller may make in a minute
- * @param redis shared counters; while it is away each process counts for itself
- */
-export function createRateLimit(perMinute: number, redis?: RedisAddress): RateLimit {
-  const window = { points: perMinute, duration: WINDOW_S, keyPrefix: "rate" };
+export function createRateLimit({ perMinute, name = "requests", redis }: RateLimitOptions): RateLimit {
+  const window = { points: perMinute, duration: WINDOW_S, keyPrefix: `rate:${name}` };
   const memory = new RateLimiterMemory(window);
   const client = redis && connectRedis(redis);
   const limiter: RateLimiterAbstract = client === undefined ? memory : new RateLimiterRedis({
@@ -30,22 +45,32 @@ export function createRateLimit(perMinute: number, redis?: RedisAddress): RateLi
     rejectIfRedisNotReady: true,
   });
   return {
+    name,
+    perMinute,
     async take(caller) {
       try {
-        await limiter.consume(caller);
-        return 0;
+        return quota(true, await limiter.consume(caller));
       } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) return 0;
-        const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
-        if (waitS <= WINDOW_S) return waitS;
+        const whole = { allowed: true, remaining: perMinute, resetS: WINDOW_S };
+        if (!(refusal instanceof RateLimiterRes)) return whole;
+        const refused = quota(false, refusal);
+        if (refused.resetS <= WINDOW_S) return refused;
         // Longer than any window: the clock by which it ends went back. The caller starts a new one.
         await limiter.delete(caller).catch(() => {});
-        return 0;
+        return whole;
       }
     },
     [Symbol.asyncDispose]() {
       client?.disconnect();
       return Promise.resolve();
     },
+  };
+}
+
+function quota(allowed: boolean, { remainingPoints, msBeforeNext }: RateLimiterRes): Quota {
+  return {
+    allowed,
+    remaining: Math.max(0, remainingPoints),
+    resetS: Math.max(1, Math.ceil(msBeforeNext / 1_000)),
   };
 }

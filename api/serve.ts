@@ -20,7 +20,12 @@ export interface ApiOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits?: Limits;
-  readonly access?: AccessOptions & { readonly allowAnonymous?: boolean };
+  readonly access?: AccessOptions & {
+    /** Whether an API without keys may listen on another address than loopback. @default false */
+    readonly allowAnonymous?: boolean;
+    /** Whether access lines name the caller's address. @default false */
+    readonly logAddresses?: boolean;
+  };
 }
 
 export interface Api extends AsyncDisposable {
@@ -51,6 +56,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     version,
     readiness,
     access,
+    logAddresses: access.logAddresses ?? false,
     ...(limits === undefined ? {} : { limits }),
   });
   const server = listen({ hostname: host, port, setting: "API_PORT", fetch: api.app.fetch });

@@ -7,11 +7,12 @@ import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
+import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";
-import { KEYED, type Routes } from "./routes.ts";
+import type { Routes } from "./routes.ts";
 import {
   Accepted,
   CreateThought,
@@ -54,12 +55,12 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       method: "post",
       path: "/thoughts",
       tags: ["Thoughts"],
-      security: KEYED,
+      scope: "write",
       summary: "Post a thought",
       description:
-        "It is stored before the answer and analysed soon after. With an `Idempotency-Key`, posting " +
-        "the same thought again stores nothing and answers as the first time, with the status it has by then and " +
-        "`Idempotent-Replayed: true`. A key belongs to its `user_id` and lives as long as its thought.",
+        "It is stored before the response and analysed soon after. With an `Idempotency-Key`, posting the same " +
+        "thought again stores nothing and returns what it returned the first time, with the status the thought has " +
+        "by then and `Idempotent-Replayed: true`. A key belongs to its `user_id` and lives as long as its thought.",
       request: {
         headers: z.object({ "idempotency-key": IdempotencyKey.optional() }),
         body: { required: true, content: json(CreateThought) },
@@ -92,6 +93,11 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const { text: raw, json } = await readJson(c.req.raw, body);
       const { user_id: userId, text, context = null } = parse(CreateThought, json);
       refuseDuplicateKeys(raw);
+      if (!reaches(c.var.grant, userId)) {
+        throw new Problem("forbidden", {
+          errors: [{ field: "user_id", message: "must be this key's user" }],
+        });
+      }
       const traceparent = inject();
       const thought: Insertion = {
         id: uuidv7(),
@@ -110,7 +116,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         metrics.thoughts_accepted_total.inc();
         if (isSampled(traceparent)) log.info("thought accepted", { thought_id: inserted.id });
       }
-      return answer(c, inserted);
+      return created(c, inserted);
     },
   );
 
@@ -119,7 +125,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       method: "get",
       path: "/thoughts/{id}",
       tags: ["Thoughts"],
-      security: KEYED,
+      scope: "read",
       summary: "Read a thought and, once there is one, its result",
       request: byId,
       responses: { 200: { description: "The thought", content: json(ThoughtJson) } },
@@ -127,8 +133,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
       const thought = await store.get(idOf(c));
-      if (thought === null) throw new Problem("thought-not-found");
-      return c.json(toJson(thought));
+      return c.json(toJson(reachable(c, thought)));
     },
   );
 
@@ -137,17 +142,19 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       method: "get",
       path: "/thoughts",
       tags: ["Thoughts"],
-      security: KEYED,
+      scope: "read",
       summary: "List thoughts, the newest first",
       request: { query: ListQuery },
       responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
     },
-    ["invalid-request", "unavailable"],
+    ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
-      const { user_id, status, limit, cursor } = parse(ListQuery, queryOf(c), "query.");
+      const { status, limit, cursor, user_id } = parse(ListQuery, queryOf(c), "query.");
+      const userId = user_id ?? c.var.grant?.user ?? undefined;
+      if (userId !== undefined && !reaches(c.var.grant, userId)) throw new Problem("thought-not-found");
       const found = await store.list({
         limit: limit + 1, // one more tells whether there is a next page
-        ...(user_id === undefined ? {} : { userId: user_id }),
+        ...(userId === undefined ? {} : { userId }),
         ...(status === undefined ? {} : { status }),
         ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
       });
@@ -162,14 +169,17 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       method: "delete",
       path: "/thoughts/{id}",
       tags: ["Thoughts"],
-      security: KEYED,
+      scope: "delete",
       summary: "Delete a thought, whatever its state",
       request: byId,
       responses: { 204: { description: "Deleted" } },
     },
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
-      if (!await store.delete(idOf(c))) throw new Problem("thought-not-found");
+      const id = idOf(c);
+      reachable(c, (await store.progress([id]))[0]);
+      if (!await store.delete(id)) throw new Problem("thought-not-found");
+      log.info("thought deleted", { thought_id: id, key: c.var.grant?.name });
       return c.body(null, 204);
     },
   );
@@ -180,7 +190,16 @@ export function idOf(c: Context<Env>): string {
   return parse(ThoughtId, c.req.param("id"), "path.id").toLowerCase();
 }
 
-function answer(c: Context<Env>, inserted: Inserted): Response {
+/** @throws {Problem} `thought-not-found`, also for another user's thought: a caller cannot tell the two apart */
+export function reachable<T extends { readonly userId: string }>(
+  c: Context<Env>,
+  thought: T | null | undefined,
+): T {
+  if (!thought || !reaches(c.var.grant, thought.userId)) throw new Problem("thought-not-found");
+  return thought;
+}
+
+function created(c: Context<Env>, inserted: Inserted): Response {
   switch (inserted.outcome) {
     case "stored":
       c.header("location", `/thoughts/${inserted.id}`);

@@ -1,6 +1,6 @@
 /**
- * Watching thoughts: one poller asks for all that are watched together, so a thousand watchers cost the database one
- * small query per look, and none cost nothing.
+ * Watching thoughts: one poller asks for all watched thoughts together, so a thousand watchers cost the database one
+ * small query per look, and no watcher costs nothing.
  */
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -9,6 +9,8 @@ import { isFinal, type Status } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 
 export interface Watcher {
+  /** Whom the limit counts. */
+  readonly caller: string;
   /** The thought reached a state. Called once for each, in order, also for one that passed between two looks. */
   reached(status: Status, progress: Progress): void;
   /** Nothing further will come: the thought is finished, was deleted, or the watch ends. */
@@ -22,6 +24,8 @@ export interface WatchOptions {
   readonly pollMs?: number;
   /** Watchers at once; more are refused. @default 1_000 */
   readonly maxWatchers?: number;
+  /** Watchers of one caller at once, so that nobody takes all places. @default a quarter of `maxWatchers` */
+  readonly maxPerCaller?: number;
 }
 
 export interface Watch extends Disposable {
@@ -30,7 +34,7 @@ export interface Watch extends Disposable {
    *
    * @param after the last state the watcher has seen already
    * @returns stops watching; `ended` is not called then
-   * @throws {Problem} `too-many-watchers`
+   * @throws {Problem} `too-many-watchers`, `too-many-own-streams`
    */
   follow(progress: Progress, watcher: Watcher, after?: Status): () => void;
 }
@@ -41,8 +45,10 @@ const STEPS: Record<Status, number> = { pending: 0, processing: 1, completed: 2,
 const MAX_IDS = 1_000;
 
 export function createWatch(options: WatchOptions): Watch {
-  const { store, log, pollMs = 200, maxWatchers = 1_000 } = options;
+  const { store, log, pollMs = 200, maxWatchers = 1_000, maxPerCaller = Math.ceil(maxWatchers / 4) } =
+    options;
   const followers = new Map<string, Set<Follower>>();
+  const perCaller = new Map<string, number>();
   let count = 0;
   let polling: AbortController | undefined;
 
@@ -69,14 +75,22 @@ export function createWatch(options: WatchOptions): Watch {
     const ofThought = followers.get(follower.id);
     if (!ofThought?.delete(follower)) return false;
     count--;
+    countCaller(follower.watcher.caller, -1);
     if (ofThought.size === 0) followers.delete(follower.id);
     if (count === 0) polling?.abort();
     return true;
   }
 
+  function countCaller(caller: string, change: 1 | -1) {
+    const now = (perCaller.get(caller) ?? 0) + change;
+    if (now === 0) perCaller.delete(caller);
+    else perCaller.set(caller, now);
+  }
+
   return {
     follow(progress, watcher, after) {
       if (count >= maxWatchers) throw new Problem("too-many-watchers");
+      if ((perCaller.get(watcher.caller) ?? 0) >= maxPerCaller) throw new Problem("too-many-own-streams");
       const follower: Follower = {
         id: progress.id,
         watcher,
@@ -84,6 +98,7 @@ export function createWatch(options: WatchOptions): Watch {
       };
       followers.set(progress.id, (followers.get(progress.id) ?? new Set()).add(follower));
       count++;
+      countCaller(watcher.caller, 1);
       if (advance(follower, progress)) end(follower);
       else if (polling === undefined || polling.signal.aborted) {
         polling = new AbortController();

@@ -102,6 +102,12 @@ export const SETTINGS = {
     schema: z.coerce.number().int().min(0).max(10_000_000).default(0),
     help: "Requests under `/thoughts` one key, or else one address, may make in a minute. 0: any number.",
   },
+  logAddresses: {
+    on: ["api"],
+    env: "LOG_ADDRESSES",
+    schema: flag,
+    help: "Whether access lines in the log name the caller's address, an IPv6 one as its /64.",
+  },
   trustProxy: {
     on: ["api"],
     env: "TRUST_PROXY",

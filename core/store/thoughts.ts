@@ -31,6 +31,7 @@ export interface Listing {
 
 export interface Progress {
   readonly id: string;
+  readonly userId: string;
   readonly status: Status;
   readonly attempts: number;
   readonly error: string | null;
@@ -99,7 +100,7 @@ export function createStore(database: Database, topic: string): Store {
     },
     progress(ids) {
       return database.query<Progress>(
-        "select id, status, attempts, error from thoughts where id = any($1::text::uuid[])",
+        `select id, user_id as "userId", status, attempts, error from thoughts where id = any($1::text::uuid[])`,
         [`{${ids.join(",")}}`],
       );
     },

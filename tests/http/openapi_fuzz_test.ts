@@ -1,7 +1,7 @@
 /** Requests made up from the API's own OpenAPI document, by schemathesis: no 5xx, no answer outside the document. */
 import assert from "node:assert/strict";
 import { startApi } from "../../api/serve.ts";
-import { makeKey, openKeys } from "../../api/keys.ts";
+import { makeKey, openKeys, SCOPES } from "../../api/keys.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { openTestDatabase } from "../support/databases.ts";
 import { required } from "../support/services.ts";
@@ -25,12 +25,12 @@ Deno.test({
   ignore: !installed,
   async fn() {
     const log = createLogger({ service: "test", write: () => {} });
-    const { key, line } = makeKey("fuzz");
+    const { key, line } = makeKey({ name: "fuzz", scopes: SCOPES });
     const folder = await Deno.makeTempDir();
     await Deno.writeTextFile(`${folder}/keys`, line);
     try {
       await using database = await openTestDatabase("pglite");
-      const access = { keys: openKeys(`${folder}/keys`, log) };
+      const access = { keys: openKeys({ path: `${folder}/keys`, log }) };
       // No worker runs, so that a stream would stay open for minutes.
       const limits = { events: { deadlineMs: 500 } };
       await using api = startApi({ database, log, host: "127.0.0.1", port: 0, access, limits });

@@ -6,6 +6,7 @@ import { createHeartbeats } from "../../core/store/heartbeats.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
 import { createStore, type Store } from "../../core/store/thoughts.ts";
+import type { AccessOptions } from "../../api/access.ts";
 import { createApp, type Limits } from "../../api/app.ts";
 
 export { DATABASES };
@@ -31,6 +32,7 @@ export interface TestAppOptions {
   /** `away` answers nothing, and takes no time to open. @default "pglite" */
   readonly kind?: "pglite" | "postgres" | "away";
   readonly limits?: Limits;
+  readonly access?: AccessOptions;
   /** Stands in for parts of the store, to make it fail. */
   readonly store?: Partial<Store>;
 }
@@ -39,7 +41,7 @@ const refuse = () => Promise.reject(new DatabaseUnavailableError("PostgreSQL: co
 const AWAY: Database = { name: "away", query: refuse, transaction: refuse, async [Symbol.asyncDispose]() {} };
 
 export async function openTestApp(
-  { kind = "pglite", limits = {}, store: part = {} }: TestAppOptions = {},
+  { kind = "pglite", limits = {}, access = {}, store: part = {} }: TestAppOptions = {},
 ): Promise<TestApp> {
   let written = "";
   const log = createLogger({
@@ -59,6 +61,7 @@ export async function openTestApp(
     version: "0.0.0",
     readiness,
     limits,
+    access,
   });
   const request = async (path: string, init?: RequestInit) => await api.app.request(path, init);
   const post = (body: unknown, headers: Record<string, string> = {}) =>
