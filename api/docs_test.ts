@@ -22,6 +22,7 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
     "201",
     "400",
     "401",
+    "403",
     "408",
     "413",
     "415",

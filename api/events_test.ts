@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startApi } from "./serve.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { DatabaseUnavailableError } from "../core/store/database.ts";
+import { createRateLimit } from "./rate_limit.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
 import { openTestApp } from "../tests/support/test_app.ts";
 
@@ -18,7 +19,7 @@ async function events(response: Response): Promise<{ name: string; data: Record<
 const names = async (response: Response) => (await events(response)).map(({ name }) => name);
 
 Deno.test("events", async (t) => {
-  await using api = await openTestApp({ limits: { watch: { pollMs: 5, maxWatchers: 3 } } });
+  await using api = await openTestApp({ limits: { watch: { pollMs: 5, maxWatchers: 3, maxPerCaller: 3 } } });
   const follow = (id: string, headers: HeadersInit = {}) =>
     api.request(`/thoughts/${id}/events`, { headers });
 
@@ -73,6 +74,29 @@ Deno.test("events", async (t) => {
     assert.deepEqual(await read, ["pending"]);
   });
 
+  await t.step("HEAD opens no stream: it answers and is over", async () => {
+    const id = await api.accepted("a");
+    for (let n = 0; n < 10; n++) {
+      const head = await api.request(`/thoughts/${id}/events`, { method: "HEAD" });
+      assert.equal(head.status, 200);
+      assert.equal(head.headers.get("content-type"), "text/event-stream");
+      assert.equal(await head.text(), "");
+    }
+    assert.equal(await api.metric('http_requests_inprogress{method="HEAD",route="/thoughts/:id/events"}'), 0);
+    const open = await follow(id);
+    assert.equal(open.status, 200, "every place is free");
+    await open.body!.cancel();
+    const none = "/thoughts/01890a5d-ac96-774b-bcce-b302099a8057/events";
+    assert.equal((await api.request(none, { method: "HEAD" })).status, 404);
+  });
+
+  await t.step("a browser that has seen a failure gets the states of a redrive", async () => {
+    const id = await api.accepted("a");
+    const read = names(await follow(id, { "last-event-id": "failed" }));
+    await api.move(id, "completed");
+    assert.deepEqual(await read, ["pending", "processing", "completed"]);
+  });
+
   await t.step("one watcher too many is refused; a place that is left is free again", async () => {
     const id = await api.accepted("a");
     const open = [await follow(id), await follow(id), await follow(id)];
@@ -107,6 +131,29 @@ Deno.test("events", async (t) => {
       assert.ok((await api.metric(durations))! - before! <= answeredS);
     },
   );
+});
+
+Deno.test("one caller's streams leave places for the others", async () => {
+  await using rateLimit = createRateLimit({ perMinute: 100 });
+  await using api = await openTestApp({
+    access: { rateLimit, trustProxy: true },
+    limits: { watch: { pollMs: 5, maxWatchers: 8 } },
+  });
+  const id = await api.accepted("a");
+  const follow = (address: string) =>
+    api.request(`/thoughts/${id}/events`, { headers: { "x-forwarded-for": address } });
+  const open = [await follow("10.0.0.1"), await follow("10.0.0.1")];
+  const refused = await follow("10.0.0.1");
+  assert.equal(refused.status, 429);
+  assert.equal(refused.headers.get("retry-after"), "10");
+  assert.match((await refused.json()).type, /too-many-own-streams$/);
+  open.push(await follow("10.0.0.2"));
+  assert.deepEqual(open.map(({ status }) => status), [200, 200, 200]);
+  await open[0]!.body!.cancel();
+  open[0] = await follow("10.0.0.1");
+  assert.equal(open[0].status, 200, "a place that is left is free again");
+  await api.move(id, "completed");
+  await Promise.all(open.map((response) => response.text()));
 });
 
 Deno.test("a look at the database that fails is made again; nobody's stream breaks", async () => {

@@ -191,8 +191,8 @@ testOnDatabases(
     );
     const progress = await store.progress([one.id, two.id, crypto.randomUUID()]);
     assert.deepEqual(progress.map((row) => ({ ...row })).toSorted((a, b) => a.id < b.id ? -1 : 1), [
-      { id: one.id, status: "failed", attempts: 1, error: "no answer" },
-      { id: two.id, status: "pending", attempts: 0, error: null },
+      { id: one.id, userId: one.userId, status: "failed", attempts: 1, error: "no answer" },
+      { id: two.id, userId: two.userId, status: "pending", attempts: 0, error: null },
     ]);
     assert.deepEqual(await store.progress([]).then((rows) => rows.length), 0);
     assert.equal(await store.waiting(10), 2);
