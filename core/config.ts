@@ -21,6 +21,8 @@ interface Setting {
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
+/** A limit that is set must let something through; unset, there is none. */
+const limit = (amount: z.ZodNumber) => z.coerce.number().pipe(amount.positive()).optional();
 const url = (protocol: RegExp) => z.url({ protocol }).optional();
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
 const secret = z.string().min(1).optional();
@@ -156,6 +158,25 @@ export const SETTINGS = {
     env: "ANALYSER_CONCURRENCY",
     schema: count(8, 1_000),
     help: "Analyses under way at once in a worker, where the analyser waits for something.",
+  },
+  analyserRequestsPerMinute: {
+    on: ["worker"],
+    env: "ANALYSER_REQUESTS_PER_MINUTE",
+    schema: limit(z.int().max(10_000_000)),
+    help: "Requests to the model that all workers together may begin in a minute. Unset: any number.",
+  },
+  analyserTokensPerMinute: {
+    on: ["worker"],
+    env: "ANALYSER_TOKENS_PER_MINUTE",
+    schema: limit(z.int().max(10_000_000_000)),
+    help: "Tokens, in and out, that all workers together may use in a minute. Unset: any number.",
+  },
+  analyserUsdPerDay: {
+    on: ["worker"],
+    env: "ANALYSER_USD_PER_DAY",
+    schema: limit(z.number().max(1_000_000)),
+    help:
+      "USD that all workers together may spend on models in a day of UTC; then thoughts wait. Unset: any sum.",
   },
   openaiBaseUrl: {
     on: ["worker"],

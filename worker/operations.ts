@@ -2,20 +2,23 @@
 import { Hono } from "hono";
 import type { Health } from "../core/health.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { GateState } from "./gate.ts";
 
 export interface OperationsOptions {
   readonly metrics: Metrics<"worker">;
   readonly readiness: () => Promise<Health>;
   /** Whether this worker is a live member of the consumer group now. */
   readonly active: () => boolean;
+  readonly gate: () => GateState;
 }
 
-export function createOperations({ metrics, readiness, active }: OperationsOptions): Hono {
+export function createOperations({ metrics, readiness, active, gate }: OperationsOptions): Hono {
   const app = new Hono();
   app.get("/health/live", (c) => c.json({ status: "up", dependencies: {} }));
   app.get("/health/ready", async (c) => {
     const health = await readiness();
-    return c.json(health, health.status === "up" ? 200 : 503);
+    // A model that is away is no reason to take the worker out: it holds its place, and goes on by itself.
+    return c.json({ ...health, model: modelHealth(gate()) }, health.status === "up" ? 200 : 503);
   });
   app.get("/metrics", async (c) => {
     readiness(); // for app_dependency_up, as of the next scrape: a dependency that hangs must not delay this one
@@ -24,4 +27,13 @@ export function createOperations({ metrics, readiness, active }: OperationsOptio
     return c.body(body, 200, { "content-type": contentType });
   });
   return app;
+}
+
+type ModelHealth =
+  | { readonly status: "up" }
+  | { readonly status: "degraded"; readonly reason: GateState["reason"]; readonly since: string | null };
+
+function modelHealth({ status, reason, since }: GateState): ModelHealth {
+  if (status === "open") return { status: "up" };
+  return { status: "degraded", reason, since: since === null ? null : new Date(since).toISOString() };
 }

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { createMetrics } from "../core/telemetry/metrics.ts";
+import type { GateState } from "./gate.ts";
 import { createOperations } from "./operations.ts";
 
 let [active, up] = [true, true];
+const OPEN: GateState = { status: "open", reason: null, since: null, blockedUntil: null, limit: 8 };
+let gate = OPEN;
 const app = createOperations({
   metrics: createMetrics("worker", "0"),
   readiness: () => Promise.resolve({ status: up ? "up" : "down", dependencies: {} }),
   active: () => active,
+  gate: () => gate,
 });
 
 Deno.test("a worker that runs is live, also when its dependencies are down", async () => {
@@ -20,7 +24,20 @@ Deno.test("a worker is ready while its dependencies are up, else it answers 503 
   up = false;
   const response = await app.request("/health/ready");
   assert.equal(response.status, 503);
-  assert.deepEqual(await response.json(), { status: "down", dependencies: {} });
+  assert.deepEqual(await response.json(), { status: "down", dependencies: {}, model: { status: "up" } });
+});
+
+Deno.test("a worker whose model is away stays ready, and says so and since when", async () => {
+  up = true;
+  const since = Date.UTC(2026, 0, 2, 3, 4, 5);
+  for (const status of ["closed", "probing"] as const) {
+    gate = { ...OPEN, status, reason: "outage", since };
+    const response = await app.request("/health/ready");
+    assert.equal(response.status, 200);
+    const { model } = await response.json();
+    assert.deepEqual(model, { status: "degraded", reason: "outage", since: "2026-01-02T03:04:05.000Z" });
+  }
+  gate = OPEN;
 });
 
 Deno.test("active_workers is asked at each scrape", async () => {

@@ -4,6 +4,7 @@ import { within } from "../core/deadline.ts";
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { GateState } from "./gate.ts";
 
 /** Leaving is a courtesy: a worker that is not missed within seconds is not waited for. */
 const LEAVE_MS = 1_000;
@@ -14,13 +15,14 @@ export interface HeartbeatOptions {
   readonly expected: number;
   /** Whether this worker is a live member of the consumer group now. */
   readonly active: () => boolean;
+  readonly gate: () => GateState;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** Beats until the signal aborts, then takes this worker's line away. */
 export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
-  const { heartbeats, metrics, expected, active, log, signal } = options;
+  const { heartbeats, metrics, expected, active, gate, log, signal } = options;
   const id = crypto.randomUUID();
   await repeat("heartbeat", { log, signal }, async () => {
     const [processed, failed, cacheHits, cacheMisses] = await Promise.all([
@@ -29,7 +31,17 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
       total(metrics.batch_processor_cache_hits_total),
       total(metrics.batch_processor_cache_misses_total),
     ]);
-    await heartbeats.beat({ id, active: active(), expected, processed, failed, cacheHits, cacheMisses });
+    const { status, reason, since } = gate();
+    await heartbeats.beat({
+      id,
+      active: active(),
+      expected,
+      processed,
+      failed,
+      cacheHits,
+      cacheMisses,
+      gate: { status, reason, since },
+    });
     return BEAT_MS;
   });
   await within(LEAVE_MS, "the database", heartbeats.leave(id)).catch(() => {});

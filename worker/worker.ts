@@ -15,6 +15,7 @@ import { createAnalysis } from "./analysis.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
 import type { Analyser } from "./analysers/analyser.ts";
 import { createBatchHandler } from "./batch.ts";
+import { openGate } from "./gate/open.ts";
 import { initialiseLabels, runGauges } from "./gauges.ts";
 import { runHeartbeat } from "./presence.ts";
 import { createOperations } from "./operations.ts";
@@ -51,6 +52,7 @@ export function startWorker(
   initialiseLabels(metrics);
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;
+  const gate = openGate({ config, analyser, database, metrics, log });
   const claims = createClaims(database, { leaseMs, maxAttempts });
   const outbox = createOutbox(database);
   const handler = createBatchHandler({
@@ -80,7 +82,7 @@ export function startWorker(
     hostname: config.workerHost,
     port: config.workerPort,
     setting: "WORKER_PORT",
-    fetch: createOperations({ metrics, readiness, active }).fetch,
+    fetch: createOperations({ metrics, readiness, active, gate: gate.state }).fetch,
   });
   const { hostname, port } = server.addr;
 
@@ -107,6 +109,7 @@ export function startWorker(
       metrics,
       expected: config.expectedWorkers,
       active,
+      gate: gate.state,
       log,
       signal,
     }),
@@ -120,6 +123,7 @@ export function startWorker(
       stop.abort();
       eventLoop[Symbol.dispose]();
       await Promise.all(loops);
+      await gate[Symbol.asyncDispose]();
       await server.shutdown();
     },
   };

@@ -48,7 +48,8 @@ function worker(
   cacheMisses = 0,
   active = true,
 ) {
-  return { id, seenAtMs, processed, failed: 0, cacheHits, cacheMisses, active, expected: 3 };
+  const gate = { status: "open", reason: null, since: null } as const;
+  return { id, seenAtMs, processed, failed: 0, cacheHits, cacheMisses, active, expected: 3, gate };
 }
 
 Deno.test("the sampler turns growing counts into rates, over the workers that were there all along", async () => {

@@ -1,6 +1,7 @@
 /** Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the process. */
 import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
 import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
+import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 
 export type Row = Record<string, unknown>;
@@ -32,6 +33,7 @@ export class UnstorableError extends Error {
 const MIGRATIONS = [
   { version: 1, sql: migration0001 },
   { version: 2, sql: migration0002 },
+  { version: 4, sql: migration0004 },
 ] as const;
 
 /** Any constant will do; it only has to be the same in every process. */

@@ -18,6 +18,12 @@ export interface Heartbeat {
   readonly failed: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** Whether it may begin analyses, as it knows it; `since` in milliseconds since the epoch. */
+  readonly gate: {
+    readonly status: "open" | "closed" | "probing";
+    readonly reason: string | null;
+    readonly since: number | null;
+  };
 }
 
 export interface Heartbeats {
@@ -30,20 +36,34 @@ export interface Heartbeats {
 
 export function createHeartbeats(database: Database): Heartbeats {
   return {
-    async beat({ id, active, expected, processed, failed, cacheHits, cacheMisses }) {
-      await database.query(BEAT, [id, active, expected, processed, failed, cacheHits, cacheMisses]);
+    async beat({ id, active, expected, processed, failed, cacheHits, cacheMisses, gate }) {
+      await database.query(BEAT, [
+        id,
+        active,
+        expected,
+        processed,
+        failed,
+        cacheHits,
+        cacheMisses,
+        gate.status,
+        gate.reason,
+        gate.since,
+      ]);
     },
     async leave(id) {
       await database.query("delete from workers where id = $1", [id]);
     },
     async present() {
       const rows = await database.query<PresentRow>(PRESENT);
-      return rows.map(({ seen_at_ms, cache_hits, cache_misses, ...same }) => ({
+      return rows.map((
+        { seen_at_ms, cache_hits, cache_misses, gate_status, gate_reason, gate_since_ms, ...same },
+      ) => ({
         ...same,
         processed: Number(same.processed),
         failed: Number(same.failed),
         cacheHits: Number(cache_hits),
         cacheMisses: Number(cache_misses),
+        gate: { status: gate_status, reason: gate_reason, since: gate_since_ms },
         seenAtMs: Number(seen_at_ms),
       }));
     },
@@ -58,6 +78,9 @@ interface PresentRow {
   failed: string | number;
   cache_hits: string | number;
   cache_misses: string | number;
+  gate_status: Heartbeat["gate"]["status"];
+  gate_reason: string | null;
+  gate_since_ms: number | null;
   seen_at_ms: string | number;
 }
 
@@ -65,14 +88,17 @@ const BEAT = `
   with forgotten as (
     delete from workers where seen_at < now() - interval '${FORGOTTEN_AFTER_S} seconds'
   )
-  insert into workers (id, active, expected, processed, failed, cache_hits, cache_misses)
-  values ($1, $2, $3, $4, $5, $6, $7)
+  insert into workers (id, active, expected, processed, failed, cache_hits, cache_misses, gate_status, gate_reason,
+    gate_since)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, to_timestamp($10::float8 / 1000))
   on conflict (id) do update set seen_at = now(), active = excluded.active, expected = excluded.expected,
     processed = excluded.processed, failed = excluded.failed, cache_hits = excluded.cache_hits,
-    cache_misses = excluded.cache_misses`;
+    cache_misses = excluded.cache_misses, gate_status = excluded.gate_status, gate_reason = excluded.gate_reason,
+    gate_since = excluded.gate_since`;
 
 /** A beat from the future was made before the clock went back: its worker has beaten since, or is gone. */
 const PRESENT = `
-  select id, active, expected, processed, failed, cache_hits, cache_misses,
+  select id, active, expected, processed, failed, cache_hits, cache_misses, gate_status, gate_reason,
+    (extract(epoch from gate_since) * 1000)::float8 as gate_since_ms,
     extract(epoch from seen_at) * 1000 as seen_at_ms
   from workers where seen_at between now() - interval '${GONE_AFTER_S} seconds' and now() + interval '${GONE_AFTER_S} seconds'`;

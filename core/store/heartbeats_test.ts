@@ -9,6 +9,7 @@ for (const { kind, ignore } of DATABASES) {
     async fn() {
       await using database = await openTestDatabase(kind);
       const heartbeats = createHeartbeats(database);
+      const gate = { status: "closed", reason: "outage", since: 1_767_323_045_000 } as const;
       const beat = (id: string, processed: number) =>
         heartbeats.beat({
           id,
@@ -18,6 +19,7 @@ for (const { kind, ignore } of DATABASES) {
           failed: 1,
           cacheHits: 2,
           cacheMisses: 3,
+          gate,
         });
       const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
       await beat(one, 1);
@@ -38,6 +40,7 @@ for (const { kind, ignore } of DATABASES) {
         failed: 1,
         cacheHits: 2,
         cacheMisses: 3,
+        gate,
       });
       assert.ok(Math.abs(seenAtMs - Date.now()) < 60_000);
 

@@ -204,6 +204,50 @@ export const CATALOGUE = {
     on: ["worker"],
     labels: ["provider", "model"],
   },
+  batch_processor_gate_closed: {
+    type: "gauge",
+    help:
+      "1 while no analysis may begin, for this reason: the model is away (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused. Every worker reports the same, so take max().",
+    on: ["worker"],
+    labels: ["reason"],
+  },
+  batch_processor_gate_closed_timestamp_seconds: {
+    type: "gauge",
+    help: "Since when no analysis may begin, in seconds since the epoch; 0 while they may. Take max().",
+    on: ["worker"],
+  },
+  batch_processor_gate_lanes: {
+    type: "gauge",
+    help:
+      "Analyses that may be under way at once in this worker: ANALYSER_CONCURRENCY, or fewer for a while after a 429.",
+    on: ["worker"],
+  },
+  batch_processor_analyses_total: {
+    type: "counter",
+    help:
+      "Analyses by a language model, by how they ended: ok, refused, invalid, timeout, or unavailable (outage, rate, quota, credentials).",
+    on: ["worker"],
+    labels: ["outcome"],
+  },
+  batch_processor_model_requests_total: {
+    type: "counter",
+    help: "Requests sent to language models; one analysis takes more than one where an answer is repaired.",
+    on: ["worker"],
+    labels: ["provider", "model"],
+  },
+  batch_processor_model_limit: {
+    type: "gauge",
+    help:
+      "Limits over all workers: requests_minute, tokens_minute, usd_day (ANALYSER_REQUESTS_PER_MINUTE and so on); 0 is none. Take max().",
+    on: ["worker"],
+    labels: ["per"],
+  },
+  batch_processor_model_spent_today_usd: {
+    type: "gauge",
+    help:
+      "Spent on language models since midnight UTC by all workers, in USD, as the store knows it. Take max().",
+    on: ["worker"],
+  },
   app_build_info: {
     type: "gauge",
     help: "1, with the running version as labels.",

@@ -13,12 +13,24 @@ export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: number;
+  /** Requests it took. @default 1 */
+  readonly requests?: number;
 }
 
 export interface Analysis {
   /** Checked against the result's schema by the caller: an analyser is not trusted. */
   readonly result: unknown;
   readonly usage?: Usage;
+}
+
+/** A language model behind an analyser: it can be away, has limits, and costs. */
+export interface Model {
+  readonly provider: string;
+  readonly name: string;
+  /** Tokens that an analysis is taken to need until some have been seen. */
+  readonly typicalTokens: number;
+  /** More than any analysis can cost: so much of the day's budget is set aside for each. */
+  readonly mostUsd: number;
 }
 
 export interface Analyser {
@@ -29,6 +41,8 @@ export interface Analyser {
   readonly batchSize: number;
   /** Analyses under way at once. */
   readonly concurrency: number;
+  /** Set where a model does the work; a gate that all workers share then stands before it. */
+  readonly model?: Model;
   /**
    * Analyses one thought. Answer without a promise where nothing is waited for: that is much faster.
    *
