@@ -8,13 +8,16 @@ import { loadConfigOrExit, manifest } from "./core/config.ts";
 import { migrate } from "./core/store/database.ts";
 import { runProcess } from "./core/process.ts";
 import { createLogger } from "./core/telemetry/log.ts";
+import { startTracing } from "./core/telemetry/trace_export.ts";
 import { createAnalyser } from "./worker/analysers/registry.ts";
 import { startWorker } from "./worker/worker.ts";
 
+const SERVICE = "thoughtprocessor-dev";
 const config = loadConfigOrExit();
-const log = createLogger({ service: "thoughtprocessor-dev", level: config.logLevel });
+const log = createLogger({ service: SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
+  stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const analyser = createAnalyser(config);
   const database = stack.use(await openDatabase(config));
   await migrate(database, log);

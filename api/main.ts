@@ -1,17 +1,20 @@
 /** The API process. */
 import "../core/no_environment.ts";
-import { loadConfigOrExit } from "../core/config.ts";
+import { loadConfigOrExit, manifest } from "../core/config.ts";
 import { migrate } from "../core/store/database.ts";
 import { openDatabase } from "../core/open.ts";
 import { runProcess } from "../core/process.ts";
 import { createLogger } from "../core/telemetry/log.ts";
+import { startTracing } from "../core/telemetry/trace_export.ts";
 import { openAccess } from "./access_config.ts";
 import { startApi } from "./serve.ts";
 
+const SERVICE = "thoughtprocessor-api";
 const config = loadConfigOrExit("api");
-const log = createLogger({ service: "thoughtprocessor-api", level: config.logLevel });
+const log = createLogger({ service: SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
+  stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const database = stack.use(await openDatabase(config));
   await migrate(database, log);
   const api = stack.use(

@@ -3,7 +3,16 @@ import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import { activeSpan, exemplar } from "../core/telemetry/tracing.ts";
+import {
+  type Attributes,
+  exemplarOf,
+  failSpan,
+  openServerSpan,
+  recordLateSpan,
+  runInSpan,
+  type Span,
+  SpanKind,
+} from "../core/telemetry/tracing.ts";
 import type { Grant } from "./keys.ts";
 
 /** What Hono's context carries from the middleware to handlers and errors. */
@@ -32,6 +41,9 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Asked every few seconds by machines and the live page; their lines would drown the others. */
 const QUIET = /^\/(metrics|samples|health\/|live\/)/;
 
+/** A request that took longer than this keeps its span at any sampling rate, in seconds. */
+const SLOW_S = 1;
+
 export interface ObserveOptions {
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
@@ -52,31 +64,37 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
     const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const pattern = matchedRoutes(c).at(-1)?.path ?? "/*";
     const route = pattern === "/*" ? UNMATCHED : pattern;
-    const span = activeSpan();
+    const name = route === UNMATCHED ? method : `${method} ${route}`;
+    const traceparent = c.req.header("traceparent");
+    const span = openServerSpan(name, traceparent);
     if (span !== undefined) {
       const { traceId } = span.spanContext();
       c.set("ids", { trace_id: traceId });
       c.header("x-trace-id", traceId);
-      span.updateName(route === UNMATCHED ? method : `${method} ${route}`);
-      if (route !== UNMATCHED) span.setAttribute("http.route", route);
     } else {
       const id = crypto.randomUUID();
       c.set("ids", { request_id: id });
       c.header("x-request-id", id);
     }
     inProgress.inc({ method, route });
-    await next();
+    await (span === undefined ? next() : runInSpan(span, next));
     const seconds = (performance.now() - started) / 1000;
-    const labels = { method, route, status: String(c.res.status) };
+    const { status } = c.res;
+    const labels = { method, route, status: String(status) };
     requests.inc(labels);
-    durations.observe({ labels, value: seconds, exemplarLabels: exemplar() });
-    const ended = () => inProgress.dec({ method, route });
+    durations.observe({ labels, value: seconds, exemplarLabels: exemplarOf(span) });
+    const ended = () => {
+      inProgress.dec({ method, route });
+      if (span !== undefined) {
+        endSpan(span, { name, traceparent, method, route, path: c.req.path, status, seconds });
+      }
+    };
     if (c.var.streaming === undefined) ended();
     else c.var.streaming.then(ended);
     log[QUIET.test(route) ? "debug" : "info"]("request", {
       method,
       route,
-      status: c.res.status,
+      status,
       duration_ms: Math.round(seconds * 1e5) / 100,
       key: c.var.grant?.name,
       address: addressOf?.(c),
@@ -85,7 +103,46 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
   };
 }
 
-/** Starts the label sets that are known in advance at 0, so that no rate or ratio is missing. */
+interface Ending {
+  readonly name: string;
+  /** The caller's header. */
+  readonly traceparent: string | undefined;
+  readonly method: string;
+  readonly route: string;
+  readonly path: string;
+  readonly status: number;
+  /** Until the response began. */
+  readonly seconds: number;
+}
+
+/** Ends a request's span. One that is not sampled is recorded all the same when the request failed or was slow. */
+function endSpan(span: Span, { name, traceparent, method, route, path, status, seconds }: Ending): void {
+  const failed = status >= 500;
+  const recording = span.isRecording();
+  if (!recording && !failed && seconds < SLOW_S) return;
+  const attributes: Attributes = {
+    "http.request.method": method,
+    "http.response.status_code": status,
+    "url.path": path,
+    ...(route === UNMATCHED ? {} : { "http.route": route }),
+  };
+  if (recording) {
+    span.setAttributes(attributes);
+    if (failed) failSpan(span, String(status));
+    return span.end();
+  }
+  const endTime = Date.now();
+  recordLateSpan(name, span.spanContext(), {
+    kind: SpanKind.SERVER,
+    attributes,
+    parent: traceparent ?? null,
+    startTime: endTime - seconds * 1_000,
+    endTime,
+    ...(failed ? { error: String(status) } : {}),
+  });
+}
+
+/** Starts the label sets that are known in advance at 0, so that rates and ratios are never missing. */
 export function startAtZero(metrics: Metrics<"api">, routes: readonly DeclaredRoute[]): void {
   for (const { method: declared, path: route, statuses } of routes) {
     const method = declared.toUpperCase();

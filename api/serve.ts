@@ -9,6 +9,7 @@ import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
+import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createStore } from "../core/store/thoughts.ts";
 import type { AccessOptions } from "./access.ts";
 import { createApp, type Limits } from "./app.ts";
@@ -48,6 +49,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   const store = createStore(database, THOUGHTS_TOPIC);
   const metrics = createMetrics("api", version);
   const readiness = createReadiness({ database: store.ping }, { log, metrics });
+  onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   const api = createApp({
     store,
     heartbeats: createHeartbeats(database),

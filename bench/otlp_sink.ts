@@ -16,14 +16,8 @@ export function startSink(): Sink {
       return bytes;
     },
     env: (ratio) => ({
-      OTEL_DENO: "true",
-      OTEL_SERVICE_NAME: "bench",
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
-      OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
       OTEL_TRACES_SAMPLER_ARG: String(ratio),
-      OTEL_DENO_CONSOLE: "ignore",
-      OTEL_METRICS_EXPORTER: "none",
-      OTEL_LOGS_EXPORTER: "none",
     }),
     [Symbol.asyncDispose]: () => server.shutdown(),
   };

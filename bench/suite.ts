@@ -32,8 +32,17 @@ export interface Results {
   workerFromOutbox?: Drain;
   scrape?: Scrapes;
   scrapeIdle?: Scrapes;
-  /** CPU time for a thousand thoughts, in milliseconds, by what is switched on or off. */
-  costs?: { readonly [variant: string]: { readonly api: number; readonly worker: number } };
+  /** By what is switched on or off. */
+  costs?: { readonly [variant: string]: { readonly api: Cost; readonly worker: Cost } };
+}
+
+/** Processor time, and its ratio to that of the unchanged program in the same round: the middle, lowest and highest. */
+export interface Cost {
+  /** Of the middle round, for a thousand thoughts. */
+  readonly msPer1000: number;
+  readonly ratio: number;
+  readonly lowest: number;
+  readonly highest: number;
 }
 
 /** A variant's program and environment. */
@@ -47,6 +56,8 @@ const WARM_UP_S = 3;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
+/** Every variant has its turn in each round, so that what else the machine does falls on all of them. */
+const COST_ROUNDS = 3;
 /** How long an API without load is scraped. */
 const IDLE_MS = 3_000;
 
@@ -105,21 +116,41 @@ async function measureCosts(
     "traced, 10 % sampled": { env: sink.env(0.1), sampled: 0.1 },
     "traced, all sampled": { env: sink.env(1), sampled: 1 },
   };
-  const costs: Record<string, { api: number; worker: number }> = {};
-  for (const [name, variant] of Object.entries(variants)) {
-    onStep(`costs: ${name}`);
-    await forget(stores.services!.databaseUrl);
-    let apiCost: number;
-    {
-      await using api = await startApi(stores, variant);
-      apiCost = (await measureAcceptance(api, load)).cpuMsPer1000;
+  const rounds: Record<string, { readonly api: number; readonly worker: number }>[] = [];
+  for (let round = 0; round < COST_ROUNDS; round++) {
+    const costs: Record<string, { readonly api: number; readonly worker: number }> = {};
+    for (const [name, variant] of Object.entries(variants)) {
+      onStep(`costs, round ${round + 1} of ${COST_ROUNDS}: ${name}`);
+      await forget(stores.services!.databaseUrl);
+      let apiCost: number;
+      {
+        await using api = await startApi(stores, variant);
+        apiCost = (await measureAcceptance(api, load)).cpuMsPer1000;
+      }
+      await forget(stores.services!.databaseUrl);
+      await using worker = await startWorker(stores, variant);
+      await measureDrain(worker, stores.services!, queue);
+      const drained = await measureDrain(worker, stores.services!, { ...queue, sampled: variant.sampled });
+      costs[name] = { api: apiCost, worker: drained.cpuMsPer1000 };
     }
-    await forget(stores.services!.databaseUrl);
-    await using worker = await startWorker(stores, variant);
-    const drained = await drainRepeatedly(worker, stores.services!, { ...queue, sampled: variant.sampled });
-    costs[name] = { api: apiCost, worker: drained.cpuMsPer1000 };
+    rounds.push(costs);
   }
-  return costs;
+  return Object.fromEntries(
+    Object.keys(variants).map((name) => [name, { api: cost("api", name), worker: cost("worker", name) }]),
+  );
+
+  function cost(process: "api" | "worker", name: string): Cost {
+    const ratios = rounds.map((costs) => costs[name]![process] / costs["as it is"]![process]).sort((a, b) =>
+      a - b
+    );
+    const middle = rounds.map((costs) => costs[name]![process]).sort((a, b) => a - b)[COST_ROUNDS >> 1]!;
+    return {
+      msPer1000: middle,
+      ratio: ratios[COST_ROUNDS >> 1]!,
+      lowest: ratios[0]!,
+      highest: ratios.at(-1)!,
+    };
+  }
 }
 
 async function drainRepeatedly(

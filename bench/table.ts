@@ -1,5 +1,5 @@
 /** The benchmark's results for a person. */
-import type { Results } from "./suite.ts";
+import type { Cost, Results } from "./suite.ts";
 
 interface Machine {
   readonly cpus: number;
@@ -64,13 +64,8 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       `${scrapeIdle.p50Ms.toFixed(1)} / ${scrapeIdle.p95Ms.toFixed(1)} ms`,
     ]);
   }
-  const base = costs?.["as it is"];
-  for (const [name, cost] of Object.entries(costs ?? {})) {
-    const ratio = (value: number, to: number) => `${value.toFixed(0)} ms (× ${(value / to).toFixed(2)})`;
-    rows.push([
-      `CPU for 1,000 thoughts, ${name}`,
-      `API ${ratio(cost.api, base!.api)}, worker ${ratio(cost.worker, base!.worker)}`,
-    ]);
+  for (const [name, { api, worker }] of Object.entries(costs ?? {})) {
+    rows.push([`CPU for 1,000 thoughts, ${name}`, `API ${cost(api)}, worker ${cost(worker)}`]);
   }
   const width = Math.max(...rows.map(([what]) => what.length));
   return rows.map(([what, measured, aim]) =>
@@ -82,5 +77,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
 const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")} /s`;
 const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+const cost = ({ msPer1000, ratio, lowest, highest }: Cost) =>
+  `${msPer1000.toFixed(0)} ms (× ${ratio.toFixed(2)}, ${lowest.toFixed(2)} to ${highest.toFixed(2)})`;
 const latencies = ({ p50Ms, p95Ms, p99Ms }: { p50Ms: number; p95Ms: number; p99Ms: number }) =>
   `${p50Ms.toFixed(1)} / ${p95Ms.toFixed(1)} / ${p99Ms.toFixed(1)} ms`;

@@ -140,6 +140,18 @@ export const SETTINGS = {
     schema: z.enum(LEVELS).default("INFO"),
     help: "Lowest level of the lines logged.",
   },
+  otlpEndpoint: {
+    on: BOTH,
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    help: "Where traces go: an OTLP receiver over HTTP, as `http://tempo:4318`. Unset: nothing is traced.",
+  },
+  traceRatio: {
+    on: BOTH,
+    env: "OTEL_TRACES_SAMPLER_ARG",
+    schema: z.coerce.number().min(0).max(1).default(1),
+    help: "Share of new traces that are recorded, 0 to 1; a caller's own decision is followed.",
+  },
   analyser: {
     on: ["worker"],
     env: "ANALYSER",

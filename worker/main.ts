@@ -5,13 +5,16 @@ import { loadConfigOrExit, manifest } from "../core/config.ts";
 import { migrate } from "../core/store/database.ts";
 import { runProcess } from "../core/process.ts";
 import { createLogger } from "../core/telemetry/log.ts";
+import { startTracing } from "../core/telemetry/trace_export.ts";
 import { createAnalyser } from "./analysers/registry.ts";
 import { startWorker } from "./worker.ts";
 
+const SERVICE = "kafka-worker";
 const config = loadConfigOrExit("worker");
-const log = createLogger({ service: "kafka-worker", level: config.logLevel });
+const log = createLogger({ service: SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
+  stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const analyser = createAnalyser(config);
   const database = stack.use(await openDatabase(config));
   await migrate(database, log);

@@ -9,6 +9,7 @@ import { pause, repeat } from "../core/retry.ts";
 import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
+import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
 import type { Queue, Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
@@ -49,6 +50,7 @@ export function startWorker(
   { config, version, database, queue, cache, analyser, log }: WorkerOptions,
 ): Worker {
   const metrics = createMetrics("worker", version);
+  onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   initialiseLabels(metrics);
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;

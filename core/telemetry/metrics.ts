@@ -89,6 +89,12 @@ export const CATALOGUE = {
     on: ["api"],
     labels: ["severity", "status"],
   },
+  trace_spans_dropped_total: {
+    type: "counter",
+    help: "Recorded spans that were not exported: the queue was full, or the receiver did not take them.",
+    on: ["api", "worker"],
+    labels: ["reason"],
+  },
   batch_processor_thoughts_processed_total: {
     type: "counter",
     help: "Thoughts whose result this worker stored.",

@@ -1,6 +1,6 @@
 /**
- * Tracing over `@opentelemetry/api`; Deno's built-in OpenTelemetry exports it when `OTEL_DENO=true`. Without that,
- * every call here is a no-op of nanoseconds.
+ * Tracing over `@opentelemetry/api`; `trace_export.ts` sends what is recorded. Without it every call here is a no-op of
+ * nanoseconds.
  */
 import {
   type Attributes,
@@ -10,6 +10,7 @@ import {
   type Link,
   propagation,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -73,6 +74,72 @@ export function recordSpan(
   start(name, options, parentContext(options.parent)).end(options.endTime);
 }
 
+/**
+ * Starts the span of a request that came in; the caller runs the request in it ({@link runInSpan}) and ends it. For a
+ * request that is not sampled it records nothing, and still has the ids by which its log lines are found.
+ *
+ * @param traceparent the caller's header
+ * @returns undefined where nothing is traced
+ */
+export function openServerSpan(name: string, traceparent: string | undefined): Span | undefined {
+  const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parentContext(traceparent));
+  return isSpanContextValid(span.spanContext()) ? span : undefined;
+}
+
+/** Runs a function with this span as the active one. */
+export function runInSpan<T>(span: Span, run: () => T): T {
+  return context.with(trace.setSpan(context.active(), span), run);
+}
+
+export type DropReason = "queue_full" | "export_failed";
+type DropListener = (reason: DropReason, count: number) => void;
+const dropListeners = new Set<DropListener>();
+
+/** Has every span that is dropped from now on counted. */
+export function onSpansDropped(listener: DropListener): void {
+  dropListeners.add(listener);
+}
+
+/** Tells that recorded spans will not arrive: the queue was full, or the receiver did not take them. */
+export function spansDropped(reason: DropReason, count: number): void {
+  for (const listener of dropListeners) listener(reason, count);
+}
+
+/** The ids of the late span that is being started: read by the sampler and the id generator of `trace_export.ts`. */
+export const LATE_SPAN: { ids: SpanContext | undefined } = { ids: undefined };
+
+/** Late spans a second; beyond that, a storm of errors shows in the metrics alone. */
+const LATE_SPANS_PER_SECOND = 20;
+let [lateSecond, lateCount] = [0, 0];
+
+/**
+ * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It bears the ids
+ * that were handed on when it happened, so that spans recorded elsewhere fit to it. At most 20 a second are kept.
+ *
+ * @param ids the span's own, as {@link openServerSpan} or a stored `traceparent` had them
+ * @param options `parent`: the span above it @default none
+ */
+export function recordLateSpan(
+  name: string,
+  ids: SpanContext | Traceparent,
+  options: SpanOptions & { readonly startTime: number; readonly endTime: number; readonly error?: unknown },
+): void {
+  const own = typeof ids === "string" ? trace.getSpanContext(parentContext(ids)) : ids;
+  if (own === undefined || !isSpanContextValid(own)) return;
+  const second = Math.floor(performance.now() / 1_000);
+  if (second !== lateSecond) [lateSecond, lateCount] = [second, 0];
+  if (++lateCount > LATE_SPANS_PER_SECOND) return;
+  const parent = options.parent ? parentContext(options.parent) : trace.deleteSpan(context.active());
+  LATE_SPAN.ids = own;
+  try {
+    const span = start(name, options, parent);
+    if (options.error !== undefined) failSpan(span, options.error);
+    span.end(options.endTime);
+  } finally {
+    LATE_SPAN.ids = undefined;
+  }
+}
+
 /** Runs a function as part of a trace without a span of its own: what it calls does not start traces then. */
 export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
   return traceparent === null ? run() : context.with(parentContext(traceparent), run);
@@ -102,20 +169,15 @@ export function traceFields(traceparent: Traceparent): { trace_id: string; span_
   return { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) };
 }
 
-/** The active span, for what is set on it later. */
-export function activeSpan(): Span | undefined {
-  return trace.getActiveSpan();
-}
-
 /** The active span's ids, as log fields; nothing when nothing is traced. */
 export function activeTrace(): { trace_id?: string; span_id?: string } {
   const ids = trace.getActiveSpan()?.spanContext();
   return ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };
 }
 
-/** Exemplar labels of the active span; none unless it is sampled, since nobody could open that trace. */
-export function exemplar(): Partial<Record<string, string>> {
-  const ids = trace.getActiveSpan()?.spanContext();
+/** Exemplar labels of a span; none unless it is sampled, since nobody could open that trace. */
+export function exemplarOf(span: Span | undefined): Partial<Record<string, string>> {
+  const ids = span?.spanContext();
   return ids !== undefined && (ids.traceFlags & TraceFlags.SAMPLED) === 1 ? { trace_id: ids.traceId } : {};
 }
 

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import {
   activeTrace,
-  exemplar,
+  exemplarOf,
   inject,
   isSampled,
+  openServerSpan,
   openSpan,
   recordSpan,
   runIn,
@@ -43,7 +44,8 @@ Deno.test("with nothing traced, code runs as without spans and no id comes up", 
   );
   assert.equal(runIn("garbage", () => 2), 2);
   assert.equal(runIn(null, () => 3), 3);
+  assert.equal(openServerSpan("x", undefined), undefined);
   recordSpan("x", { startTime: 0, endTime: 1 });
   openSpan("x", { parent: `00-${TRACE}-${SPAN}-01` }).span.end();
-  assert.deepEqual([inject(), activeTrace(), exemplar()], [null, {}, {}]);
+  assert.deepEqual([inject(), activeTrace(), exemplarOf(undefined)], [null, {}, {}]);
 });

@@ -226,13 +226,24 @@ export function apiDashboard(): Dashboard {
         "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
       span: 12,
       height: 12,
-      // Not every scrape and probe stays untraced; users ask for routes.
+      // Users ask for routes; a load balancer's probes may be traced too.
       traceql: '{ resource.service.name = "thoughtprocessor-api" && span.http.route =~ "/thoughts.*" }',
     }))
     .withPanel(serviceMap({
       title: "Service map",
       description: "Who calls whom, from the traces of the last minutes.",
-      span: 24,
+      span: 12,
+    }))
+    .withPanel(graph({
+      title: "Spans dropped",
+      description:
+        "Recorded spans that our processes could not hand over: their queue was full, or Tempo did not take them.",
+      span: 12,
+      unit: "count",
+      series: {
+        "{{job}} {{reason}}": "sum by (job, reason) (increase(trace_spans_dropped_total[$__rate_interval]))",
+      },
+      min: 0,
     }))
     .build();
 }

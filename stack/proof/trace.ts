@@ -51,7 +51,10 @@ export async function traced(
       new LaunchFailure("proof", {
         what: "The proof thought's trace is incomplete in Tempo",
         cause: why,
-        next: [{ text: "see what tempo says", verb: "logs tempo" }, "is OTEL_DENO true in .env?"],
+        next: [
+          { text: "see what tempo says", verb: "logs tempo" },
+          "is OTEL_EXPORTER_OTLP_ENDPOINT empty in .env?",
+        ],
         evidence: [url],
       }),
   });

@@ -26,8 +26,6 @@ Deno.test("our processes send their spans where tempo listens for OTLP over HTTP
   for (const name of ["api", "kafka-worker"]) {
     const { environment } = services[name]!;
     assert.equal(new URL(String(environment!.OTEL_EXPORTER_OTLP_ENDPOINT)).host, "tempo:4318", name);
-    assert.equal(environment!.OTEL_TRACES_SAMPLER, "parentbased_traceidratio");
-    assert.equal(environment!.OTEL_LOGS_EXPORTER, "none"); // logs have one way: stdout
   }
 });
 

@@ -24,7 +24,7 @@ Deno.test("each program may read its own settings by name, and no other variable
 });
 
 Deno.test("the network is limited to this machine, the stack's services and the default model provider", () => {
-  assert.deepEqual(api.net, ["localhost", "127.0.0.1", "0.0.0.0", "db", "redis"]);
+  assert.deepEqual(api.net, ["localhost", "127.0.0.1", "0.0.0.0", "db", "redis", "tempo"]);
   assert.deepEqual(worker.net, [
     "localhost",
     "127.0.0.1",
@@ -32,6 +32,7 @@ Deno.test("the network is limited to this machine, the stack's services and the 
     "db",
     "redis",
     "kafka",
+    "tempo",
     "api.openai.com",
   ]);
 });

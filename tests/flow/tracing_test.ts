@@ -175,13 +175,11 @@ async function startSystem(
     ...shared,
     ...env,
     API_PORT: "0",
-    OTEL_SERVICE_NAME: "thoughtprocessor-api",
   }));
   const worker = stack.use(start("worker", "worker/main.ts", {
     ...shared,
     ...env,
     WORKER_PORT: "0",
-    OTEL_SERVICE_NAME: "kafka-worker",
   }));
   const [url, workerUrl] = await Promise.all([loggedUrl(program, "url"), loggedUrl(worker, "metrics")]);
   await waitFor(

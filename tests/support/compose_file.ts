@@ -44,25 +44,25 @@ export interface ComposeFile {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
-const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}/g;
+const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)-([^}]*))?\}/g;
 
 /** A file of this repository, as text. */
 export function readRepositoryFile(path: string): string {
   return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
 }
 
-/** Puts values in for `${NAME}` and `${NAME:-default}`, and `$` for `$$`, as Compose does. */
+/** Puts values in for `${NAME}` and `${NAME:-default}` or `${NAME-default}`, and `$` for `$$`, as Compose does. */
 export function interpolate(text: string, env: Readonly<Record<string, string>> = {}): string {
-  return text.replace(REFERENCE, (whole, name, fallback) => {
+  return text.replace(REFERENCE, (whole, name, orEmpty, fallback = "") => {
     if (whole === "$$") return "$";
-    return env[name] || (fallback ?? "");
+    return orEmpty === "" ? env[name] ?? fallback : env[name] || fallback;
   });
 }
 
 /** Every variable that a text refers to, with its default (undefined where it has none). */
 export function variables(text: string): Map<string, string | undefined> {
   const found = new Map<string, string | undefined>();
-  for (const [, name, fallback] of text.matchAll(REFERENCE)) if (name) found.set(name, fallback);
+  for (const [, name, , fallback] of text.matchAll(REFERENCE)) if (name) found.set(name, fallback);
   return found;
 }
 

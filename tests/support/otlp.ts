@@ -57,14 +57,7 @@ export function startOtlpReceiver(): OtlpReceiver {
   });
   return {
     env: {
-      OTEL_DENO: "true",
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.addr.port}`,
-      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      OTEL_BSP_SCHEDULE_DELAY: "100",
-      OTEL_DENO_CONSOLE: "ignore",
-      OTEL_METRICS_EXPORTER: "none",
-      OTEL_LOGS_EXPORTER: "none",
-      OTEL_TRACES_SAMPLER: "parentbased_always_on",
     },
     spans,
     raw: () => raw,
