@@ -1,6 +1,6 @@
 /** How fast thoughts are accepted: each one committed before its answer. */
 import type { Seen } from "./load_generator.ts";
-import type { Subject } from "./measured_process.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
 
 export interface Acceptance extends Seen {
   readonly perSecond: number;
@@ -20,7 +20,7 @@ export interface AcceptOptions {
 const GENERATOR = new URL("load_generator.ts", import.meta.url).pathname;
 
 /** Puts an API under load and measures it. @throws {Error} when it refuses anything */
-export async function measureAcceptance(api: Subject, options: AcceptOptions): Promise<Acceptance> {
+export async function measureAcceptance(api: MeasuredProcess, options: AcceptOptions): Promise<Acceptance> {
   const { seconds, warmUpS, connections, idempotent = false } = options;
   const { hostname, port } = new URL(api.url);
   const cpuBefore = api.cpuS();

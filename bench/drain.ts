@@ -6,7 +6,7 @@ import { createLogger } from "../core/telemetry/log.ts";
 import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import type { Stores } from "./stores.ts";
-import type { Subject } from "./measured_process.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
 
 export interface Drain {
   readonly thoughts: number;
@@ -32,7 +32,7 @@ export interface DrainOptions {
  * the last result is committed. Counts from the moment it is let go to the last `finished_at`.
  */
 export async function measureDrain(
-  worker: Subject,
+  worker: MeasuredProcess,
   services: NonNullable<Stores["services"]>,
   options: DrainOptions,
 ): Promise<Drain> {

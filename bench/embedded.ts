@@ -2,7 +2,7 @@
 import { waitFor } from "../tests/support/wait.ts";
 import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
 import type { Stores } from "./stores.ts";
-import { startSubject } from "./measured_process.ts";
+import { startMeasuredProcess } from "./measured_process.ts";
 
 export interface Embedded extends Acceptance {
   /** From the first post to the last result. */
@@ -10,16 +10,16 @@ export interface Embedded extends Acceptance {
 }
 
 export async function measureEmbedded(stores: Stores, options: AcceptOptions): Promise<Embedded> {
-  await using subject = await startSubject({
+  await using measured = await startMeasuredProcess({
     portVariable: "API_PORT",
     args: ["-P=dev", "dev.ts"],
     env: stores.env,
   });
   const startedAt = performance.now();
-  const seen = await measureAcceptance(subject, options);
+  const seen = await measureAcceptance(measured, options);
   await waitFor("every thought has its result", async () => {
     const open = await Promise.all(["pending", "processing"].map(async (status) => {
-      const page = await (await fetch(`${subject.url}/thoughts?status=${status}&limit=1`)).json();
+      const page = await (await fetch(`${measured.url}/thoughts?status=${status}&limit=1`)).json();
       return page.thoughts.length as number;
     }));
     return open.every((count) => count === 0);

@@ -1,7 +1,8 @@
 /** A process under measurement: started as in production, with its CPU time and memory read from the kernel. */
+import { startProcess } from "../tests/support/process.ts";
 import { waitFor } from "../tests/support/wait.ts";
 
-export interface Subject extends AsyncDisposable {
+export interface MeasuredProcess extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
   signal(name: Deno.Signal): void;
@@ -11,7 +12,7 @@ export interface Subject extends AsyncDisposable {
   peakMemoryBytes(): number;
 }
 
-export interface SubjectOptions {
+export interface MeasuredProcessOptions {
   /** Its address is known from this variable: `API_PORT` or `WORKER_PORT`. */
   readonly portVariable: "API_PORT" | "WORKER_PORT";
   /** Arguments of `deno run`. */
@@ -21,28 +22,22 @@ export interface SubjectOptions {
 
 /** Linux counts CPU time in these, whatever its own tick is (proc(5), sysconf(_SC_CLK_TCK)). */
 const TICKS_PER_S = 100;
-const ROOT = new URL("..", import.meta.url).pathname;
 
 /** Starts a process, its log thrown away, and waits until it is ready. */
-export async function startSubject({ portVariable, args, env }: SubjectOptions): Promise<Subject> {
+export async function startMeasuredProcess(
+  { portVariable, args, env }: MeasuredProcessOptions,
+): Promise<MeasuredProcess> {
   const port = freePort();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...args],
-    cwd: ROOT,
+  const child = startProcess({
+    args,
     env: { API_PORT: "0", WORKER_PORT: "0", ...env, [portVariable]: String(port) },
-    stdin: "null",
     stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const complaints = child.stderr.pipeThrough(new TextDecoderStream()).values();
-  const stderr = Array.fromAsync(complaints).then((texts) => texts.join(""));
-  let ended = false;
-  const status = child.status.finally(() => ended = true);
+  });
   const url = `http://127.0.0.1:${port}`;
-  const subject: Subject = {
+  const measured: MeasuredProcess = {
     url,
     pid: child.pid,
-    signal: (name) => child.kill(name),
+    signal: child.kill,
     cpuS() {
       const [user, system] = fields(child.pid).slice(11, 13).map(Number);
       return (user! + system!) / TICKS_PER_S;
@@ -51,24 +46,24 @@ export async function startSubject({ portVariable, args, env }: SubjectOptions):
       const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
       return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
     },
-    async [Symbol.asyncDispose]() {
-      if (!ended) child.kill("SIGTERM");
-      await status;
-    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
   try {
     await waitFor(`${args.at(-1)} is ready`, async () => {
-      if (ended) return true;
+      if (child.exited) return true;
       const response = await fetch(`${url}/health/ready`);
       await response.body?.cancel();
       return response.ok;
     }, { timeoutMs: 60_000 });
   } catch (error) {
-    await subject[Symbol.asyncDispose]();
+    await measured[Symbol.asyncDispose]();
     throw error;
   }
-  if (ended) throw new Error(`${args.at(-1)} ended before it was ready: ${await stderr}`);
-  return subject;
+  if (child.exited) {
+    await child[Symbol.asyncDispose]();
+    throw new Error(`${args.at(-1)} ended before it was ready: ${child.stderr()}`);
+  }
+  return measured;
 }
 
 /** The fields of /proc/PID/stat behind the program's name, which may hold spaces: the state is the first. */

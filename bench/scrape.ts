@@ -1,5 +1,5 @@
 /** How long Prometheus waits for `/metrics`. */
-import type { Subject } from "./measured_process.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
 
 export interface Scrapes {
   /** Lines that are samples. */
@@ -12,14 +12,14 @@ export interface Scrapes {
 const PAUSE_MS = 50;
 
 /** Scrapes again and again until told to stop, as Prometheus asks: OpenMetrics first. */
-export async function measureScrapes(subject: Subject, until: Promise<unknown>): Promise<Scrapes> {
+export async function measureScrapes(measured: MeasuredProcess, until: Promise<unknown>): Promise<Scrapes> {
   let over = false;
   until.finally(() => over = true).catch(() => {});
   const times: number[] = [];
   let text = "";
   while (!over) {
     const startedAt = performance.now();
-    const response = await fetch(`${subject.url}/metrics`, {
+    const response = await fetch(`${measured.url}/metrics`, {
       headers: { accept: "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5" },
     });
     text = await response.text();
@@ -36,7 +36,7 @@ export async function measureScrapes(subject: Subject, until: Promise<unknown>):
 }
 
 /** Makes the API's series a thousand and more: every route with every kind of answer it has. */
-export async function makeSeries(api: Subject): Promise<void> {
+export async function makeSeries(api: MeasuredProcess): Promise<void> {
   const paths = [
     "/",
     "/docs",

@@ -7,7 +7,7 @@ import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { startSink } from "./otlp_sink.ts";
 import { openStores, type Stores } from "./stores.ts";
-import { startSubject, type Subject } from "./measured_process.ts";
+import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
 export const PARTS = ["api", "worker", "scrape", "costs"] as const;
 export type Part = (typeof PARTS)[number];
@@ -154,7 +154,7 @@ async function measureCosts(
 }
 
 async function drainRepeatedly(
-  worker: Subject,
+  worker: MeasuredProcess,
   services: NonNullable<Stores["services"]>,
   options: DrainOptions,
 ) {
@@ -167,11 +167,11 @@ async function drainRepeatedly(
   return rounds[Math.floor(DRAIN_ROUNDS / 2)]!;
 }
 
-function startApi(stores: Stores, variant?: Variant): Promise<Subject> {
+function startApi(stores: Stores, variant?: Variant): Promise<MeasuredProcess> {
   return start("api", "API_PORT", stores, variant);
 }
 
-function startWorker(stores: Stores, variant?: Variant): Promise<Subject> {
+function startWorker(stores: Stores, variant?: Variant): Promise<MeasuredProcess> {
   return start("worker", "WORKER_PORT", stores, variant);
 }
 
@@ -181,10 +181,10 @@ function start(
   portVariable: "API_PORT" | "WORKER_PORT",
   stores: Stores,
   variant?: Variant,
-): Promise<Subject> {
+): Promise<MeasuredProcess> {
   const [, , ...args] = manifest.tasks[task].command.split(" ");
   if (variant?.withoutMetrics) args.splice(-1, 0, "-A", "bench/without_metrics.ts");
-  return startSubject({ portVariable, args, env: { ...stores.env, ...variant?.env } });
+  return startMeasuredProcess({ portVariable, args, env: { ...stores.env, ...variant?.env } });
 }
 
 /** Empties the database, so that a worker starts without the thoughts that the API has taken. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Cable, layCable } from "../../tests/support/cable.ts";
+import { startTcpProxy, type TcpProxy } from "../../tests/support/tcp_proxy.ts";
 import { required } from "../../tests/support/services.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { takeWallClock } from "../../tests/support/wall_clock.ts";
@@ -14,21 +14,21 @@ const log = createLogger({ service: "test", write: (lines) => logged += lines })
 /** What an outage may cost a batch at most, by the design; the rest is for a busy machine. */
 const OUTAGE_MS = 200 + 300;
 
-/** A test on a real server, reached through a cable, with a cache that is connected and keys of its own. */
+/** A test on a real server, reached through a proxy, with a cache that is connected and keys of its own. */
 function testOnRedis(
   name: string,
-  run: (cache: Cache, key: (name: string) => string, cable: Cable) => Promise<void>,
+  run: (cache: Cache, key: (name: string) => string, proxy: TcpProxy) => Promise<void>,
 ) {
   Deno.test({
     name: serverUrl === undefined ? `${name} (skipped: no TEST_REDIS_URL)` : name,
     ignore: serverUrl === undefined && !required,
     async fn() {
       const url = new URL(serverUrl!);
-      await using cable = layCable({ hostname: url.hostname, port: Number(url.port || 6379) });
-      await using cache = openRedis({ url: `redis://127.0.0.1:${cable.port}`, ttlS: 2, log });
+      await using proxy = startTcpProxy({ hostname: url.hostname, port: Number(url.port || 6379) });
+      await using cache = openRedis({ url: `redis://127.0.0.1:${proxy.port}`, ttlS: 2, log });
       await connected(cache);
       const prefix = `test:${crypto.randomUUID()}:`;
-      await run(cache, (name) => prefix + name, cable);
+      await run(cache, (name) => prefix + name, proxy);
     },
   });
 }
@@ -69,8 +69,8 @@ testOnRedis("a value is forgotten after its time", async (cache, key) => {
 
 testOnRedis(
   "a Redis that falls silent is a miss within 200 ms, and then left alone for a while",
-  async (cache, key, cable) => {
-    cable.block();
+  async (cache, key, proxy) => {
+    proxy.block();
     const first = await timed(() => cache.getMany([key("a")]));
     assert.deepEqual(first.value, [undefined]);
     assert.ok(first.ms >= 100 && first.ms < OUTAGE_MS, `${first.ms} ms`);
@@ -83,13 +83,13 @@ testOnRedis(
 
 testOnRedis(
   "a clock that goes back an hour does not keep the cache away for an hour",
-  async (cache, key, cable) => {
-    cable.block();
+  async (cache, key, proxy) => {
+    proxy.block();
     using clock = takeWallClock();
     await cache.getMany([key("a")]);
     clock.aheadMs = -3_600_000;
-    cable.cut();
-    cable.unblock();
+    proxy.cut();
+    proxy.unblock();
     await waitFor("the cache to be used again", async () => {
       await cache.setMany(new Map([[key("a"), "1"]]));
       return (await cache.getMany([key("a")]))[0] === "1";
@@ -97,8 +97,8 @@ testOnRedis(
   },
 );
 
-testOnRedis("a connection that breaks comes up again by itself", async (cache, key, cable) => {
-  cable.cut();
+testOnRedis("a connection that breaks comes up again by itself", async (cache, key, proxy) => {
+  proxy.cut();
   await connected(cache);
   await waitFor("the cache to be used again", async () => {
     await cache.setMany(new Map([[key("a"), "1"]]));

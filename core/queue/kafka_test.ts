@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { layCable } from "../../tests/support/cable.ts";
+import { startTcpProxy } from "../../tests/support/tcp_proxy.ts";
 import { testOnServices } from "../../tests/support/services.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { openKafka } from "./kafka.ts";
@@ -124,13 +124,13 @@ testOnServices(
   "a broker that falls silent is told so by its ping within seconds",
   async ({ kafkaBrokers }) => {
     const [hostname, port] = kafkaBrokers.split(":");
-    await using cable = layCable({ hostname: hostname!, port: Number(port) });
-    cable.block();
-    await using queue = openKafka({ brokers: [`127.0.0.1:${cable.port}`], log });
+    await using proxy = startTcpProxy({ hostname: hostname!, port: Number(port) });
+    proxy.block();
+    await using queue = openKafka({ brokers: [`127.0.0.1:${proxy.port}`], log });
     const started = performance.now();
     await assert.rejects(queue.ping(), QueueUnavailableError);
     assert.ok(performance.now() - started < 6_000);
-    cable.unblock();
+    proxy.unblock();
     await queue.ping();
   },
 );

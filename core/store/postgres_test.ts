@@ -3,20 +3,20 @@ import { DatabaseUnavailableError } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { DATABASES } from "../../tests/support/databases.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import { type Cable, layCable } from "../../tests/support/cable.ts";
+import { startTcpProxy, type TcpProxy } from "../../tests/support/tcp_proxy.ts";
 
 const serverUrl = Deno.env.get("TEST_DATABASE_URL")!;
 
-/** A test on a real server, reached through a cable that can be cut. */
-function testOnServer(name: string, run: (url: string, cable: Cable) => Promise<void>): void {
+/** A test on a real server, reached through a proxy that can be cut. */
+function testOnServer(name: string, run: (url: string, proxy: TcpProxy) => Promise<void>): void {
   Deno.test({
     name,
     ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
     async fn() {
       const url = new URL(serverUrl);
-      await using cable = layCable({ hostname: url.hostname, port: Number(url.port || 5432) });
-      url.host = `127.0.0.1:${cable.port}`;
-      await run(url.href, cable);
+      await using proxy = startTcpProxy({ hostname: url.hostname, port: Number(url.port || 5432) });
+      url.host = `127.0.0.1:${proxy.port}`;
+      await run(url.href, proxy);
     },
   });
 }
@@ -51,12 +51,12 @@ testOnServer("a statement that takes too long is cancelled, and others go on", a
 
 testOnServer(
   "a connection that breaks is an outage, and the next query has a new one",
-  async (url, cable) => {
+  async (url, proxy) => {
     await using database = openPostgres({ url, poolSize: 1 });
     await database.query("select 1");
     const broken = assert.rejects(database.query("select pg_sleep(60)"), unavailable);
-    await cable.carries(1);
-    cable.cut();
+    await proxy.connected(1);
+    proxy.cut();
     await broken;
     await database.query("select 1");
   },
@@ -64,24 +64,24 @@ testOnServer(
 
 testOnServer(
   "a server that falls silent is given up, and asked anew over other connections",
-  async (url, cable) => {
+  async (url, proxy) => {
     await using database = openPostgres({ url, statementTimeoutMs: 50, poolSize: 1 });
     await database.query("select 1");
-    cable.block();
+    proxy.block();
     await assert.rejects(database.query("select 1"), unavailable);
-    cable.unblock(); // for new connections; the old one stays dead
+    proxy.unblock(); // for new connections; the old one stays dead
     await database.query("select 1");
   },
 );
 
-testOnServer("what ends a transaction's connection leaves nothing of it", async (url, cable) => {
+testOnServer("what ends a transaction's connection leaves nothing of it", async (url, proxy) => {
   await using database = openPostgres({ url, poolSize: 2 });
   const table = `t_${crypto.randomUUID().replaceAll("-", "")}`;
   await database.query(`create table ${table} (n int)`);
   await assert.rejects(
     database.transaction(async (tx) => {
       await tx.query(`insert into ${table} values (1)`);
-      cable.cut();
+      proxy.cut();
       await waitFor(
         "the pool to be whole again",
         () => database.query("select 1").then(() => true, () => false),
@@ -94,12 +94,12 @@ testOnServer("what ends a transaction's connection leaves nothing of it", async 
   await database.query(`drop table ${table}`);
 });
 
-testOnServer("a transaction after one that broke or failed has a sound connection", async (url, cable) => {
+testOnServer("a transaction after one that broke or failed has a sound connection", async (url, proxy) => {
   await using database = openPostgres({ url });
   const one = () =>
     database.transaction(async (tx) => (await tx.query<{ one: number }>("select 1 as one"))[0]!.one);
   assert.equal(await one(), 1);
-  cable.cut();
+  proxy.cut();
   await waitFor(
     "the connection to be known as broken",
     () => one().then((value) => value === 1, () => false),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { SETTINGS } from "../../core/config.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { PERMISSIONS as PACKED } from "../../stack/packaging/compile.ts";
-import { start } from "../support/process.ts";
+import { startProcess } from "../support/process.ts";
 
 const { api, worker, dev, launcher } = manifest.permissions;
 
@@ -134,7 +134,10 @@ Deno.test("only tests and benchmarks may do everything", () => {
 
 for (const program of ["api/main.ts", "worker/main.ts"]) {
   Deno.test(`${program} on its own says that it needs DATABASE_URL, and ends with code 2`, async () => {
-    await using process = start(program.split("/")[0]!, program, { API_PORT: "0", WORKER_PORT: "0" });
+    await using process = startProcess({
+      args: [`-P=${program.split("/")[0]}`, program],
+      env: { API_PORT: "0", WORKER_PORT: "0" },
+    });
     assert.equal((await process.status).code, 2);
     assert.match(process.stderr(), /needs DATABASE_URL.*deno task dev/s);
   });

@@ -1,7 +1,7 @@
 /** The recipes for newcomers, followed to the letter: what they say is all it takes. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { loggedUrl, start } from "../support/process.ts";
+import { loggedUrl, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 import { copyCheckout, follow, readRecipe } from "./recipe.ts";
 
@@ -38,12 +38,11 @@ Deno.test("README: an analyser takes one file and two lines, and a thought then 
   await checkout.deno("fmt", "--check", "worker");
   await checkout.deno("check", "worker");
 
-  await using dev = start(
-    "dev",
-    "dev.ts",
-    { ANALYSER: "shouting", API_PORT: "0", WORKER_PORT: "0" },
-    checkout.root,
-  );
+  await using dev = startProcess({
+    args: ["-P=dev", "dev.ts"],
+    env: { ANALYSER: "shouting", API_PORT: "0", WORKER_PORT: "0" },
+    root: checkout.root,
+  });
   const api = await loggedUrl(dev, "url");
   const response = await fetch(`${api}/thoughts`, {
     method: "POST",

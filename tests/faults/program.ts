@@ -1,5 +1,5 @@
 /** One process of ours to be broken: the API or a worker. */
-import { loggedUrl, type Running, start } from "../support/process.ts";
+import { loggedUrl, type RunningProcess, startProcess } from "../support/process.ts";
 
 export interface Program extends AsyncDisposable {
   /** Its HTTP address. */
@@ -30,27 +30,27 @@ const LINE_START = '{"time":"';
 
 /** Starts a program and waits until it serves. */
 export async function startProgram({ root, entry, env }: ProgramOptions): Promise<Program> {
-  const running = start(entry, `${entry}/main.ts`, { API_PORT: "0", WORKER_PORT: "0", ...env }, root);
-  let exited = false;
-  const ended = running.status.then(({ code }) => {
-    exited = true;
-    return code;
+  const running = startProcess({
+    args: [`-P=${entry}`, `${entry}/main.ts`],
+    env: { API_PORT: "0", WORKER_PORT: "0", ...env },
+    root,
   });
+  const ended = running.status.then(({ code }) => code);
   const url = await servingUrl(running, entry);
 
   return {
     url,
     pid: running.pid,
     get exited() {
-      return exited;
+      return running.exited;
     },
     signal: (name) => running.kill(name),
     async kill() {
-      if (!exited) running.kill("SIGKILL");
+      if (!running.exited) running.kill("SIGKILL");
       await ended;
     },
     async stop() {
-      if (!exited) running.kill("SIGTERM");
+      if (!running.exited) running.kill("SIGTERM");
       return await ended;
     },
     async metric(name) {
@@ -65,13 +65,13 @@ export async function startProgram({ root, entry, env }: ProgramOptions): Promis
       return Date.parse(lines.slice(from, lines.indexOf('"', from)));
     },
     async [Symbol.asyncDispose]() {
-      if (!exited) running.kill("SIGCONT"); // one that was stopped can't end otherwise
+      if (!running.exited) running.kill("SIGCONT"); // one that was stopped can't end otherwise
       await running[Symbol.asyncDispose]();
     },
   };
 }
 
-async function servingUrl(running: Running, entry: ProgramOptions["entry"]): Promise<string> {
+async function servingUrl(running: RunningProcess, entry: ProgramOptions["entry"]): Promise<string> {
   try {
     return await loggedUrl(running, entry === "api" ? "url" : "metrics");
   } catch (error) {

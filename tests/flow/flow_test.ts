@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { openPostgres } from "../../core/store/postgres.ts";
 import { ResultSchema } from "../../core/result.ts";
 import { readEvents } from "../support/events.ts";
-import { loggedUrl, ROOT, type Running, start } from "../support/process.ts";
+import { loggedUrl, ROOT, type RunningProcess, startProcess } from "../support/process.ts";
 import { freshDatabase, testOnServices } from "../support/services.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -13,7 +13,7 @@ const IMPATIENT = { LEASE_MS: "3000", REQUEUE_AFTER_MS: "1500", RECONCILE_EVERY_
 Deno.test("deno task dev with nothing configured", async (t) => {
   await using folder = await dataFolder();
   const env = { DATA_DIR: folder.path, API_PORT: "0", WORKER_PORT: "0", ...IMPATIENT };
-  const startDev = () => start("dev", "dev.ts", env);
+  const startDev = () => startProcess({ args: ["-P=dev", "dev.ts"], env });
   let id = "";
 
   await t.step("it takes a thought and completes it with a result of five parts", async (t) => {
@@ -104,8 +104,8 @@ testOnServices(
       LEASE_MS: "30000", // nobody dies here
     };
     await using processes = new AsyncDisposableStack();
-    const begin = (permissions: string, program: string): Running =>
-      processes.use(start(permissions, program, env));
+    const begin = (permissions: string, program: string): RunningProcess =>
+      processes.use(startProcess({ args: [`-P=${permissions}`, program], env }));
     const api = begin("api", "api/main.ts");
     const workers = Array.from({ length: 3 }, () => begin("worker", "worker/main.ts"));
     const url = await loggedUrl(api, "url");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CATALOGUE, type Service } from "../../core/telemetry/metrics.ts";
 import { scrape } from "../support/exposition.ts";
-import { loggedUrl, start } from "../support/process.ts";
+import { loggedUrl, startProcess } from "../support/process.ts";
 import { freshDatabase, type Services, testOnServices } from "../support/services.ts";
 import { aResult } from "../support/thoughts.ts";
 import { waitFor } from "../support/wait.ts";
@@ -201,8 +201,8 @@ async function startSystem(services: Services, env: Record<string, string> = {})
     ...env,
   };
   const programs = [
-    stack.use(start("api", "api/main.ts", all)),
-    stack.use(start("worker", "worker/main.ts", all)),
+    stack.use(startProcess({ args: ["-P=api", "api/main.ts"], env: all })),
+    stack.use(startProcess({ args: ["-P=worker", "worker/main.ts"], env: all })),
   ] as const;
   const [api, worker] = await Promise.all([loggedUrl(programs[0], "url"), loggedUrl(programs[1], "metrics")]);
   await waitFor(

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { freshDatabase, type Services, testOnServices } from "../support/services.ts";
 import { type CollectedSpan, type OtlpReceiver, startOtlpReceiver } from "../support/otlp.ts";
-import { loggedUrl, type Running, start } from "../support/process.ts";
+import { loggedUrl, type RunningProcess, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
 /** Stands in every thought that these tests post, and may stand nowhere else. */
@@ -153,8 +153,8 @@ testOnServices(
 
 interface System extends AsyncDisposable {
   readonly receiver: OtlpReceiver;
-  readonly api: { readonly program: Running; readonly url: string };
-  readonly worker: Running;
+  readonly api: { readonly program: RunningProcess; readonly url: string };
+  readonly worker: RunningProcess;
   readonly workerUrl: string;
 }
 
@@ -171,15 +171,21 @@ async function startSystem(
     KAFKA_BROKERS: kafkaBrokers,
     REDIS_URL: redisUrl,
   };
-  const program = stack.use(start("api", "api/main.ts", {
-    ...shared,
-    ...env,
-    API_PORT: "0",
+  const program = stack.use(startProcess({
+    args: ["-P=api", "api/main.ts"],
+    env: {
+      ...shared,
+      ...env,
+      API_PORT: "0",
+    },
   }));
-  const worker = stack.use(start("worker", "worker/main.ts", {
-    ...shared,
-    ...env,
-    WORKER_PORT: "0",
+  const worker = stack.use(startProcess({
+    args: ["-P=worker", "worker/main.ts"],
+    env: {
+      ...shared,
+      ...env,
+      WORKER_PORT: "0",
+    },
   }));
   const [url, workerUrl] = await Promise.all([loggedUrl(program, "url"), loggedUrl(worker, "metrics")]);
   await waitFor(

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { loggedUrl, start } from "../support/process.ts";
+import { loggedUrl, startProcess } from "../support/process.ts";
 import { required } from "../support/services.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -27,7 +27,10 @@ Deno.test({
     });
     await using stack = new AsyncDisposableStack();
     stack.defer(() => Deno.remove(new URL(`../../${dataDir}`, import.meta.url), { recursive: true }));
-    const program = stack.use(start("dev", "dev.ts", { DATA_DIR: dataDir, API_PORT: "0", WORKER_PORT: "0" }));
+    const program = stack.use(startProcess({
+      args: ["-P=dev", "dev.ts"],
+      env: { DATA_DIR: dataDir, API_PORT: "0", WORKER_PORT: "0" },
+    }));
     stack.defer(() => browser.close());
     const url = await loggedUrl(program, "url");
     const desk = await open(browser, url, { viewport: { width: 1200, height: 900 } });

@@ -1,4 +1,4 @@
-/** The worker's batch handler as it runs, over a test's database, a cache in memory and the analyser under test. */
+/** The worker's batch handler over a test's database, a cache in memory and the analyser under test. */
 import type { Cache } from "../../core/cache/cache.ts";
 import { type Claims, createClaims } from "../../core/store/claims.ts";
 import type { Database } from "../../core/store/database.ts";
@@ -22,7 +22,7 @@ export interface BatchesOptions {
   readonly maxAttempts?: number;
   readonly leaseMs?: number;
   readonly timeoutMs?: number;
-  /** Stands before the claims that the handler uses. */
+  /** Wraps the claims that the handler uses. */
   readonly around?: (claims: Claims) => Claims;
 }
 
@@ -36,7 +36,7 @@ export interface Batches {
   post(...thoughts: Insertion[]): Promise<void>;
   /** Handles messages with these values together. */
   handle(...values: string[]): Promise<void>;
-  /** A metric's value now: its name, with its labels if it has some. */
+  /** A metric's current value, by its name with its labels. */
   metric(sample: string): Promise<number>;
 }
 

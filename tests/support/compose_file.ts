@@ -51,7 +51,7 @@ export function readRepositoryFile(path: string): string {
   return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
 }
 
-/** Puts values in for `${NAME}` and `${NAME:-default}` or `${NAME-default}`, and `$` for `$$`, as Compose does. */
+/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME-default}` by values, and `$$` by `$`, as Compose does. */
 export function interpolate(text: string, env: Readonly<Record<string, string>> = {}): string {
   return text.replace(REFERENCE, (whole, name, orEmpty, fallback = "") => {
     if (whole === "$$") return "$";
@@ -59,14 +59,14 @@ export function interpolate(text: string, env: Readonly<Record<string, string>> 
   });
 }
 
-/** Every variable that a text refers to, with its default (undefined where it has none). */
+/** Every variable that a text refers to, with its default or undefined. */
 export function variables(text: string): Map<string, string | undefined> {
   const found = new Map<string, string | undefined>();
   for (const [, name, , fallback] of text.matchAll(REFERENCE)) if (name) found.set(name, fallback);
   return found;
 }
 
-/** The compose file with every variable at its default, or at the value that `env` gives it. */
+/** The compose file, with every variable at its default or at the value in `env`. */
 export function readComposeFile(env: Readonly<Record<string, string>> = {}): ComposeFile {
   const text = interpolate(readRepositoryFile("docker-compose.yml"), {
     COMPOSE_PROJECT_NAME: "thought-processor",

@@ -1,4 +1,4 @@
-/** Databases for tests: PGlite in memory always, and real PostgreSQL where TEST_DATABASE_URL names a server. */
+/** Databases for tests: always PGlite in memory, and PostgreSQL where TEST_DATABASE_URL names a server. */
 import { type Database, migrate } from "../../core/store/database.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { openPglite } from "../../core/store/pglite.ts";
@@ -8,7 +8,7 @@ import { freshDatabase, required } from "./services.ts";
 const serverUrl = Deno.env.get("TEST_DATABASE_URL");
 const quiet = createLogger({ service: "test", write: () => {} });
 
-/** Each kind of database; a real one that isn't given is skipped, or fails where services are required. */
+/** Each kind of database; PostgreSQL is skipped without a server, or fails where services are required. */
 export const DATABASES = [
   { kind: "pglite", ignore: false },
   { kind: "postgres", ignore: serverUrl === undefined && !required },
@@ -44,7 +44,7 @@ export function testOnDatabases(name: string, run: (database: Database) => Promi
   }
 }
 
-/** A test for which one kind is as good as the other: PostgreSQL where it is given, since PGlite takes seconds to start. */
+/** A test for which either kind will do: PostgreSQL where there is a server, since PGlite takes seconds to start. */
 export function testOnDatabase(name: string, run: (database: Database) => Promise<void>): void {
   Deno.test(name, () => runOn(serverUrl === undefined ? "pglite" : "postgres", run));
 }

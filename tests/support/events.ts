@@ -1,4 +1,4 @@
-/** Reading server-sent events as a client does. */
+/** Reads server-sent events as a client does. */
 export interface ServerSentEvent {
   readonly event: string;
   readonly data: Record<string, unknown>;
@@ -11,7 +11,7 @@ export async function readEvents(
 ): Promise<ServerSentEvent[]> {
   const response = await fetch(url, { headers: { accept: "text/event-stream" }, signal });
   const text = await response.text();
-  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`);
+  if (response.status !== 200) throw new Error(`${url} returned ${response.status}: ${text}`);
   return text.split("\n\n").flatMap((block) => {
     const field = (name: string) => block.match(new RegExp(`^${name}: (.*)$`, "m"))?.[1];
     const event = field("event");

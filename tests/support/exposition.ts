@@ -1,4 +1,4 @@
-/** Reads what `/metrics` answers: the text format of Prometheus, and OpenMetrics. */
+/** Reads `/metrics`, in the text format of Prometheus and in OpenMetrics. */
 export interface Family {
   readonly name: string;
   readonly type: string;
@@ -24,14 +24,14 @@ export interface Exposition {
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*?)\})? (\S+)(?: # \{.*\} \S+(?: \S+)?)?$/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)",?/g;
 
-/** @throws {Error} quoting the line that is in neither format */
+/** @throws {Error} quoting a line that is in neither format */
 export async function scrape(url: string, format: "text" | "openmetrics" = "text"): Promise<Exposition> {
   const accept = format === "text"
     ? "text/plain;version=0.0.4"
     : "application/openmetrics-text;version=1.0.0";
   const response = await fetch(`${url}/metrics`, { headers: { accept } });
   const text = await response.text();
-  if (response.status !== 200) throw new Error(`${url}/metrics answered ${response.status}: ${text}`);
+  if (response.status !== 200) throw new Error(`${url}/metrics returned ${response.status}: ${text}`);
   const families = read(text);
   const samples = [...families.values()].flatMap(({ samples }) => samples);
   return {

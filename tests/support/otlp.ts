@@ -1,4 +1,4 @@
-/** An OTLP receiver of the test's own: collects the spans that real processes export. */
+/** An OTLP receiver inside the test, which collects the spans that real processes export. */
 export interface CollectedSpan {
   readonly service: string;
   readonly traceId: string;
@@ -18,7 +18,7 @@ export interface OtlpReceiver extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** Every span so far, in order of arrival. */
   readonly spans: readonly CollectedSpan[];
-  /** Everything received, as text: to search for what must not be in it. */
+  /** Everything received, as text, to search it for what it must not contain. */
   raw(): string;
 }
 

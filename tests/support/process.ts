@@ -1,60 +1,69 @@
-/** Real processes of ours, started as a user would, with free ports and a folder of their own. */
+/** Real processes of this repository's programs, started as their tasks start them. */
 import { waitFor } from "./wait.ts";
 
-export interface Running extends AsyncDisposable {
+export interface ProcessOptions {
+  /** Of `deno run`: permission set, flags, program, as in `["-P=api", "api/main.ts"]`. */
+  readonly args: readonly string[];
+  /** The whole environment but for PATH, HOME and DENO_DIR: what tests are given does not leak in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folder of the source. @default this repository */
+  readonly root?: string;
+  /** What happens to stdout; `null` costs a measured process nothing. @default "piped" */
+  readonly stdout?: "piped" | "null";
+}
+
+export interface RunningProcess extends AsyncDisposable {
   readonly pid: number;
   /** Everything it has written to stdout. */
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly status: Promise<Deno.CommandStatus>;
+  /** True once it has ended, for whatever reason. */
+  readonly exited: boolean;
   kill(signal: Deno.Signal): void;
 }
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
-/**
- * Starts a program of this repository with the permissions that its task has.
- *
- * @param env over the bare minimum of this process's environment: what tests are given does not leak in
- * @param root where its source is @default this repository
- */
-export function start(
-  permissions: string,
-  program: string,
-  env: Readonly<Record<string, string>>,
-  root = ROOT,
-): Running {
+/** Starts a process; disposing it sends SIGTERM and waits until it has ended. */
+export function startProcess({ args, env, root = ROOT, stdout = "piped" }: ProcessOptions): RunningProcess {
   const inherited = Object.fromEntries(
     ["PATH", "HOME", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
   );
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", `-P=${permissions}`, program],
+    args: ["run", "--quiet", ...args],
     cwd: root,
     clearEnv: true,
     env: { ...inherited, NO_COLOR: "1", ...env },
-    stdout: "piped",
+    stdin: "null",
+    stdout,
     stderr: "piped",
   }).spawn();
-  const stdout = gather(child.stdout);
-  const stderr = gather(child.stderr);
+  const out = stdout === "piped" ? gather(child.stdout) : { text: () => "", done: Promise.resolve() };
+  const err = gather(child.stderr);
+  let exited = false;
+  const status = child.status.finally(() => exited = true);
   return {
     pid: child.pid,
-    stdout: stdout.text,
-    stderr: stderr.text,
-    status: child.status,
+    stdout: out.text,
+    stderr: err.text,
+    status,
+    get exited() {
+      return exited;
+    },
     kill: (signal) => child.kill(signal),
     async [Symbol.asyncDispose]() {
       try {
         child.kill("SIGTERM");
       } catch { /* it has ended already */ }
-      await child.status;
-      await Promise.all([stdout.done, stderr.done]);
+      await status;
+      await Promise.all([out.done, err.done]);
     },
   };
 }
 
 /** The URL that a program's log names in this field once it listens. */
-export async function loggedUrl(program: Running, field: string): Promise<string> {
+export async function loggedUrl(program: RunningProcess, field: string): Promise<string> {
   const pattern = new RegExp(`"${field}":"(http://[^"]+)"`);
   return await waitFor(`a log line with ${field}`, () => {
     const found = program.stdout().match(pattern)?.[1];

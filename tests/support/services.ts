@@ -1,4 +1,4 @@
-/** The real services that the environment names, for tests that need them; each test gets a database of its own. */
+/** The real services that the environment names, for tests that need them. Each test gets its own database. */
 import { openPostgres } from "../../core/store/postgres.ts";
 
 export interface Services {
@@ -10,7 +10,7 @@ export interface Services {
 /** With REQUIRE_SERVICES=1, as in CI, a test without its services fails instead of being skipped. */
 export const required = Deno.env.get("REQUIRE_SERVICES") === "1";
 
-/** The services, or undefined when some are not given; start them with `.ci/services start`. */
+/** The services, or undefined when one is missing; start them with `.ci/services start`. */
 export const services: Services | undefined = (() => {
   const databaseUrl = Deno.env.get("TEST_DATABASE_URL");
   const kafkaBrokers = Deno.env.get("TEST_KAFKA_BROKERS");
@@ -24,7 +24,7 @@ export const services: Services | undefined = (() => {
   return undefined;
 })();
 
-/** A test on real services; skipped aloud where they are not given. */
+/** A test on real services; where they are missing, its name says that it was skipped. */
 export function testOnServices(name: string, run: (services: Services) => Promise<void>): void {
   Deno.test({
     name: services === undefined
@@ -35,7 +35,7 @@ export function testOnServices(name: string, run: (services: Services) => Promis
   });
 }
 
-/** Makes an empty database beside the given one; dropped when disposed. */
+/** Creates an empty database on the same server; disposing it drops it. */
 export async function freshDatabase(
   databaseUrl: string,
 ): Promise<{ readonly url: string } & AsyncDisposable> {

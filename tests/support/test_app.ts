@@ -1,4 +1,4 @@
-/** The API over a real database, as tests call it: no socket, its log lines kept. */
+/** The API over a real database, called without a socket; its log lines are kept. */
 import { DATABASES, openTestDatabase } from "./databases.ts";
 import { type Database, DatabaseUnavailableError } from "../../core/store/database.ts";
 import { createReadiness } from "../../core/health.ts";
@@ -16,24 +16,24 @@ export interface TestApp extends AsyncDisposable {
   readonly store: Store;
   readonly metrics: Metrics<"api">;
   request(path: string, init?: RequestInit): Promise<Response>;
-  /** Posts a thought, or whatever stands in its place. */
+  /** Posts a thought, or anything else as the body. */
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Posts a thought that must be accepted. */
   accepted(text: string, userId?: string): Promise<string>;
   /** Sets a thought's status, as a worker would. */
   move(id: string, status: string): Promise<void>;
-  /** What has been logged so far. */
+  /** Everything logged so far. */
   lines(): Record<string, unknown>[];
   /** The value of one series, as exposed. */
   metric(series: string): Promise<number | undefined>;
 }
 
 export interface TestAppOptions {
-  /** `away` answers nothing, and takes no time to open. @default "pglite" */
+  /** `away` rejects every query, and opens at once. @default "pglite" */
   readonly kind?: "pglite" | "postgres" | "away";
   readonly limits?: Limits;
   readonly access?: AccessOptions;
-  /** Stands in for parts of the store, to make it fail. */
+  /** Replaces parts of the store, to make it fail. */
   readonly store?: Partial<Store>;
 }
 

@@ -1,4 +1,4 @@
-/** Thoughts and results for tests: valid, new each time, with what a test says about them. */
+/** Valid thoughts and results for tests, new each time, with the fields that a test sets. */
 import { uuidv7 } from "uuidv7";
 import type { Insertion } from "../../core/store/thoughts.ts";
 import type { Result } from "../../core/thought.ts";

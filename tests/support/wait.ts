@@ -9,9 +9,9 @@ export interface WaitOptions {
 }
 
 /**
- * Asks until the answer is neither undefined nor false. Asking in vain counts as no answer: who is asked may be down.
+ * Calls `ask` until it returns neither undefined nor false. A call that throws counts as not yet: the other side may be down.
  *
- * @throws {Error} naming what was waited for, when time is up; its cause is what asking threw last
+ * @throws {Error} naming what was waited for, when time is up; its cause is what `ask` threw last
  */
 export async function waitFor<T>(
   what: string,

@@ -1,10 +1,10 @@
-/** This process's wall clock, to be put ahead of the true time or behind it; its monotonic clock is left alone. */
+/** This process's wall clock, which tests move ahead or back; its monotonic clock is unchanged. */
 export interface WallClock extends Disposable {
   /** How far it is ahead of the true time, in milliseconds. */
   aheadMs: number;
 }
 
-/** Takes the clock over; disposing puts it right. */
+/** Replaces the clock; disposing restores it. */
 export function takeWallClock(): WallClock {
   const { now } = Date;
   const clock: WallClock = { aheadMs: 0, [Symbol.dispose]: () => void (Date.now = now) };

@@ -1,0 +1,77 @@
+/** A TCP proxy before a real service, which can break its connections, or go silent as a network that loses packets. */
+import { waitFor } from "./wait.ts";
+
+export interface TcpProxy extends AsyncDisposable {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  /** Resolves when this many connections are open. */
+  connected(connections: number): Promise<void>;
+  /** Breaks every connection; new ones work. */
+  cut(): void;
+  /** From now on nothing passes: connections are accepted and never served. */
+  block(): void;
+  /** New connections work again; silent ones stay silent. */
+  unblock(): void;
+}
+
+interface Link {
+  readonly near: Deno.Conn;
+  far?: Deno.Conn;
+  silent: boolean;
+}
+
+export function startTcpProxy(to: { readonly hostname: string; readonly port: number }): TcpProxy {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open = new Set<Link>();
+  let blocked = false;
+
+  async function carry(near: Deno.Conn) {
+    const link: Link = { near, silent: blocked };
+    open.add(link);
+    const far = link.far = await Deno.connect(to);
+    const pump = async (from: Deno.Conn, into: Deno.Conn) => {
+      const buffer = new Uint8Array(64 * 1024);
+      for (let read = await from.read(buffer); read !== null; read = await from.read(buffer)) {
+        if (link.silent) continue;
+        for (let at = 0; at < read;) at += await into.write(buffer.subarray(at, read));
+      }
+    };
+    await Promise.race([pump(near, far), pump(far, near)].map((pumped) => pumped.catch(() => {})));
+    close(link);
+  }
+
+  function close(link: Link) {
+    for (const end of [link.near, link.far]) {
+      try {
+        end?.close();
+      } catch { /* the other side has closed it already */ }
+    }
+    open.delete(link);
+  }
+
+  (async () => {
+    for await (const near of listener) carry(near).catch(() => {});
+  })().catch(() => {});
+
+  return {
+    port: listener.addr.port,
+    async connected(connections) {
+      await waitFor(`${connections} open connections`, () => open.size >= connections, { everyMs: 5 });
+    },
+    cut() {
+      for (const link of open) close(link);
+    },
+    block() {
+      blocked = true;
+      for (const link of open) link.silent = true;
+    },
+    unblock() {
+      blocked = false;
+    },
+    [Symbol.asyncDispose]() {
+      listener.close();
+      for (const link of open) close(link);
+      return Promise.resolve();
+    },
+  };
+}
