@@ -85,7 +85,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addThoughts(routes, { store, intake, metrics, log, body });
   addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
   addAlerts(routes, { metrics, log, body });
-  const monitored = addOperations(routes, { metrics, readiness });
+  const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
   addDocs(app, routes, version);
   addPage(app, { sampler, version, monitored });
   routes.refuseOtherMethods();

@@ -1,7 +1,8 @@
-/** What machines ask: health and metrics. */
+/** What machines ask for: health and metrics. */
 import { z } from "@hono/zod-openapi";
 import type { Health } from "../core/health.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { Keys } from "./keys.ts";
 import type { Routes } from "./routes.ts";
 
 const Up = z.enum(["up", "down"]);
@@ -20,13 +21,18 @@ const HealthJson = z.strictObject({
 export interface OperationsOptions {
   readonly metrics: Metrics<"api">;
   readonly readiness: () => Promise<Health>;
+  /** Counted in the metrics. @default none */
+  readonly keys?: Pick<Keys, "counts"> | undefined;
 }
 
-/** Prometheus scrapes every 15 s; after this long without it is taken for gone. */
+/** Prometheus scrapes every 15 s; after this long without a scrape it counts as gone. */
 const SCRAPED_WITHIN_MS = 60_000;
 
 /** @returns whether Prometheus has scraped this process lately: then the monitoring stack is up */
-export function addOperations(routes: Routes, { metrics, readiness }: OperationsOptions): () => boolean {
+export function addOperations(
+  routes: Routes,
+  { metrics, readiness, keys }: OperationsOptions,
+): () => boolean {
   let scrapedAt = -Infinity;
   const health = (description: string) => ({
     description,
@@ -74,6 +80,10 @@ export function addOperations(routes: Routes, { metrics, readiness }: Operations
     async (c) => {
       if (c.req.header("user-agent")?.startsWith("Prometheus/")) scrapedAt = performance.now();
       readiness(); // for app_dependency_up, as of the next scrape: a dependency that hangs must not delay this one
+      const { valid = 0, expired = 0, broken = 0 } = keys?.counts() ?? {};
+      for (const [state, count] of Object.entries({ valid, expired, broken })) {
+        metrics.api_keys.set({ state }, count);
+      }
       const { body, contentType } = await metrics.expose(c.req.header("accept"));
       return c.body(body, 200, { "content-type": contentType });
     },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import type { Keys } from "./keys.ts";
 import { openTestApp } from "../tests/support/test_app.ts";
 
 Deno.test("an API whose database is away is alive and not ready, and says which dependency is down", async () => {
@@ -88,4 +89,25 @@ Deno.test("HEAD is GET without a body, and OPTIONS tells the methods", async () 
   const options = await api.request("/thoughts/01890a5d-ac96-774b-bcce-b302099a8057", { method: "OPTIONS" });
   assert.equal(options.status, 204);
   assert.equal(options.headers.get("allow"), "GET, DELETE, HEAD, OPTIONS");
+});
+
+Deno.test("/metrics counts the keys by state, and 0 without keys", async () => {
+  const states = (body: string) =>
+    Object.fromEntries(
+      [...body.matchAll(/^api_keys\{state="(\w+)"\} (\d+)$/gm)].map(([, state, n]) => [state, n]),
+    );
+  const keys: Keys = {
+    find: () => undefined,
+    counts: () => ({ valid: 3, expired: 2, broken: 1 }),
+    [Symbol.dispose]() {},
+  };
+  await using keyed = await openTestApp({ kind: "away", access: { keys } });
+  const exposed = await (await keyed.request("/metrics")).text();
+  assert.deepEqual(states(exposed), { valid: "3", expired: "2", broken: "1" });
+  await using open = await openTestApp({ kind: "away" });
+  assert.deepEqual(states(await (await open.request("/metrics")).text()), {
+    valid: "0",
+    expired: "0",
+    broken: "0",
+  });
 });

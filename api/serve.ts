@@ -61,7 +61,14 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     logAddresses: access.logAddresses ?? false,
     ...(limits === undefined ? {} : { limits }),
   });
-  const server = listen({ hostname: host, port, setting: "API_PORT", fetch: api.app.fetch });
+  const server = listen({
+    hostname: host,
+    port,
+    setting: "API_PORT",
+    fetch: api.app.fetch,
+    log,
+    onFailure: () => metrics.http_accept_failures_total.inc(),
+  });
   const eventLoop = observeEventLoop(metrics.app_event_loop_lag_seconds);
   const url = `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${server.addr.port}`;
   log.info("listening", { url, database: database.name });

@@ -85,6 +85,8 @@ export function startWorker(
     port: config.workerPort,
     setting: "WORKER_PORT",
     fetch: createOperations({ metrics, readiness, active, gate: gate.state }).fetch,
+    log,
+    onFailure: () => metrics.http_accept_failures_total.inc(),
   });
   const { hostname, port } = server.addr;
 

@@ -72,6 +72,17 @@ export const CATALOGUE = {
     on: ["api"],
     labels: ["method", "route"],
   },
+  http_accept_failures_total: {
+    type: "counter",
+    help: "Times the HTTP server could accept no connection, as without free file descriptors.",
+    on: ["api", "worker"],
+  },
+  api_keys: {
+    type: "gauge",
+    help: "API keys by state; broken: lines of the key file that cannot be read, 1 when the file cannot be.",
+    on: ["api"],
+    labels: ["state"],
+  },
   thoughts_accepted_total: {
     type: "counter",
     help: "Thoughts stored for processing; a repeated Idempotency-Key does not count.",
