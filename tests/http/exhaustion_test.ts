@@ -1,6 +1,6 @@
 /** Callers that take what there is, over sockets: connections, watchers, memory. The API outlives them, and serves others. */
 import assert from "node:assert/strict";
-import { loggedUrl, start } from "../support/process.ts";
+import { loggedUrl, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
 const FILES = 300;
@@ -9,7 +9,10 @@ Deno.test("an API that runs out of files listens again when there are some, and 
   const dataDir = `.data/${crypto.randomUUID()}`; // the only folder that the program may write to
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(new URL(`../../${dataDir}`, import.meta.url), { recursive: true }));
-  const program = stack.use(start("dev", "dev.ts", { DATA_DIR: dataDir, API_PORT: "0", WORKER_PORT: "0" }));
+  const program = stack.use(startProcess({
+    args: ["-P=dev", "dev.ts"],
+    env: { DATA_DIR: dataDir, API_PORT: "0", WORKER_PORT: "0" },
+  }));
   const url = await loggedUrl(program, "url");
   const { hostname, port } = new URL(url);
   const limited = await new Deno.Command("prlimit", {
