@@ -1,6 +1,8 @@
 /** Configuration: every setting, declared once, and the only place that reads the environment. */
 import { z } from "zod";
 import { HORIZON_MS } from "./store/clock_skew.ts";
+import { parseRedisAddress } from "./cache/redis_address.ts";
+import { parsePostgresAddress } from "./store/postgres_address.ts";
 import { LEVELS } from "./telemetry/log.ts";
 
 /** The programs that are configured; `deno task dev` runs both in one process. */
@@ -23,7 +25,18 @@ const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
 /** A limit that is set must let something through; unset, there is none. */
 const limit = (amount: z.ZodNumber) => z.coerce.number().pipe(amount.positive()).optional();
-const url = (protocol: RegExp) => z.url({ protocol }).optional();
+/** An address that this function can read; what it says of one that it cannot is the error. */
+const address = (read: (url: string) => unknown) =>
+  z.string().superRefine((url, context) => {
+    try {
+      read(url);
+    } catch (error) {
+      context.addIssue({
+        code: "custom",
+        message: error instanceof Error ? error.message : "is not an address",
+      });
+    }
+  }).optional();
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
 const secret = z.string().min(1).optional();
 
@@ -33,7 +46,7 @@ export const SETTINGS = {
   databaseUrl: {
     on: BOTH,
     env: "DATABASE_URL",
-    schema: url(/^postgres(ql)?$/),
+    schema: address(parsePostgresAddress),
     help: "PostgreSQL, as `postgres://user@host:5432/database`. Unset: PGlite in `DATA_DIR`.",
     secret: true,
   },
@@ -54,7 +67,7 @@ export const SETTINGS = {
   redisUrl: {
     on: BOTH,
     env: "REDIS_URL",
-    schema: url(/^rediss?$/),
+    schema: address(parseRedisAddress),
     help: "Redis, as `redis://host:6379`. Unset: a cache inside the process.",
     secret: true,
   },

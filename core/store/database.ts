@@ -4,6 +4,7 @@ import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
 import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import migration0005 from "./migrations/0005_operator.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
+import { UnavailableError } from "../unavailable.ts";
 
 export type Row = Record<string, unknown>;
 /** Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree. */
@@ -17,12 +18,30 @@ export interface Queries {
 export interface Database extends Queries, AsyncDisposable {
   /** Which store this is, for people: an address without its password, or a folder. */
   readonly name: string;
+  /** The schema of the tables; undefined where the server chooses it. */
+  readonly schema?: string | undefined;
+  /**
+   * Runs a statement that only reads. Reads have connections of their own and a shorter time limit, so that slow ones
+   * leave writes alone.
+   */
+  read<R = Row>(sql: string, parameters?: readonly Parameter[]): Promise<R[]>;
   /** Runs statements in one transaction; rolled back when the function throws. */
-  transaction<T>(run: (queries: Queries) => Promise<T>): Promise<T>;
+  transaction<T>(run: (queries: Queries) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /**
+   * Resolves when the database takes writes.
+   *
+   * @throws {DatabaseUnavailableError} saying why it does not
+   */
+  ping(): Promise<void>;
 }
 
-/** Thrown when the database can't be reached or does not answer in time: worth another try later. */
-export class DatabaseUnavailableError extends Error {
+export interface TransactionOptions {
+  /** All of it may take this long, in milliseconds. @default twice a statement's limit */
+  readonly limitMs?: number;
+}
+
+/** Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try later. */
+export class DatabaseUnavailableError extends UnavailableError {
   override readonly name = "DatabaseUnavailableError";
 }
 

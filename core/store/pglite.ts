@@ -1,6 +1,7 @@
 /** PGlite: PostgreSQL in WebAssembly inside the process, in a folder; what runs when no database is given. */
 import { PGlite } from "@electric-sql/pglite";
-import { type Database, type Parameter, type Queries, UnstorableError } from "./database.ts";
+import type { Database, Parameter, Queries } from "./database.ts";
+import { toDatabaseError } from "./sqlstate.ts";
 
 /** Opens, and on first use makes, a database in a folder; `undefined` keeps it in memory. Takes seconds. */
 export async function openPglite(folder?: string): Promise<Database> {
@@ -15,16 +16,15 @@ export async function openPglite(folder?: string): Promise<Database> {
     try {
       return (await on.query<R>(sql, [...parameters])).rows;
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "";
-      throw /^(22|23)...$/.test(code)
-        ? new UnstorableError((error as Error).message, { cause: error })
-        : error;
+      throw toDatabaseError(error, "The embedded database");
     }
   }
 
   return {
     name: folder ?? "memory",
     query: (sql, parameters) => run(db, sql, parameters),
+    read: (sql, parameters) => run(db, sql, parameters),
+    ping: () => run(db, "select 1").then(() => {}),
     transaction: <T>(body: (queries: Queries) => Promise<T>) =>
       db.transaction((tx) =>
         body({ query: (sql, parameters) => run(tx as unknown as PGlite, sql, parameters) })

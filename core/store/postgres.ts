@@ -1,5 +1,4 @@
-/** PostgreSQL, by the `postgres` package. */
-import postgres from "postgres";
+/** PostgreSQL, by the `postgres` package; a pooler such as PgBouncer may stand before it. */
 import {
   type Database,
   DatabaseUnavailableError,
@@ -7,103 +6,104 @@ import {
   type Queries,
   UnstorableError,
 } from "./database.ts";
+import { codeOf, toDatabaseError } from "./sqlstate.ts";
+import { parsePostgresAddress, type PostgresAddress } from "./postgres_address.ts";
+import { createPool, type Line, type Pool } from "./postgres_pool.ts";
 import { DeadlineError, within } from "../deadline.ts";
-import { withoutPassword } from "../address.ts";
+import { backoffMs, pause } from "../retry.ts";
 
 export interface PostgresOptions {
-  /** `postgres://user@host:5432/database`, a password may be in it. */
+  /** `postgres://user@host:5432/database`; a password and parameters may be in it. */
   readonly url: string;
   /** Used when the address has none. */
   readonly password?: string;
-  /** Connections of this process, beside one for transactions. Five processes stay below the 50 that would warn. @default 5 */
+  /** Schema of the tables, where the address names none. @default that of the server's `search_path` */
+  readonly schema?: string;
+  /** Connections of this process for writes and transactions. @default 4 */
   readonly poolSize?: number;
-  /** A statement is cancelled by the server after this. @default 10_000 */
+  /** Connections for reads. Eight processes stay below the 50 that would warn. @default 2 */
+  readonly readPoolSize?: number;
+  /** A write is cancelled after this. @default 10_000 */
   readonly statementTimeoutMs?: number;
+  /** A read is cancelled after this. @default 5_000 */
+  readonly readTimeoutMs?: number;
 }
 
-/** How much longer than the server's own limit a statement is waited for, before its connections are given up. */
+/** The server cancels a statement itself at its limit; where a pooler hides the limit from it, we ask it to so much later. */
+const CANCEL_AFTER_MS = 250;
+/** So much after the limit the server counts as silent, and its connection is given up. */
 const GRACE_MS = 2_000;
-const CONNECT_TIMEOUT_S = 5;
-/** The connection for transactions is let go when unused for this long: longer than one may pause between statements. */
-const IDLE_TRANSACTIONS_S = 60;
+/** Deadlocks and conflicts of one statement, which is made again after each. */
+const MOST_CONFLICTS = 5;
 
-/** Opens a pool; nothing is connected until the first query. */
+/**
+ * Opens two pools, of writes and of reads, so that slow reads leave the writes their connections. Nothing is connected
+ * until the first query.
+ *
+ * @throws {AddressError} when the address cannot be used
+ */
 export function openPostgres(options: PostgresOptions): Database {
-  const { url, password, poolSize = 5, statementTimeoutMs = 10_000 } = options;
-  const connect = (particulars: postgres.Options<Record<string, never>>) =>
-    postgres(url, {
-      ...(password === undefined ? {} : { password }),
-      connect_timeout: CONNECT_TIMEOUT_S,
-      // Asking for the types at connect can reject with nobody listening; arrays are passed as text instead.
-      fetch_types: false,
-      backoff: (retries: number) => Math.min(2, 0.1 * 2 ** retries),
-      onnotice: () => {},
-      connection: { application_name: "thought-processor", statement_timeout: statementTimeoutMs },
-      ...particulars,
-    });
-  let pool = connect({ max: poolSize });
-  const transactions = createTransactions(connect);
+  const address = parsePostgresAddress(options.url);
+  const { statementTimeoutMs = 10_000, readTimeoutMs = 5_000 } = options;
+  const { password = options.password, schema = options.schema, connectionLimit } = address;
+  let { poolSize = 4, readPoolSize = 2 } = options;
+  if (connectionLimit !== undefined && connectionLimit < poolSize + readPoolSize) {
+    readPoolSize = Math.floor(connectionLimit / 3);
+    poolSize = connectionLimit - readPoolSize;
+  }
+  /** A pooler takes none of our settings at the start, and may not keep a statement's name: found out by its refusal. */
+  let pooled = address.pooled;
 
-  /** A statement that the server neither answers nor cancels sits on a dead connection: the pool is replaced. */
-  async function query<R>(sql: string, parameters?: readonly Parameter[]): Promise<R[]> {
-    const used = pool;
-    try {
-      return await within(limitMs, "PostgreSQL", run<R>(used, sql, parameters));
-    } catch (error) {
-      if (error instanceof DeadlineError && pool === used) {
-        pool = connect({ max: poolSize });
-        used.end({ timeout: 0 }).catch(() => {});
+  const open = (size: number, limitMs: number) =>
+    createPool({
+      address,
+      size,
+      password,
+      tls: tlsOptions(address),
+      waitMs: limitMs,
+      settings: () => ({
+        application_name: address.applicationName ?? "thought-processor",
+        ...(pooled ? {} : { statement_timeout: limitMs }),
+        ...(pooled || schema === undefined ? {} : { search_path: `"${schema}"` }),
+      }),
+    });
+  const writes = open(poolSize, statementTimeoutMs);
+  const reads = readPoolSize === 0 ? writes : open(readPoolSize, readTimeoutMs);
+  const renew = () => [writes, reads].forEach((pool) => pool.renew());
+
+  /** What an error says of the connections, beside what it says of its statement. */
+  function learnFrom(error: unknown): void {
+    if (!pooled && isPoolersRefusal(error)) {
+      pooled = true;
+      renew();
+    }
+    if (codeOf(error) === READ_ONLY) renew(); // what took writes before is a replica now; its name may lead elsewhere
+  }
+
+  /** Runs one statement by itself; one that was undone by a conflict, or not begun, is made again. */
+  async function statement<R>(pool: Pool, limitMs: number, sql: string, parameters?: readonly Parameter[]) {
+    for (let conflicts = 0;;) {
+      const wasPooled = pooled;
+      try {
+        return await pool.use((line) => run<R>(line, { sql, parameters, limitMs, named: !pooled }));
+      } catch (error) {
+        learnFrom(error);
+        if (pooled !== wasPooled) continue;
+        if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw translate(error);
+        await pause(backoffMs(conflicts, { firstMs: 5, maxMs: 100 }));
       }
-      throw translate(error);
     }
   }
 
-  const limitMs = statementTimeoutMs + GRACE_MS;
-  return {
-    name: withoutPassword(url),
-    query,
-    transaction: (body) =>
-      transactions.run(body, 2 * limitMs).catch((error) => {
-        throw translate(error);
-      }),
-    async [Symbol.asyncDispose]() {
-      await Promise.all([pool.end({ timeout: 5 }), transactions.end()]);
-    },
-  };
-}
-
-/** A connection of its own. Once closed it must not be written to any more. */
-interface Line {
-  readonly sql: postgres.Sql;
-  closed: boolean;
-}
-
-/**
- * Transactions, each on a connection of its own that the next one may use again. In place of the library's `begin`: when
- * a connection breaks inside that, postgres.js 3.4.9 writes its ROLLBACK to a socket that is gone, which nobody can catch
- * and which ends the process (its issues 1066 and 1208).
- */
-function createTransactions(connect: (particulars: postgres.Options<Record<string, never>>) => postgres.Sql) {
-  let idle: Line | undefined;
-
-  function open(): Line {
-    const onclose = () => void (line.closed = true);
-    const line: Line = {
-      sql: connect({ max: 1, idle_timeout: IDLE_TRANSACTIONS_S, max_lifetime: null, onclose }),
-      closed: false,
-    };
-    return line;
-  }
-
-  async function transact<T>(line: Line, body: (queries: Queries) => Promise<T>): Promise<T> {
+  async function transact<T>(
+    line: Line,
+    body: (queries: Queries) => Promise<T>,
+    limitMs: number,
+  ): Promise<T> {
     let failed: { readonly error: unknown } | undefined;
     async function query<R>(sql: string, parameters?: readonly Parameter[]): Promise<R[]> {
-      // It would connect anew, and run outside the transaction.
-      if (line.closed) {
-        throw new DatabaseUnavailableError("PostgreSQL: the connection broke in a transaction");
-      }
       try {
-        return await run<R>(line.sql, sql, parameters);
+        return await run<R>(line, { sql, parameters, limitMs, named: !pooled });
       } catch (error) {
         failed ??= { error };
         throw translate(error);
@@ -116,54 +116,127 @@ function createTransactions(connect: (particulars: postgres.Options<Record<strin
       await query("commit");
       return result;
     } catch (error) {
+      learnFrom(failed?.error);
       // A connection in doubt is given up, which rolls back too.
-      if (translate(failed?.error ?? error) instanceof DatabaseUnavailableError) line.closed = true;
-      if (!line.closed) {
-        await within(GRACE_MS, "PostgreSQL", run(line.sql, "rollback")).catch(() => line.closed = true);
+      if (!line.closed()) {
+        await run(line, { sql: "rollback", limitMs: GRACE_MS, named: false }).catch(line.drop);
       }
       throw error;
     }
   }
 
   return {
-    async run<T>(body: (queries: Queries) => Promise<T>, limitMs: number): Promise<T> {
-      const line = idle === undefined || idle.closed ? open() : idle;
-      idle = undefined;
+    name: address.name,
+    schema,
+    query: (sql, parameters) => statement(writes, statementTimeoutMs, sql, parameters),
+    read: (sql, parameters) => statement(reads, readTimeoutMs, sql, parameters),
+    async transaction(body, { limitMs = 2 * statementTimeoutMs } = {}) {
+      const once = () =>
+        writes.use(async (line) => {
+          const work = transact(line, body, Math.min(limitMs, MOST_MS));
+          try {
+            return await (limitMs === Infinity ? work : within(limitMs, "PostgreSQL", work));
+          } catch (error) {
+            if (error instanceof DeadlineError) line.drop();
+            throw error;
+          }
+        });
+      // The first statement is `begin`: what the pooler refuses at the start has run nothing yet.
+      const wasPooled = pooled;
       try {
-        return await within(limitMs, "PostgreSQL", transact(line, body));
+        return await once();
       } catch (error) {
-        if (error instanceof DeadlineError) line.closed = true;
-        throw error;
-      } finally {
-        if (!line.closed && idle === undefined) idle = line;
-        else {
-          line.closed = true;
-          line.sql.end({ timeout: 0 }).catch(() => {});
-        }
+        learnFrom(error);
+        if (pooled === wasPooled) throw translate(error);
+        return await once().catch((error) => {
+          throw translate(error);
+        });
       }
     },
-    end: () => idle?.sql.end({ timeout: 5 }),
+    async ping() {
+      const [state] = await statement<{ transaction_read_only: string }>(
+        writes,
+        statementTimeoutMs,
+        "show transaction_read_only",
+      );
+      if (state!.transaction_read_only === "off") return;
+      renew();
+      throw new DatabaseUnavailableError("PostgreSQL takes no writes", { why: "read-only" });
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([writes[Symbol.asyncDispose](), reads[Symbol.asyncDispose]()]);
+    },
   };
 }
 
-async function run<R>(
-  sql: postgres.Sql,
-  statement: string,
-  parameters: readonly Parameter[] = [],
-): Promise<R[]> {
-  return await sql.unsafe(statement, [...parameters], { prepare: true }) as unknown as R[];
+/** The longest a timer waits. */
+const MOST_MS = 2 ** 31 - 1 - GRACE_MS;
+
+interface Statement {
+  readonly sql: string;
+  readonly parameters?: readonly Parameter[] | undefined;
+  /** Cancelled after this. */
+  readonly limitMs: number;
+  /** Whether the server keeps the statement's plan under a name. */
+  readonly named: boolean;
 }
 
-function translate(error: unknown): unknown {
-  if (error instanceof DeadlineError) return new DatabaseUnavailableError(error.message, { cause: error });
-  if (!(error instanceof Error)) return error;
-  const code = "code" in error ? String(error.code) : "";
-  if (/^(22|23)...$/.test(code)) return new UnstorableError(error.message, { cause: error });
-  // Connection lost or refused (postgres.js and the system), server stopping (57P), out of room on its disk or of other
-  // resources (53), its disk failing (58), cancelled by its own time limit (57014), deadlock or serialization (40): all
-  // may go well next time.
-  const transient = /^(08|40|53|57|58)...$/.test(code) || /^(CONNECT|CONNECTION|E[A-Z]+)/.test(code);
-  return transient
-    ? new DatabaseUnavailableError(`PostgreSQL: ${error.message || code}`, { cause: error })
-    : error;
+/** Runs a statement on a connection, which is given up when its next result could not be trusted. */
+async function run<R>(line: Line, { sql, parameters = [], limitMs, named }: Statement): Promise<R[]> {
+  // It would connect anew, and run outside its transaction.
+  if (line.closed()) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
+  const query = line.sql.unsafe<Record<string, unknown>[]>(sql, [...parameters], { prepare: named });
+  const cancelling = setTimeout(() => query.cancel(), limitMs + CANCEL_AFTER_MS);
+  try {
+    const rows = await within(limitMs + GRACE_MS, "PostgreSQL", query);
+    // A statement that failed among its rows leaves as many holes in the next result (postgres.js 3.4.9, issue 1181).
+    if (rows.columns?.length > 0 && rows.length !== (rows.count ?? rows.length)) {
+      line.drop();
+      throw new DatabaseUnavailableError("PostgreSQL: a result had holes, its connection is given up");
+    }
+    return rows as unknown as R[];
+  } catch (error) {
+    if (!(translate(error) instanceof UnstorableError)) line.drop();
+    throw error;
+  } finally {
+    clearTimeout(cancelling);
+  }
 }
+
+function tlsOptions({ tls, hosts }: PostgresAddress): "prefer" | "require" | Record<string, unknown> | false {
+  const { mode, rootCertificate, certificate, key } = tls;
+  if (mode === "disable") return false;
+  if (mode === "prefer") return "prefer";
+  const read = (name: string, path: string | undefined) =>
+    path === undefined ? {} : { [name]: readPem(path) };
+  return {
+    rejectUnauthorized: mode === "verify-full",
+    host: hosts[0]!.host,
+    ...read("ca", rootCertificate),
+    ...read("cert", certificate),
+    ...read("key", key),
+  };
+}
+
+function readPem(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new Error(`Cannot read ${path}, which DATABASE_URL names (${(error as Error).name})`, {
+      cause: error,
+    });
+  }
+}
+
+const READ_ONLY = "25006";
+
+/** Of deadlocks and serialisation: the statement was undone. */
+const isConflict = (error: unknown) => /^40(001|P01)$/.test(codeOf(error));
+
+/** PgBouncer refuses start-up parameters; one in transaction mode loses named statements, or has two of one name. */
+function isPoolersRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /^(26000|42P05)$/.test(codeOf(error)) || /unsupported startup parameter/.test(error.message);
+}
+
+const translate = (error: unknown) => toDatabaseError(error, "PostgreSQL");

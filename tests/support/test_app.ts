@@ -38,7 +38,14 @@ export interface TestAppOptions {
 }
 
 const refuse = () => Promise.reject(new DatabaseUnavailableError("PostgreSQL: connection refused"));
-const AWAY: Database = { name: "away", query: refuse, transaction: refuse, async [Symbol.asyncDispose]() {} };
+const AWAY: Database = {
+  name: "away",
+  query: refuse,
+  read: refuse,
+  transaction: refuse,
+  ping: refuse,
+  async [Symbol.asyncDispose]() {},
+};
 
 export async function openTestApp(
   { kind = "pglite", limits = {}, access = {}, store: part = {} }: TestAppOptions = {},

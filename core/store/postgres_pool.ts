@@ -1,0 +1,205 @@
+/** Connections to PostgreSQL, each used by one caller at a time and given up by itself when in doubt. */
+import { connect, type Socket } from "node:net";
+import postgres from "postgres";
+import { DeadlineError, within } from "../deadline.ts";
+import { DatabaseUnavailableError } from "./database.ts";
+import type { PostgresAddress } from "./postgres_address.ts";
+
+export interface Line {
+  readonly sql: postgres.Sql;
+  /** True once the connection broke or was dropped: nothing may be written to it any more. */
+  readonly closed: () => boolean;
+  /** Closes the connection at once, whatever is under way on it. */
+  drop(): void;
+}
+
+export interface PoolOptions {
+  readonly address: PostgresAddress;
+  readonly size: number;
+  /** The server's settings of each connection, asked for whenever one is opened. */
+  readonly settings: () => Readonly<Record<string, string | number>>;
+  readonly tls: false | "prefer" | "require" | Readonly<Record<string, unknown>>;
+  readonly password: string | undefined;
+  /** A caller that has waited this long for a connection is sent away. */
+  readonly waitMs: number;
+}
+
+export interface Pool extends AsyncDisposable {
+  /**
+   * Runs with a connection that nobody else uses meanwhile.
+   *
+   * @throws {DatabaseUnavailableError} when none is free in time, or too many wait
+   */
+  use<T>(run: (line: Line) => Promise<T>): Promise<T>;
+  /** Gives up every connection: what is under way ends as it may, and the next callers connect anew. */
+  renew(): void;
+}
+
+const MAX_WAITING = 1_000;
+const CONNECT_TIMEOUT_S = 5;
+/** An unused connection is closed after this; longer than a caller may pause between the statements of a transaction. */
+const IDLE_S = 60;
+const KEEP_ALIVE_MS = 30_000;
+
+interface Waiter {
+  /** Tells the caller whether it has its turn. */
+  readonly tell: (turn: boolean) => void;
+  readonly giveUpAt: number;
+}
+
+export function createPool({ address, size, settings, tls, password, waitMs }: PoolOptions): Pool {
+  const idle: Line[] = [];
+  const waiting: Waiter[] = [];
+  let used = 0;
+  let generation = 0;
+  let sweeping: ReturnType<typeof setTimeout> | undefined;
+
+  /** Resolves when it is the caller's turn; those who wait proceed in the order they came. */
+  async function turn(): Promise<void> {
+    if (used < size) return void used++;
+    if (waiting.length >= MAX_WAITING) throw busy(`more than ${MAX_WAITING} statements wait`);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    waiting.push({ tell: resolve, giveUpAt: performance.now() + waitMs });
+    sweeping ??= setTimeout(sweep, waitMs);
+    if (!await promise) throw busy(`no connection was free within ${waitMs} ms`);
+  }
+
+  /** Sends away those who have waited too long: one timer for all of them. */
+  function sweep() {
+    sweeping = undefined;
+    const now = performance.now();
+    while (waiting.length > 0 && waiting[0]!.giveUpAt <= now) waiting.shift()!.tell(false);
+    if (waiting.length > 0) sweeping = setTimeout(sweep, waiting[0]!.giveUpAt - now);
+  }
+
+  function release() {
+    const next = waiting.shift();
+    if (next === undefined) used--;
+    else next.tell(true);
+  }
+
+  return {
+    async use(run) {
+      await turn();
+      const mine = generation;
+      let line: Line | undefined;
+      try {
+        do line = idle.pop(); while (line?.closed());
+        line ??= await openLine({ address, settings, tls, password });
+        return await run(line);
+      } finally {
+        if (line !== undefined && !line.closed()) {
+          if (mine === generation) idle.push(line);
+          else line.drop();
+        }
+        release();
+      }
+    },
+    renew() {
+      generation++;
+      for (const line of idle.splice(0)) line.drop();
+    },
+    async [Symbol.asyncDispose]() {
+      generation++;
+      clearTimeout(sweeping);
+      await Promise.all(idle.splice(0).map((line) => line.sql.end({ timeout: 5 })));
+    },
+  };
+}
+
+const busy = (what: string) => new DatabaseUnavailableError(`PostgreSQL: ${what}`, { why: "busy" });
+
+type LineOptions = Pick<PoolOptions, "address" | "settings" | "tls" | "password">;
+
+/** One connection; where the address has several hosts, to the first that takes writes. */
+async function openLine(options: LineOptions): Promise<Line> {
+  const { hosts } = options.address;
+  let refusal: unknown;
+  for (const at of hosts) {
+    const line = await lineTo(at, options).catch((error) => void (refusal = error));
+    if (line === undefined) continue;
+    if (hosts.length === 1) return line;
+    try {
+      const [state] = await within(
+        CONNECT_TIMEOUT_S * 1_000,
+        "PostgreSQL",
+        line.sql.unsafe<{ transaction_read_only: string }[]>("show transaction_read_only"),
+      );
+      if (state!.transaction_read_only === "off") return line;
+      refusal = new DatabaseUnavailableError("PostgreSQL: none of the hosts takes writes", {
+        why: "read-only",
+      });
+    } catch (error) {
+      refusal = error;
+    }
+    line.drop();
+  }
+  throw refusal;
+}
+
+async function lineTo(
+  { host, port }: PostgresAddress["hosts"][number],
+  { address, settings, tls, password }: LineOptions,
+): Promise<Line> {
+  const timeoutS = address.connectTimeoutS ?? CONNECT_TIMEOUT_S;
+  const sockets = new Set<Socket>();
+  const openSocket = async () => {
+    const socket = Object.assign(await connectSocket(host, port, timeoutS * 1_000), { host, port });
+    sockets.add(socket.on("close", () => sockets.delete(socket)));
+    return socket;
+  };
+  let first: Socket | undefined = await openSocket(); // a server that is not there is told by the system's own error
+  let closed = false;
+  const sql = postgres({
+    host,
+    port,
+    user: address.user,
+    database: address.database,
+    password: password ?? "",
+    max: 1,
+    ssl: tls,
+    // Ours, so that it can be destroyed: the library leaves one to a silent server half-open. A cancellation opens another.
+    socket() {
+      const socket = first ?? openSocket();
+      first = undefined;
+      return socket;
+    },
+    connect_timeout: timeoutS,
+    idle_timeout: IDLE_S,
+    max_lifetime: null,
+    // Asking for the types at connect can reject with nobody listening; arrays are passed as text instead.
+    fetch_types: false,
+    onnotice: () => {},
+    onclose: () => void (closed = true),
+    connection: settings(),
+  } as postgres.Options<Record<string, never>>);
+  return {
+    sql,
+    closed: () => closed,
+    drop() {
+      closed = true;
+      sql.end({ timeout: 0 }).catch(() => {});
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function connectSocket(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connect({
+    host,
+    port,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+    noDelay: true,
+  });
+  const timer = setTimeout(() => {
+    socket.destroy();
+    reject(new DeadlineError(`PostgreSQL did not take a connection within ${timeoutMs} ms`));
+  }, timeoutMs);
+  socket.once("error", reject).once("connect", () => {
+    socket.removeListener("error", reject);
+    resolve(socket);
+  });
+  return promise.finally(() => clearTimeout(timer));
+}
