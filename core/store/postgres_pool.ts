@@ -40,6 +40,8 @@ const CONNECT_TIMEOUT_S = 5;
 /** An unused connection is closed after this; longer than a caller may pause between the statements of a transaction. */
 const IDLE_S = 60;
 const KEEP_ALIVE_MS = 30_000;
+/** A server that does not take a request to cancel is not waited for any longer. */
+const CANCELLATION_MS = 5_000;
 
 interface Waiter {
   /** Tells the caller whether it has its turn. */
@@ -142,13 +144,10 @@ async function lineTo(
   { address, settings, tls, password }: LineOptions,
 ): Promise<Line> {
   const timeoutS = address.connectTimeoutS ?? CONNECT_TIMEOUT_S;
-  const sockets = new Set<Socket>();
-  const openSocket = async () => {
-    const socket = Object.assign(await connectSocket(host, port, timeoutS * 1_000), { host, port });
-    sockets.add(socket.on("close", () => sockets.delete(socket)));
-    return socket;
-  };
-  let first: Socket | undefined = await openSocket(); // a server that is not there is told by the system's own error
+  const openSocket = async () =>
+    Object.assign(await connectSocket(host, port, timeoutS * 1_000), { host, port });
+  const own = await openSocket(); // so that a server that is not there is told by the system's own error
+  let taken = false;
   let closed = false;
   const sql = postgres({
     host,
@@ -158,11 +157,11 @@ async function lineTo(
     password: password ?? "",
     max: 1,
     ssl: tls,
-    // Ours, so that it can be destroyed: the library leaves one to a silent server half-open. A cancellation opens another.
+    // Ours, so that it can be destroyed: the library leaves one to a silent server half-open.
     socket() {
-      const socket = first ?? openSocket();
-      first = undefined;
-      return socket;
+      if (taken) return cancellation();
+      taken = true;
+      return own;
     },
     connect_timeout: timeoutS,
     idle_timeout: IDLE_S,
@@ -173,13 +172,20 @@ async function lineTo(
     onclose: () => void (closed = true),
     connection: settings(),
   } as postgres.Options<Record<string, never>>);
+  /** Closed by the server once it has cancelled: PgBouncer 1.18 dies of a client that closes it before. */
+  async function cancellation() {
+    const socket = await openSocket();
+    const timer = setTimeout(() => socket.destroy(), CANCELLATION_MS);
+    Deno.unrefTimer(timer);
+    return socket.once("close", () => clearTimeout(timer));
+  }
   return {
     sql,
     closed: () => closed,
     drop() {
       closed = true;
       sql.end({ timeout: 0 }).catch(() => {});
-      for (const socket of sockets) socket.destroy();
+      own.destroy();
     },
   };
 }

@@ -17,7 +17,7 @@ const PLAIN = [
 
 /** The one file, or the files by one name, of each outside system and of each library that would otherwise spread. */
 const CLIENTS: Record<string, string> = {
-  "postgres": "core/store/postgres.ts",
+  "postgres": "core/store/postgres*.ts",
   "@electric-sql/pglite": "core/store/pglite.ts",
   "kafkajs": "core/queue/kafka*.ts",
   "ioredis": "core/cache/redis.ts",
