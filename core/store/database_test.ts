@@ -97,7 +97,8 @@ Deno.test({
   ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
   async fn() {
     await using database = await openTestDatabase("postgres");
-    await database.query("drop table thoughts, outbox, workers, schema_migrations");
+    await database.query("drop schema public cascade");
+    await database.query("create schema public");
     logged.length = 0;
     await Promise.all(Array.from({ length: 4 }, () => migrate(database, log)));
     log.flush();
