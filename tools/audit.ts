@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console -- a command line program
 /**
- * `deno task audit`: fails when a package of deno.lock has a known vulnerability. A registry that cannot be asked
- * (no network, an error, silence) is said aloud and fails nothing: the gate also runs where there is none.
+ * `deno task audit`: fails when a package of deno.lock has a known vulnerability. A registry that cannot be
+ * reached (no network, an error, silence) is reported and fails nothing: the gate also runs without one.
  */
 
-/** `deno audit` has no limit of its own: a registry that accepts and stays silent would hold the gate for ever. */
+/** `deno audit` has no time limit: a registry that accepts and stays silent would block the gate for ever. */
 const DEADLINE_MS = 10_000;
 
 const deadline = AbortSignal.timeout(DEADLINE_MS);
@@ -18,7 +18,7 @@ const { success } = await new Deno.Command("deno", {
 }).output();
 
 if (deadline.aborted) {
-  console.error(`Not audited: the registry gave no answer within ${DEADLINE_MS / 1000} s`);
+  console.error(`Not audited: the registry did not respond within ${DEADLINE_MS / 1_000} s`);
 } else if (!success) {
   Deno.exit(1);
 }

@@ -1,4 +1,4 @@
-/** The audit against a registry of our own, on loopback. */
+/** The audit, against a registry on loopback. */
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
 
@@ -22,18 +22,18 @@ Deno.test("no known vulnerability passes it", async () => {
   assert.deepEqual([code, said.trim()], [0, "No known vulnerabilities found"]);
 });
 
-Deno.test("a registry that answers with an error is said aloud, and passes", async () => {
+Deno.test("a registry that returns an error is reported, and passes", async () => {
   const { code, said } = await auditAgainst(() => new Response("no", { status: 503 }));
   assert.equal(code, 0);
   assert.match(said, /Failed to get data from the registry/);
 });
 
-Deno.test("a registry that stays silent is waited for 10 seconds, said aloud, and passes", async () => {
-  // Nobody accepts: the connection stands, and that is all.
+Deno.test("a registry that stays silent is waited for 10 seconds, reported, and passes", async () => {
+  // The kernel completes the connection, and nothing reads from it.
   using silent = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { code, said } = await auditWith(silent.addr.port);
   assert.equal(code, 0);
-  assert.match(said, /Not audited: the registry gave no answer within 10 s/);
+  assert.match(said, /Not audited: the registry did not respond within 10 s/);
 });
 
 Deno.test("the gate audits, on a laptop and in CI", async () => {
@@ -41,13 +41,13 @@ Deno.test("the gate audits, on a laptop and in CI", async () => {
   assert.match(await Deno.readTextFile(".ci/run"), /^deno task audit \|\| status=1$/m);
 });
 
-/** Runs the audit with a registry that answers each question so. */
+/** Runs the audit with a registry that returns this to each request. */
 async function auditAgainst(answer: () => Response) {
   await using registry = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, answer);
   return await auditWith(registry.addr.port);
 }
 
-/** Runs the task's command with the registry on this port. */
+/** Runs the task's command with a registry on this port. */
 async function auditWith(port: number) {
   const [program, ...args] = manifest.tasks.audit.command.split(" ");
   const { code, stdout, stderr } = await new Deno.Command(program!, {

@@ -4,9 +4,9 @@
  *
  *     deno run --allow-read --allow-write=config/prometheus --allow-net tools/exporter_metrics.ts [PROMETHEUS_URL]
  *
- * The list holds every metric that a rule or a dashboard uses and that is not ours (core/telemetry/metrics.ts), with the job and
- * the labels it was seen with. A line stays when its metric is not there now, since some appear only after a failure;
- * delete the file first to begin anew.
+ * The list holds every metric that a rule or a dashboard uses and that our programs don't expose, with the job and the
+ * labels it was seen with. A line stays even if its metric is absent now, since some appear only after a failure. To
+ * start over, delete the file first.
  */
 import { CATALOGUE } from "../core/telemetry/metrics.ts";
 import { queriesOf, readDashboards } from "../stack/dashboards/model.ts";
@@ -62,6 +62,6 @@ async function usedMetrics(): Promise<Set<string>> {
 
 async function seriesOf(metric: string): Promise<Record<string, string>[]> {
   const response = await fetch(`${prometheus}/api/v1/series?${new URLSearchParams({ "match[]": metric })}`);
-  if (!response.ok) throw new Error(`Cannot list ${metric}: Prometheus answered ${response.status}`);
+  if (!response.ok) throw new Error(`Cannot list ${metric}: Prometheus returned ${response.status}`);
   return (await response.json()).data;
 }

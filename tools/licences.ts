@@ -1,9 +1,9 @@
-/** Which licences a package may have, so that this project can be given away under MIT with the package inside. */
+/** Which licences a package may have, so that this project can be distributed under MIT with the package inside. */
 import type { Package } from "./packages.ts";
 
 /**
- * All of these let a program be passed on under its own terms, for a copy of the notice at most. By SPDX identifier; an
- * expression (`MIT OR GPL-2.0`) is none of them, so that a person looks at it.
+ * SPDX identifiers. All of these allow a program to be distributed under its own terms, with a copy of the notice at
+ * most. An expression (`MIT OR GPL-2.0`) matches none of them, so that a person decides.
  */
 const ALLOWED = [
   "0BSD",
@@ -16,17 +16,17 @@ const ALLOWED = [
   "Unlicense",
 ];
 
-/** Packages with another licence, and why that is in order. They may go into nothing that is given away. */
+/** Packages with another licence, and why that is acceptable. They must not go into anything that is distributed. */
 export const DEVELOPMENT_ONLY: Readonly<Record<string, { readonly licence: string; readonly why: string }>> =
   {
     "axe-core": {
       licence: "MPL-2.0",
       why:
-        "Run unchanged by the browser tests. MPL asks for the source of changed files to be passed on with them.",
+        "Run unchanged by the browser tests. MPL requires the source of changed files to be distributed with them.",
     },
   };
 
-/** @returns what is wrong with the packages' licences, a sentence for each offence */
+/** @returns a sentence for each package whose licence is not acceptable */
 export function licenceOffences(packages: readonly Package[]): string[] {
   return packages.flatMap(({ name, licence, goesInto }) => {
     if (ALLOWED.includes(licence)) return [];

@@ -3,7 +3,7 @@ import { DEVELOPMENT_ONLY } from "./licences.ts";
 import type { Package } from "./packages.ts";
 import { table } from "./markdown_table.ts";
 
-/** Each licence, and how many packages have it, the most frequent first. */
+/** Each licence with the number of packages that have it, most frequent first. */
 export function licences(packages: readonly Package[]): string {
   const groups = Object.entries(Object.groupBy(packages, ({ licence }) => licence))
     .map(([licence, group = []]) => ({ licence, group }))

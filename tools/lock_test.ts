@@ -1,4 +1,4 @@
-/** What stands in deno.json about where packages come from. */
+/** Where packages come from, as deno.json states it. */
 import assert from "node:assert/strict";
 import manifest from "../deno.json" with { type: "json" };
 

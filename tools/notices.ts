@@ -1,5 +1,5 @@
 /**
- * `dist/NOTICES.txt`: the licences of the packages that a packed launcher carries, as their authors ask for. Part of
+ * `dist/NOTICES.txt`: the licences of the packages that a packed launcher carries, which their authors require. Part of
  * `deno task compile`.
  */
 import { join } from "node:path";
@@ -22,7 +22,7 @@ export async function launcherNotices(packages: readonly Package[]): Promise<str
   }\n`;
 }
 
-/** The package's own files about it; for a package without any, what its package.json says. */
+/** The package's licence files; without any, what its package.json states. */
 async function termsOf({ name, licence, folder }: Package): Promise<string[]> {
   const files = await Array.fromAsync(Deno.readDir(folder));
   const names = files.filter(({ name, isFile }) => isFile && TERMS.test(name)).map(({ name }) => name).sort();

@@ -6,17 +6,17 @@ export interface Package {
   readonly version: string;
   /** An SPDX licence expression, from the package's own package.json. */
   readonly licence: string;
-  /** Whether deno.json names it itself. */
+  /** Whether deno.json names it. */
   readonly direct: boolean;
   /** Names of the packages that need it. */
   readonly neededBy: readonly string[];
-  /** Who receives it; nobody, where only development and tests use it. */
+  /** The products that contain it; none, if only development and tests use it. */
   readonly goesInto: readonly Product[];
-  /** Where it lies in Deno's cache. */
+  /** Its folder in Deno's cache. */
   readonly folder: string;
 }
 
-/** What is given away, or built out of this repository, and the programs in it. */
+/** What is built from this repository, and the programs in it. */
 const PRODUCTS = {
   launcher: ["start_monitoring.ts"],
   image: ["api/main.ts", "worker/main.ts", "worker/redrive.ts"],
@@ -38,10 +38,10 @@ interface Resolved {
 }
 
 /**
- * Reads every package of the lock file, by name. Needs what `deno ci` has put into Deno's cache, and no network.
+ * Reads every package of the lock file, sorted by name. Needs the cache that `deno ci` fills, and no network.
  *
  * @param imports the specifiers of deno.json: what they name is direct
- * @throws {Error} when a package is not in the cache, or states no licence
+ * @throws {Error} when a package is not in the cache, or does not state a licence
  */
 export async function readPackages(imports: Readonly<Record<string, string>>): Promise<Package[]> {
   const graphs = new Map<Product, Graph[]>();
@@ -70,7 +70,7 @@ export async function readPackages(imports: Readonly<Record<string, string>>): P
   return [...packages.values()].sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-/** The packages that a graph imports, and all that those need. */
+/** The packages that a graph imports, with all their dependencies. */
 function packagesOf({ modules, npmPackages }: Graph): string[] {
   const reached = new Set<string>();
   const reach = (id: string) => {
@@ -96,6 +96,6 @@ async function licenceOf(pack: string, folder: string): Promise<string> {
     throw new Error(`Cannot read the licence of ${pack}: it is not in Deno's cache. Run: deno ci`);
   });
   const { license } = JSON.parse(manifest);
-  if (typeof license !== "string") throw new Error(`${pack} states no licence in its package.json`);
+  if (typeof license !== "string") throw new Error(`${pack} does not state a licence in its package.json`);
   return license;
 }

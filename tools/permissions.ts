@@ -1,4 +1,4 @@
-/** The variables that each program may read, as deno.json's permission sets list them: made from the table of settings. */
+/** The variables that each permission set of deno.json lists, generated from the table of settings. */
 import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
 
 /** Which settings each set of deno.json covers. */
@@ -12,7 +12,7 @@ interface Manifest {
   readonly permissions: Record<string, { env?: unknown }>;
 }
 
-/** deno.json's text with its lists of variables made anew. */
+/** The text of deno.json, with its lists of variables generated again. */
 export function withPermissions(manifest: string): string {
   const parsed = JSON.parse(manifest) as Manifest;
   for (const [set, programs] of Object.entries(SETS)) parsed.permissions[set]!.env = variables(programs);
