@@ -1,5 +1,6 @@
 /** House rules that a program can check: who reads the environment, who prints, and that every file says what it is. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import { isTest, readModules } from "./modules.ts";
 
 const READS_ENVIRONMENT = [
@@ -19,29 +20,10 @@ const SPEAKS = [
 ];
 
 /** Folders whose files don't all begin with their sentence yet. To be emptied, never to grow. */
-const WITHOUT_HEADERS: readonly string[] = [
-  "api",
-  "api/live",
-  "core",
-  "core/cache",
-  "core/queue",
-  "core/store",
-  "core/telemetry",
-  "stack",
-  "stack/clients",
-  "stack/commands",
-  "stack/dashboards",
-  "stack/docker",
-  "stack/doctor",
-  "stack/drill",
-  "stack/output",
-  "stack/packaging",
-  "stack/proof",
-  "tests/launcher",
-  "tests/stack",
-  "worker",
-  "worker/analysers",
-];
+const WITHOUT_HEADERS = ["tests/launcher"];
+
+/** After a line for the shell, the linter or JSX, where there is one. */
+const HEADER = /^(#!.*\n|\/\/ deno-[^\n]*\n|\/\*\* @jsx[^\n]*\n)*\/\*\*/;
 
 const EVERYWHERE = [
   "api",
@@ -61,13 +43,11 @@ const product = files.filter(({ path }) =>
 
 const none = (offences: readonly string[]) => assert.deepEqual(offences, []);
 
-Deno.test("every file begins with a sentence that says what it is", () => {
-  const silent = files.filter(({ source }) =>
-    !/^(#!.*\n|\/\/ deno-[^\n]*\n|\/\*\* @jsx[^\n]*\n)*\/\*\*/.test(source)
-  )
-    .map(({ path }) => path);
-  const folder = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
-  none(silent.filter((path) => !WITHOUT_HEADERS.includes(folder(path))));
+Deno.test("every file begins with a sentence that says what it is, except a test beside the file it tests", () => {
+  const paths = new Set(files.map(({ path }) => path));
+  const isBesideItsSubject = (path: string) => isTest(path) && paths.has(path.replace("_test.", "."));
+  const silent = files.filter(({ path, source }) => !HEADER.test(source) && !isBesideItsSubject(path));
+  none(silent.map(({ path }) => path).filter((path) => !WITHOUT_HEADERS.includes(dirname(path))));
 });
 
 Deno.test("only the configuration reads the environment", () => {

@@ -1,3 +1,4 @@
+/** The real stack in Docker, from `up` to `down`. */
 import assert from "node:assert/strict";
 import { docker, missingImages, whyNoEngine } from "./engine.ts";
 import { compose, containers, json, logs, metric, servicesInTrace, urls } from "./stack.ts";
