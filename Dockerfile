@@ -6,9 +6,12 @@ COPY deno.json deno.lock ./
 COPY core core
 COPY api api
 COPY worker worker
+COPY config/http-probe.sh /usr/local/bin/http-probe
+# A checkout made with a strict umask has files that only their owner may read. COPY's own --chmod would need BuildKit,
+# which is not everywhere.
+RUN chmod -R a+rX /app /usr/local/bin/http-probe
 # --frozen: a lock file that does not match fails the build instead of fetching something else.
 RUN deno cache --frozen api/main.ts worker/main.ts worker/redrive.ts
-COPY config/http-probe.sh /usr/local/bin/http-probe
 
 # The code stays root's: the process can read it and not change it.
 USER deno

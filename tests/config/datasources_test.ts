@@ -84,7 +84,7 @@ Deno.test("dashboards come from the folder that is mounted, into `Thought Proces
   const [provider] = parse(readRepositoryFile(`${provisioning}/dashboards/dashboards.yml`)).providers;
   assert.equal(provider.folder, "Thought Processor");
   const { volumes, environment } = readComposeFile().services.grafana!;
-  assert.ok(volumes!.includes(`./config/grafana/dashboards:${provider.options.path}:ro`));
+  assert.ok(volumes!.includes(`./config/grafana/dashboards:${provider.options.path}:ro,z`));
   // Grafana 13 keeps its data sources as plugins that it would replace at start.
   assert.equal(environment!.GF_PLUGINS_PREINSTALL_DISABLED, "true");
   assert.equal(environment!.GF_PLUGINS_PREINSTALL_AUTO_UPDATE, "false");

@@ -49,7 +49,7 @@ const BROKEN: Readonly<Record<string, Readonly<Record<string, unknown>> | string
   "4.10": "ENV OPENAI_API_KEY=sk-1",
   "4.11": "RUN deno cache api/main.ts",
   "5.2": { security_opt: ["no-new-privileges:true", "apparmor:unconfined"] },
-  "5.3": { security_opt: ["no-new-privileges:true", "label:disable"] },
+  "5.3": { security_opt: ["no-new-privileges:true", "label=disable"] },
   "5.4": { cap_add: ["NET_ADMIN"] },
   "5.5": { privileged: true },
   "5.6": { volumes: ["/etc:/host/etc:ro"] },
