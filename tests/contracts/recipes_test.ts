@@ -32,11 +32,17 @@ Deno.test("CONTRIBUTING: a metric with its panel and alert takes these steps and
   }
 });
 
-Deno.test("README: an analyser takes one file and two lines, and a thought then has its result", async () => {
+Deno.test("README: an analyser takes one file and two lines, its secret one entry, and a thought then has its result", async () => {
   await using checkout = await copyCheckout();
   await follow(await readRecipe("README.md", "Your own analyser"), checkout.root);
-  await checkout.deno("fmt", "--check", "worker");
+  await checkout.deno("fmt", "--check", "worker", "core");
   await checkout.deno("check", "worker");
+  await checkout.deno("task", "docs");
+  const { permissions } = JSON.parse(await Deno.readTextFile(join(checkout.root, "deno.json")));
+  for (const variable of ["SHOUTING_KEY", "SHOUTING_KEY_FILE"]) {
+    assert.ok(permissions.worker.env.includes(variable), `the worker may read ${variable}`);
+    assert.ok(!permissions.api.env.includes(variable), `the API may not read ${variable}`);
+  }
 
   await using dev = startProcess({
     args: ["-P=dev", "dev.ts"],
@@ -54,7 +60,7 @@ Deno.test("README: an analyser takes one file and two lines, and a thought then 
   const { result } = await waitFor("the result", async () => {
     const thought = await (await fetch(`${api}/thoughts/${id}`)).json();
     return thought.status === "completed" && thought;
-  });
+  }, { timeoutMs: 60_000 });
   assert.equal(result.analysis.summary, "LISTEN TO THE RAIN");
 });
 
