@@ -144,6 +144,9 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       tags: ["Thoughts"],
       scope: "read",
       summary: "List thoughts, the newest first",
+      description:
+        "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: " +
+        "one that would have to look through many others of another status ends before.",
       request: { query: ListQuery },
       responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
     },
@@ -152,15 +155,13 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const { status, limit, cursor, user_id } = parse(ListQuery, queryOf(c), "query.");
       const userId = user_id ?? c.var.grant?.user ?? undefined;
       if (userId !== undefined && !reaches(c.var.grant, userId)) throw new Problem("thought-not-found");
-      const found = await store.list({
-        limit: limit + 1, // one more tells whether there is a next page
+      const { thoughts, next } = await store.list({
+        limit,
         ...(userId === undefined ? {} : { userId }),
         ...(status === undefined ? {} : { status }),
         ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
       });
-      const thoughts = found.slice(0, limit);
-      const next_cursor = found.length > limit ? toCursor(thoughts.at(-1)!.id) : null;
-      return c.json({ thoughts: thoughts.map(toJson), next_cursor });
+      return c.json({ thoughts: thoughts.map(toJson), next_cursor: next === null ? null : toCursor(next) });
     },
   );
 

@@ -3,6 +3,7 @@ import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" }
 import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
 import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import migration0005 from "./migrations/0005_operator.sql" with { type: "text" };
+import migration0006 from "./migrations/0006_stores.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError } from "../unavailable.ts";
 
@@ -55,6 +56,7 @@ const MIGRATIONS = [
   { version: 2, sql: migration0002 },
   { version: 4, sql: migration0004 },
   { version: 5, sql: migration0005 },
+  { version: 6, sql: migration0006 },
 ] as const;
 
 /** Any constant will do; it only has to be the same in every process. */

@@ -54,7 +54,7 @@ export function createHeartbeats(database: Database): Heartbeats {
       await database.query("delete from workers where id = $1", [id]);
     },
     async present() {
-      const rows = await database.query<PresentRow>(PRESENT);
+      const rows = await database.read<PresentRow>(PRESENT);
       return rows.map((
         { seen_at_ms, cache_hits, cache_misses, gate_status, gate_reason, gate_since_ms, ...same },
       ) => ({

@@ -29,6 +29,13 @@ export interface Listing {
   readonly before?: string;
 }
 
+export interface Page {
+  /** At most as many as asked for; fewer, even none, also where many others had to be looked through. */
+  readonly thoughts: readonly Thought[];
+  /** The id before which the next page begins; null on the last one. */
+  readonly next: string | null;
+}
+
 export interface Progress {
   readonly id: string;
   readonly userId: string;
@@ -41,15 +48,15 @@ export interface Store {
   /** Stores thoughts and their outbox messages in one statement; answers in the order given. */
   insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
   get(id: string): Promise<Thought | null>;
-  /** Newest first. */
-  list(listing: Listing): Promise<Thought[]>;
+  /** Newest first. However rare a status is, a page looks through {@link MOST_LOOKED_AT} thoughts and no more. */
+  list(listing: Listing): Promise<Page>;
   /** Removes a thought whatever its state; work under way on it comes to nothing. False when there was none. */
   delete(id: string): Promise<boolean>;
   /** Where thoughts stand now, for those that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
   /** How many thoughts are not finished; counted no further than `most`. */
   waiting(most: number): Promise<number>;
-  /** Answers when the database does. */
+  /** Resolves when thoughts can be stored. */
   ping(): Promise<void>;
 }
 
@@ -59,7 +66,7 @@ export function createStore(database: Database, topic: string): Store {
     try {
       const stored = await database.query<{ id: string }>(INSERT, [JSON.stringify(thoughts), topic]);
       if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
-      return await explain(thoughts, new Set(stored.map(({ id }) => id)));
+      return await settle(thoughts, new Set(stored.map(({ id }) => id)));
     } catch (error) {
       if (!(error instanceof UnstorableError)) throw error;
       if (thoughts.length === 1) return [{ outcome: "unstorable" }];
@@ -68,16 +75,24 @@ export function createStore(database: Database, topic: string): Store {
     }
   }
 
-  async function explain(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
+  /** Tells what became of the thoughts that were not stored: their keys are taken, or were and no longer are. */
+  async function settle(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
     const repeated = thoughts.filter(({ id }) => !stored.has(id));
-    const rows = await database.query<
-      { user_id: string; idempotency_key: string; id: string; status: Status; request_hash: string }
-    >(FIND_REPEATED, [JSON.stringify(repeated)]);
+    const rows = await database.query<RepeatedRow>(FIND_REPEATED, [JSON.stringify(repeated)]);
     const earlier = new Map(rows.map((row) => [JSON.stringify([row.user_id, row.idempotency_key]), row]));
-    return thoughts.map(({ id, userId, idempotencyKey, requestHash }): Inserted => {
+    const earlierOf = ({ userId, idempotencyKey }: Insertion) =>
+      earlier.get(JSON.stringify([userId, idempotencyKey]));
+    // A thought deleted since has freed its key.
+    const freed = repeated.filter((thought) => earlierOf(thought) === undefined);
+    const again = new Map(
+      freed.length === 0 ? [] : (await insert(freed)).map((inserted, at) => [freed[at]!.id, inserted]),
+    );
+    return thoughts.map((thought): Inserted => {
+      const { id, requestHash } = thought;
       if (stored.has(id)) return { outcome: "stored", id };
-      const row = earlier.get(JSON.stringify([userId, idempotencyKey]));
-      return row !== undefined && row.request_hash === requestHash
+      const row = earlierOf(thought);
+      if (row === undefined) return again.get(id)!;
+      return row.request_hash === requestHash
         ? { outcome: "repeated", id: row.id, status: row.status }
         : { outcome: "conflict" };
     });
@@ -86,34 +101,39 @@ export function createStore(database: Database, topic: string): Store {
   return {
     insert,
     async get(id) {
-      const [row] = await database.query<ThoughtRow>(`select ${COLUMNS} from thoughts where id = $1`, [id]);
+      const [row] = await database.read<ThoughtRow>(`select ${COLUMNS} from thoughts where id = $1`, [id]);
       return row === undefined ? null : fromRow(row);
     },
-    async list({ userId, status, limit, before }) {
-      const parameters = [limit, userId ?? null, status ?? null, before ?? null];
-      return (await database.query<ThoughtRow>(listStatement({ userId, status, before }), parameters)).map(
-        fromRow,
-      );
+    async list(listing) {
+      const { userId, status, limit, before } = listing;
+      const from = [userId ?? null, before ?? null];
+      const rows = await database.read<ThoughtRow>(listStatement(listing), [
+        ...from,
+        status ?? null,
+        limit + 1,
+      ]);
+      const thoughts = rows.slice(0, limit).map(fromRow);
+      if (rows.length > limit) return { thoughts, next: thoughts.at(-1)!.id };
+      const [last] = await database.read<{ id: string }>(lastLookedAtStatement(listing), from);
+      return { thoughts, next: last?.id ?? null };
     },
     async delete(id) {
       return (await database.query("delete from thoughts where id = $1 returning id", [id])).length > 0;
     },
     progress(ids) {
-      return database.query<Progress>(
+      return database.read<Progress>(
         `select id, user_id as "userId", status, attempts, error from thoughts where id = any($1::text::uuid[])`,
         [`{${ids.join(",")}}`],
       );
     },
     async waiting(most) {
-      const [row] = await database.query<{ waiting: number }>(
+      const [row] = await database.read<{ waiting: number }>(
         "select count(*)::int as waiting from (select from thoughts where finished_at is null limit $1) unfinished",
         [most],
       );
       return row!.waiting;
     },
-    async ping() {
-      await database.query("select 1");
-    },
+    ping: database.ping,
   };
 }
 
@@ -124,6 +144,7 @@ const INSERT = `
   ), stored as (
     insert into thoughts (id, user_id, text, context, idempotency_key, request_hash, traceparent)
     select id, "userId", text, context, "idempotencyKey", "requestHash", traceparent from given
+    order by "userId", "idempotencyKey" -- two processes with the same keys then wait in turn, not for each other
     on conflict do nothing
     returning id, user_id, traceparent
   ), queued as (
@@ -139,22 +160,43 @@ const FIND_REPEATED = `
 
 const COLUMNS = "id, user_id, text, context, status, attempts, result, error, created_at, finished_at";
 
-/** The conditions repeat the predicates of the partial indexes, so that PostgreSQL can use them. */
-const STATUS_CONDITIONS: Record<Status, string> = {
-  pending: "finished_at is null and status = $3",
-  processing: "finished_at is null and status = $3",
-  completed: "status = $3",
-  failed: "finished_at is not null and result is null and status = $3",
+interface RepeatedRow {
+  user_id: string;
+  idempotency_key: string;
+  id: string;
+  status: Status;
+  request_hash: string;
+}
+
+/** What a page looks through at most: some tens of milliseconds. */
+export const MOST_LOOKED_AT = 10_000;
+
+/** Predicates of the partial indexes, so that PostgreSQL can use them. */
+const INDEXED: Record<Status, string> = {
+  pending: "finished_at is null",
+  processing: "finished_at is null",
+  completed: "result is not null",
+  failed: "finished_at is not null and result is null",
 };
 
-function listStatement({ userId, status, before }: Omit<Listing, "limit">): string {
+/** The thoughts that an index finds, the newest first. */
+function lookedAt({ userId, status, before }: Omit<Listing, "limit">): string {
   const conditions = [
-    userId === undefined ? "$2::text is null" : "user_id = $2",
-    status === undefined ? "$3::text is null" : STATUS_CONDITIONS[status],
-    before === undefined ? "$4::text is null" : "id < $4::text::uuid",
+    userId === undefined ? "$1::text is null" : "user_id = $1",
+    // With a user, the user's index is the better one.
+    status === undefined || userId !== undefined ? "true" : INDEXED[status],
+    before === undefined ? "$2::text is null" : "id < $2::text::uuid",
   ];
-  return `select ${COLUMNS} from thoughts where ${conditions.join(" and ")} order by id desc limit $1`;
+  return `from thoughts where ${conditions.join(" and ")} order by id desc`;
 }
+
+const listStatement = (listing: Listing) => `
+  select ${COLUMNS} from (select ${COLUMNS} ${lookedAt(listing)} limit ${MOST_LOOKED_AT}) looked_at
+  where ${listing.status === undefined ? "$3::text is null" : "status = $3"} order by id desc limit $4`;
+
+/** The last thought that a full look sees; none where the look comes to the end. */
+const lastLookedAtStatement = (listing: Listing) => `
+  select id ${lookedAt(listing)} offset ${MOST_LOOKED_AT - 1} limit 1`;
 
 interface ThoughtRow {
   id: string;

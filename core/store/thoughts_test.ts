@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { testOnDatabases } from "../../tests/support/databases.ts";
+import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
-import { createStore } from "./thoughts.ts";
+import { createStore, MOST_LOOKED_AT, type Page } from "./thoughts.ts";
 import { STATUSES } from "../thought.ts";
 
 const storeOn = (database: Database) => createStore(database, "thoughts");
@@ -131,7 +131,7 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
   await claims.claim([processing!]);
 
   const ids = async (...listing: Parameters<typeof store.list>) =>
-    (await store.list(...listing)).map(({ id }) => id);
+    (await store.list(...listing)).thoughts.map(({ id }) => id);
   assert.deepEqual(await ids({ limit: 10 }), newestFirst);
   assert.deepEqual(await ids({ limit: 2 }), newestFirst.slice(0, 2));
   assert.deepEqual(await ids({ limit: 2, before: newestFirst[1]! }), newestFirst.slice(2, 4));
@@ -150,18 +150,102 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
   ]);
 });
 
+testOnDatabases(
+  "a page looks through a bounded number of thoughts, and its cursor goes on from there",
+  async (database) => {
+    const store = storeOn(database);
+    const [oldest, ...others] = [aThought({ userId: "ada" }), aThought({ userId: "bob" })];
+    await store.insert([oldest!, ...others]);
+    const [claim] = await claimsOn(database).claim([oldest!.id]);
+    await database.query(
+      `insert into thoughts (id, user_id, text)
+       select ('ffffffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'ada', 'x' from generate_series(1, $1::int) n`,
+      [2.5 * MOST_LOOKED_AT],
+    );
+    for (const userId of [undefined, "ada"]) {
+      const found: string[] = [];
+      let pages = 0;
+      let next: string | null | undefined;
+      while (next !== null) {
+        const page: Page = await store.list({
+          status: "processing",
+          limit: 5,
+          ...(userId === undefined ? {} : { userId }),
+          ...(next === undefined ? {} : { before: next }),
+        });
+        found.push(...page.thoughts.map(({ id }) => id));
+        next = page.next;
+        pages++;
+      }
+      assert.deepEqual([found, pages], [[claim!.id], 3]);
+    }
+  },
+);
+
+testOnDatabases(
+  "a key whose thought is deleted between the insert and the look for it is free again",
+  async (database) => {
+    const first = aThought({ userId: "ada", idempotencyKey: "k", requestHash: "h" });
+    await storeOn(database).insert([first]);
+    const store = storeOn({
+      ...database,
+      async query(sql, parameters) {
+        if (/join thoughts/.test(sql)) await database.query("delete from thoughts where id = $1", [first.id]);
+        return await database.query(sql, parameters);
+      },
+    });
+    const again = aThought({ userId: "ada", idempotencyKey: "k", requestHash: "h" });
+    const other = aThought({ userId: "bob" });
+    assert.deepEqual(await store.insert([again, other]), [
+      { outcome: "stored", id: again.id },
+      { outcome: "stored", id: other.id },
+    ]);
+  },
+);
+
+Deno.test({
+  name: "two processes with the same keys in opposite order wait in turn, without a deadlock",
+  ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+  async fn() {
+    await using one = await openTestDatabase("postgres");
+    const deadlocks = async () =>
+      (await one.query<{ n: number }>(
+        "select deadlocks::int as n from pg_stat_database where datname = current_database()",
+      ))[0]!.n;
+    const stores = [storeOn(one), storeOn(one)];
+    for (let round = 0; round < 10; round++) {
+      const keyed = Array.from({ length: 120 }, (_, at) => ({
+        userId: `user ${at % 7}`,
+        idempotencyKey: `${round} ${at}`,
+        requestHash: "h",
+      }));
+      const outcomes = await Promise.all(stores.map((store, at) => {
+        const thoughts = keyed.map((given) => aThought(given));
+        return store.insert(at === 0 ? thoughts : thoughts.reverse());
+      }));
+      const stored = outcomes.flat().filter(({ outcome }) => outcome === "stored");
+      assert.equal(stored.length, keyed.length);
+    }
+    await one.query("select pg_stat_force_next_flush()");
+    assert.equal(await deadlocks(), 0);
+  },
+});
+
 testOnDatabases("a status' listing can use an index", async (database) => {
   // The planner prefers a scan of so small a table; without that choice it must find the way.
   await database.transaction(async (tx) => {
     await tx.query("set local enable_seqscan = off");
-    for (const status of STATUSES.filter((status) => status !== "completed")) {
-      const condition = status === "failed"
-        ? "finished_at is not null and result is null"
-        : "finished_at is null";
+    for (const status of STATUSES) {
+      const condition = {
+        pending: "finished_at is null",
+        processing: "finished_at is null",
+        completed: "result is not null",
+        failed: "finished_at is not null and result is null",
+      }[status];
       const plan = await tx.query(
         `explain select id from thoughts where ${condition} and status = '${status}' order by id desc limit 20`,
       );
-      assert.match(JSON.stringify(plan), /thoughts_(waiting|given_up)/, status);
+      assert.match(JSON.stringify(plan), /thoughts_(waiting|given_up|completed)/, status);
     }
   });
 });
