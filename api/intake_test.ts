@@ -11,6 +11,8 @@ function thought(id: string, text = "x"): Insertion {
     context: null,
     idempotencyKey: null,
     requestHash: null,
+    priority: "interactive",
+    flow: "",
     traceparent: null,
   };
 }

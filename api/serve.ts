@@ -5,7 +5,6 @@ import { createReadiness } from "../core/health.ts";
 import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { within } from "../core/deadline.ts";
 import { listen } from "../core/listen.ts";
-import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
@@ -46,7 +45,7 @@ const DRAIN_MS = 15_000;
 export function startApi({ database, log, host, port, limits, access = {} }: ApiOptions): Api {
   requireKeysOrLoopback(host, access);
   const { version } = manifest;
-  const store = createStore(database, THOUGHTS_TOPIC);
+  const store = createStore(database);
   const metrics = createMetrics("api", version);
   const readiness = createReadiness({ database: store.ping }, { log, metrics });
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));

@@ -106,6 +106,8 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         context,
         idempotencyKey,
         requestHash: idempotencyKey === null ? null : hash(text, context),
+        priority: "interactive",
+        flow: "",
         traceparent,
       };
       // A span that nobody records would still cost the request.

@@ -28,8 +28,8 @@ for (const { kind, ignore } of DATABASES) {
         finished_at: null,
       });
       assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 60_000);
-      const outbox = await database.query("select topic, key, value from outbox");
-      assert.deepEqual([...outbox], [{ topic: "thoughts", key: "ada", value: id }]);
+      const outbox = await database.query("select thought_id, user_id from outbox");
+      assert.deepEqual([...outbox], [{ thought_id: id, user_id: "ada" }]);
       assert.equal(await api.metric("thoughts_accepted_total"), 1);
     });
 

@@ -49,9 +49,8 @@ export async function measureDrain(
       JSON.stringify(rows),
     ]);
     if (options.from === "kafka") {
-      await kafka.publish(rows.map(({ id, user, traceparent }) => ({
+      await kafka.publish(rows.map(({ id, traceparent }) => ({
         topic: THOUGHTS_TOPIC,
-        key: user,
         value: id,
         reason: null,
         traceparent,
@@ -132,6 +131,6 @@ const INSERT = `
     insert into thoughts (id, user_id, text, traceparent) select id, "user", text, traceparent from given
   )`;
 const ALSO_QUEUE = `, queued as (
-    insert into outbox (topic, key, value, traceparent)
-    select '${THOUGHTS_TOPIC}', "user", id::text, traceparent from given
+    insert into outbox (thought_id, attempts, flow, user_id, cost, rank, traceparent)
+    select id, 0, '', "user", 1, row_number() over (partition by "user"), traceparent from given
   )`;

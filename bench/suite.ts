@@ -191,7 +191,7 @@ function start(
 async function forget(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
   await sql.unsafe(`do $$ begin
-    if to_regclass('thoughts') is not null then truncate thoughts, outbox; end if;
+    if to_regclass('thoughts') is not null then truncate thoughts, outbox, dead_letters; end if;
   end $$`);
   await sql.end();
 }

@@ -25,6 +25,10 @@ export function isThoughtId(text: string): boolean {
   return ID.test(text);
 }
 
+/** How soon a thought is wanted: `batch` thoughts have one turn for ten of the interactive ones of the same user. */
+export const THOUGHT_PRIORITIES = ["interactive", "batch"] as const;
+export type ThoughtPriority = (typeof THOUGHT_PRIORITIES)[number];
+
 /** True when nothing further happens to a thought by itself. */
 export function isFinal(status: Status): boolean {
   return status === "completed" || status === "failed";

@@ -2,8 +2,8 @@
 import type { Claim, Claims } from "../core/store/claims.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import type { Outbox } from "../core/store/outbox.ts";
-import { DEAD_TOPIC, type Handler, type ReceivedMessage } from "../core/queue/queue.ts";
+import type { DeadLetters } from "../core/store/dead_letters.ts";
+import { type Handler, type ReceivedMessage } from "../core/queue/queue.ts";
 import type { Analysis } from "./analysis.ts";
 import { traceBatch } from "./batch_trace.ts";
 import type { Settlement } from "./settlement.ts";
@@ -11,7 +11,7 @@ import { isThoughtId } from "../core/thought.ts";
 
 export interface BatchOptions {
   readonly claims: Claims;
-  readonly outbox: Outbox;
+  readonly deadLetters: DeadLetters;
   readonly analysis: Analysis;
   readonly settlement: Settlement;
   readonly metrics: Metrics<"worker">;
@@ -50,18 +50,12 @@ export function createBatchHandler(options: BatchOptions): Handler {
 
 /** The ids among the messages, each once. What is no id becomes a dead letter that says where it lay, not what it held. */
 async function readable(messages: readonly ReceivedMessage[], options: BatchOptions): Promise<string[]> {
-  const { outbox, metrics, log } = options;
+  const { deadLetters, metrics, log } = options;
   const ids = new Set<string>();
   for (const { value, position, traceparent } of messages) {
     const id = value.toLowerCase();
     if (!isThoughtId(id)) {
-      await outbox.put({
-        topic: DEAD_TOPIC,
-        key: position,
-        value: position,
-        reason: "malformed message",
-        traceparent,
-      });
+      await deadLetters.put([{ value: position, reason: "malformed message", traceparent }]);
       metrics.batch_processor_messages_skipped_total.inc({ reason: "malformed" });
       log.warn("message is no thought id, sent to the dead letters", { position });
     } else if (ids.has(id)) metrics.batch_processor_messages_skipped_total.inc({ reason: "duplicate" });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { DEAD_TOPIC } from "../core/queue/queue.ts";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase, testOnDatabases } from "../tests/support/databases.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";
@@ -71,11 +70,10 @@ testOnDatabase(
     await batches.handle("a canary", "", `{"id":"${id}"}`, `${id} `, id);
     assert.equal((await batches.store.get(id))!.status, "completed");
     assert.equal(await batches.metric(`batch_processor_messages_skipped_total{reason="malformed"}`), 4);
-    const dead = await database.query("select topic, value, reason from outbox order by id");
+    const dead = await database.query("select value, reason from dead_letters order by id");
     assert.deepEqual(
       dead.map((row) => ({ ...row })),
       [0, 1, 2, 3].map((at) => ({
-        topic: DEAD_TOPIC,
         value: `thoughts/0/${at}`,
         reason: "malformed message",
       })),
@@ -179,7 +177,7 @@ for (
       const last = (await batches.store.get(poison.id))!;
       assert.deepEqual([last.status, last.attempts, last.error, last.result], ["failed", 2, error, null]);
       assert.equal(await batches.metric("batch_processor_thoughts_failed_total"), 1);
-      const [dead] = await database.query("select value, reason from outbox where topic = $1", [DEAD_TOPIC]);
+      const [dead] = await database.query("select value, reason from dead_letters");
       assert.deepEqual({ ...dead }, { value: poison.id, reason: error });
       assert.doesNotMatch(batches.logged(), /canary|poison/);
     },
@@ -230,7 +228,8 @@ testOnDatabase(
     const thought = aThought();
     const analyser = analyserOf(async () => {
       await database.query("update thoughts set claimed_until = now() - interval '1 ms'");
-      const [other] = await batches.claims.claim([thought.id]);
+      await batches.claims.releaseStale((await batches.claims.look(null, 10)).stale);
+      const other = await batches.claims.claimSuspect();
       await batches.claims.complete([{ ...other!, result: JSON.stringify(aResult("by the other")) }]);
       return { result: aResult("too late") };
     });

@@ -18,11 +18,10 @@ export interface GaugesOptions {
 /** Keeps the gauges current until the signal aborts. While the store does not answer they stay as they were. */
 export function runGauges({ claims, metrics, log, signal }: GaugesOptions): Promise<void> {
   return repeat("gauges", { log, signal }, async () => {
-    const { thoughts, oldestS, outbox, outboxAgeS } = await claims.waiting();
-    metrics.batch_processor_queue_size.set(thoughts);
-    metrics.batch_processor_oldest_waiting_seconds.set(oldestS);
+    const { thoughts, oldestS, outbox } = await claims.waiting();
+    metrics.batch_processor_queue_size.set(thoughts.interactive + thoughts.batch);
+    metrics.batch_processor_oldest_waiting_seconds.set(Math.max(oldestS.interactive, oldestS.batch));
     metrics.batch_processor_outbox_size.set(outbox);
-    metrics.batch_processor_outbox_age_seconds.set(outboxAgeS);
     return EVERY_MS;
   });
 }

@@ -22,8 +22,11 @@ export interface ReconcilerOptions {
 export function runReconciler(options: ReconcilerOptions): Promise<void> {
   const { claims, metrics, log, signal, everyMs, lostAfterMs } = options;
   return repeat("reconciler", { log, signal }, async () => {
-    const { retried, givenUp } = await claims.releaseStale(LIMIT);
-    const lost = await claims.requeueLost(lostAfterMs, LIMIT);
+    const look = await claims.look(null, LIMIT);
+    const { waiting: { size: retried }, failed: { size: givenUp } } = await claims.releaseStale(look.stale);
+    const lost = await claims.announceAgain(
+      look.announced.filter(({ queuedAt }) => Date.now() - Date.parse(queuedAt) > lostAfterMs),
+    );
     metrics.batch_processor_requeued_total.inc({ reason: "stale_claim" }, retried);
     metrics.batch_processor_requeued_total.inc({ reason: "lost_message" }, lost);
     metrics.batch_processor_thoughts_failed_total.inc(givenUp);

@@ -20,7 +20,7 @@ const options = new Command("redrive")
 const config = loadConfigOrExit("worker");
 await using database = await openDatabase(config);
 const claims = createClaims(database, config);
-const count = await claims.redrive(options.id === undefined ? { limit: options.limit } : { id: options.id });
+const count = await claims.redrive(options);
 // deno-lint-ignore no-console -- the result of a command is for its user
 console.log(`${count} ${count === 1 ? "thought" : "thoughts"} queued again`);
 

@@ -41,11 +41,12 @@ testOnServices(
     await using database = openPostgres({ url: fresh.url });
     await migrate(database, createLogger({ service: "test", write: () => {} }));
     const thoughts = [aThought(), aThought(), aThought()];
-    await createStore(database, "thoughts").insert(thoughts);
+    await createStore(database).insert(thoughts);
     const claims = createClaims(database, { leaseMs: 1_000, maxAttempts: 1 });
     const failures = (await claims.claim(thoughts.map(({ id }) => id))).map((claim) => ({
       ...claim,
       error: "x",
+      kind: "charged" as const,
       delayMs: 0,
     }));
     await claims.fail(failures);

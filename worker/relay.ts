@@ -2,6 +2,7 @@
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { DeadLetters } from "../core/store/dead_letters.ts";
 import type { Outbox } from "../core/store/outbox.ts";
 import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
 import { isSampled, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
@@ -13,6 +14,7 @@ const IDLE_MS = 50;
 
 export interface RelayOptions {
   readonly outbox: Outbox;
+  readonly deadLetters: DeadLetters;
   readonly queue: Queue;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
@@ -20,8 +22,10 @@ export interface RelayOptions {
 }
 
 /** Runs until the signal aborts; an outage of the queue or the database is waited out. */
-export function runRelay({ outbox, queue, metrics, log, signal }: RelayOptions): Promise<void> {
+export function runRelay({ outbox, deadLetters, queue, metrics, log, signal }: RelayOptions): Promise<void> {
   return repeat("relay", { log, signal }, async () => {
+    await outbox.ripen(BATCH);
+    await deadLetters.take(BATCH, (messages) => publish(queue, messages, metrics));
     const sent = await outbox.take(BATCH, (messages) => publish(queue, messages, metrics));
     return sent === BATCH ? 0 : IDLE_MS;
   });

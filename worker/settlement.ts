@@ -56,8 +56,8 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
       for (const claim of claimed) {
         if (refused.has(claim.id)) failures.push({ ...claim, ...UNSTORABLE });
       }
-      const { retried, givenUp } = failures.length === 0
-        ? { retried: new Set<string>(), givenUp: new Set<string>() }
+      const { waiting: retried, failed: givenUp } = failures.length === 0
+        ? { waiting: new Set<string>(), failed: new Set<string>() }
         : await untilStored(() => claims.fail(failures.map(toFailure)));
       trace.step("store results", startedAt, {
         "db.system.name": "postgresql",
@@ -78,7 +78,7 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
   ): Promise<{ stored: Set<string>; refused: Set<string> }> {
     if (completions.length === 0) return { stored: new Set(), refused: new Set() };
     try {
-      return { stored: await claims.complete(completions), refused: new Set() };
+      return { stored: await (await claims.complete(completions)).stored as Set<string>, refused: new Set() };
     } catch (error) {
       if (!(error instanceof UnstorableError)) throw error;
       if (completions.length === 1) return { stored: new Set(), refused: new Set([completions[0]!.id]) };
@@ -112,6 +112,7 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
       id,
       attempt,
       error,
+      kind: "charged",
       delayMs: backoffMs(attempt - 1, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS }),
     };
   }

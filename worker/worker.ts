@@ -3,6 +3,7 @@ import type { Cache } from "../core/cache/cache.ts";
 import { createClaims } from "../core/store/claims.ts";
 import type { Config } from "../core/config.ts";
 import type { Database } from "../core/store/database.ts";
+import { createDeadLetters } from "../core/store/dead_letters.ts";
 import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { createReadiness } from "../core/health.ts";
 import { pause, repeat } from "../core/retry.ts";
@@ -57,9 +58,10 @@ export function startWorker(
   const gate = openGate({ config, analyser, database, metrics, log });
   const claims = createClaims(database, { leaseMs, maxAttempts });
   const outbox = createOutbox(database);
+  const deadLetters = createDeadLetters(database);
   const handler = createBatchHandler({
     claims,
-    outbox,
+    deadLetters,
     analysis: createAnalysis({ analyser, cache: createAnalysisCache(cache, analyser), metrics, timeoutMs }),
     settlement: createSettlement({ claims, metrics, log, retryFirstMs }),
     metrics,
@@ -98,7 +100,7 @@ export function startWorker(
     return 0;
   });
   const loops = [
-    runRelay({ outbox, queue, metrics, log, signal }),
+    runRelay({ outbox, deadLetters, queue, metrics, log, signal }),
     runReconciler({
       claims,
       metrics,

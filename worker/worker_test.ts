@@ -4,7 +4,7 @@ import type { Database } from "../core/store/database.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { openMemoryCache } from "../core/cache/memory.ts";
 import { openMemoryQueue } from "../core/queue/memory.ts";
-import { type Queue, type Subscription, THOUGHTS_TOPIC } from "../core/queue/queue.ts";
+import { type Queue, type Subscription } from "../core/queue/queue.ts";
 import { createStore } from "../core/store/thoughts.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";
@@ -40,7 +40,7 @@ const queueWith = (
 testOnDatabase(
   "a worker sends, receives and completes what was stored, and says how it is",
   async (database) => {
-    const store = createStore(database, THOUGHTS_TOPIC);
+    const store = createStore(database);
     const thought = aThought();
     await store.insert([thought]);
     await using worker = start(database);
@@ -59,7 +59,7 @@ testOnDatabase(
 );
 
 testOnDatabase("a worker told to stop finishes what it holds, and then listens no more", async (database) => {
-  const store = createStore(database, THOUGHTS_TOPIC);
+  const store = createStore(database);
   const begun = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<void>();
   const analyser: Analyser = {

@@ -113,8 +113,8 @@ async function send(
     acks: -1,
     topicMessages: [...byTopic].map(([topic, group]) => ({
       topic: connection.topic(topic),
-      messages: group.map(({ key, value, reason, traceparent }) => ({
-        key,
+      messages: group.map(({ value, reason, traceparent }) => ({
+        key: null,
         value,
         headers: { ...(reason === null ? {} : { reason }), ...(traceparent === null ? {} : { traceparent }) },
       })),
@@ -225,7 +225,6 @@ function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
   return {
     topic: THOUGHTS_TOPIC,
     position: `${batch.topic}/${batch.partition}/${message.offset}`,
-    key: message.key?.toString() ?? "",
     value: message.value?.toString() ?? "",
     reason: null,
     traceparent: message.headers?.traceparent?.toString() ?? null,

@@ -7,7 +7,6 @@ import { DEAD_TOPIC, type Message, QueueUnavailableError, THOUGHTS_TOPIC } from 
 const log = createLogger({ service: "test", write: () => {} });
 const message = (value: string, topic = THOUGHTS_TOPIC): Message => ({
   topic,
-  key: "ada",
   value,
   reason: null,
   traceparent: null,

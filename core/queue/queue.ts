@@ -1,7 +1,7 @@
 /** The transport of thought ids: Kafka, or a queue inside the process. It may repeat and lose; the store makes that harmless. */
 import type { Traceparent } from "../telemetry/tracing.ts";
 
-/** What thoughts are announced on; key = user id, value = thought id. */
+/** What thoughts are announced on: the value is a thought id, and there is no key, so that no user is held to a partition. */
 export const THOUGHTS_TOPIC = "thoughts";
 /** Where given-up thoughts and unreadable messages go. */
 export const DEAD_TOPIC = "thoughts.dead";
@@ -12,7 +12,6 @@ export const PARTITIONS = 6;
 
 export interface Message {
   readonly topic: string;
-  readonly key: string;
   readonly value: string;
   /** Why it is dead; null elsewhere. */
   readonly reason: string | null;

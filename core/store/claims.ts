@@ -1,13 +1,17 @@
-/** Thoughts as the worker sees them: claimed, renewed, completed, failed, queued again. Every write is fenced. */
-import type { Database } from "./database.ts";
-import { HORIZON } from "./clock_skew.ts";
-import { DEAD_TOPIC, THOUGHTS_TOPIC } from "../queue/queue.ts";
+/** Thoughts as the worker sees them: claimed, renewed, completed, failed, released. Every write is fenced. */
 import type { Traceparent } from "../telemetry/tracing.ts";
+import type { ThoughtPriority } from "../thought.ts";
+import { HORIZON } from "./clock_skew.ts";
+import type { Database } from "./database.ts";
+import { announceLater, announceNow } from "./outbox.ts";
+import { printable } from "./printable.ts";
 
 /** A thought taken by this worker. The id and the attempt together are the claim. */
 export interface Claim {
   readonly id: string;
   readonly attempt: number;
+  /** Attempts charged to the thought, this one included: what its limit and its back-off count. */
+  readonly charged: number;
   readonly text: string;
   readonly context: string | null;
   readonly traceparent: Traceparent | null;
@@ -22,237 +26,377 @@ export interface Completion {
   readonly result: string;
 }
 
+/** An attempt that ended without a result. */
 export interface Failure {
   readonly id: string;
   readonly attempt: number;
-  /** What went wrong, for the person who asks for the thought; no thought text. */
-  readonly error: string;
-  /** How long to wait before the next attempt, if there is one; less than the horizon. */
+  /** What went wrong, for the person who asks for the thought; no thought text. Null leaves what is there. */
+  readonly error: string | null;
+  /** `charged`: counts as an attempt. `released`: does not count. `refused`: the thought fails at once. */
+  readonly kind: "charged" | "released" | "refused";
+  /** Pause before the next attempt, if there is one, in milliseconds; less than the horizon. */
   readonly delayMs: number;
+}
+
+/** What became of failures, by thought. */
+export interface Ended {
+  readonly waiting: ReadonlySet<string>;
+  readonly failed: ReadonlySet<string>;
+}
+
+export interface Stored {
+  readonly stored: ReadonlySet<string>;
+  /** Claims that are no longer the newest. Deleted thoughts are in neither set. */
+  readonly fenced: ReadonlySet<string>;
+}
+
+/** What a look at some of the unfinished thoughts found. */
+export interface Look {
+  /** Claims whose lease has run out. */
+  readonly stale: readonly Pick<Claim, "id" | "attempt">[];
+  /** Thoughts that wait and are not in the outbox: their message is with the queue, or lost. */
+  readonly announced: readonly Announcement[];
+  /** Where the next look begins; null at the end. */
+  readonly next: string | null;
+}
+
+/** One announcement of a thought. */
+export interface Announcement {
+  readonly id: string;
+  /** When it was put into the outbox, by the database's clock; an opaque text. */
+  readonly queuedAt: string;
 }
 
 /** What the whole store holds, for the gauges. */
 export interface Waiting {
-  readonly thoughts: number;
-  readonly oldestS: number;
+  /** Thoughts that are not finished, by priority. */
+  readonly thoughts: Readonly<Record<ThoughtPriority, number>>;
+  /** Age of the oldest of them in seconds; 0 when there is none. */
+  readonly oldestS: Readonly<Record<ThoughtPriority, number>>;
+  /** Messages in the outbox. */
   readonly outbox: number;
-  readonly outboxAgeS: number;
 }
 
 export interface ClaimsOptions {
   readonly leaseMs: number;
+  /** Charged attempts before a thought fails. */
   readonly maxAttempts: number;
 }
 
 export interface Claims {
-  /** Takes those thoughts that are waiting, or whose claim has gone stale; the others are left out. */
+  /** Takes those thoughts that are waiting; leaves out the others, and those that must be tried alone. */
   claim(ids: readonly string[]): Promise<Claim[]>;
+  /** Takes a thought that must be tried alone, since its worker died with it before; null when there is none. */
+  claimSuspect(): Promise<Claim | null>;
   /** Which of these thoughts exist. */
   existing(ids: readonly string[]): Promise<Set<string>>;
-  /** Prolongs claims by a lease from now. */
-  renew(claims: readonly Claim[]): Promise<void>;
-  /** Stores results; answers the ids stored. The others' claims were no longer the newest. */
-  complete(completions: readonly Completion[]): Promise<Set<string>>;
-  /** Queues failed attempts again after their delay, or gives thoughts up after their last; answers which was which. */
-  fail(failures: readonly Failure[]): Promise<{ retried: Set<string>; givenUp: Set<string> }>;
-  /** Queues again, or gives up, at most `limit` thoughts whose claim has gone stale. */
-  releaseStale(limit: number): Promise<{ retried: number; givenUp: number }>;
-  /** Queues again at most `limit` thoughts whose message has not been seen for this long. */
-  requeueLost(afterMs: number, limit: number): Promise<number>;
-  /** Gives failed thoughts new attempts: one, or at most `limit` of all, oldest first. Answers how many. */
-  redrive(which: { readonly id: string } | { readonly limit: number }): Promise<number>;
+  /** Prolongs claims by a lease from now. Returns the ids of those that are still held. */
+  renew(claims: readonly Pick<Claim, "id" | "attempt">[]): Promise<Set<string>>;
+  /** Stores results. Repeating it is safe. */
+  complete(completions: readonly Completion[]): Promise<Stored>;
+  /** Ends attempts: each thought is announced again after its delay, or fails. */
+  fail(failures: readonly Failure[]): Promise<Ended>;
+  /** Looks at `limit` unfinished thoughts after the one with this id, in the order of their ids. */
+  look(after: string | null, limit: number): Promise<Look>;
+  /** Announces thoughts again whose claim is stale, to be tried alone; those that crashed {@link MAX_CRASHES} times fail. */
+  releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
+  /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
+  announceAgain(lost: readonly Announcement[]): Promise<number>;
+  /** Gives failed thoughts a full set of new attempts: one, or at most `limit` of all, the oldest first. Returns how many. */
+  redrive(which: { readonly id?: string; readonly limit: number }): Promise<number>;
   waiting(): Promise<Waiting>;
 }
 
-export function createClaims(database: Database, { leaseMs, maxAttempts }: ClaimsOptions): Claims {
-  const ended = (rows: readonly { id: string; status: string }[]) => ({
-    retried: new Set(rows.filter(({ status }) => status === "pending").map(({ id }) => id)),
-    givenUp: new Set(rows.filter(({ status }) => status === "failed").map(({ id }) => id)),
-  });
+/** How often a thought may take its worker down. */
+export const MAX_CRASHES = 3;
 
+export function createClaims(database: Database, { leaseMs, maxAttempts }: ClaimsOptions): Claims {
   return {
     async claim(ids) {
-      const rows = await database.query<
-        {
-          id: string;
-          attempts: number;
-          text: string;
-          context: string | null;
-          traceparent: string | null;
-          created_at: Date;
-        }
-      >(CLAIM, [literal(ids), leaseMs]);
-      return rows.map((row) => ({
-        id: row.id,
-        attempt: row.attempts,
-        text: row.text,
-        context: row.context,
-        traceparent: row.traceparent,
-        acceptedAt: row.created_at.getTime(),
-      }));
+      return (await database.query<ClaimRow>(CLAIM, [uuids(ids.toSorted()), leaseMs])).map(fromRow);
+    },
+    async claimSuspect() {
+      const [row] = await database.query<ClaimRow>(CLAIM_SUSPECT, [leaseMs]);
+      return row === undefined ? null : fromRow(row);
     },
     async existing(ids) {
-      const rows = await database.query<{ id: string }>(
-        "select id from thoughts where id = any($1::text::uuid[])",
-        [literal(ids)],
-      );
+      const rows = await database.query<{ id: string }>(EXISTING, [uuids(ids)]);
       return new Set(rows.map(({ id }) => id));
     },
     async renew(claims) {
-      const fences = claims.map(({ id, attempt }) => ({ id, attempt }));
-      await database.query(RENEW, [JSON.stringify(fences), leaseMs]);
+      const rows = await database.query<{ id: string }>(RENEW, [fences(claims), leaseMs]);
+      return new Set(rows.map(({ id }) => id));
     },
     async complete(completions) {
-      const done = completions.map(({ id, attempt, result }) =>
+      const done = completions.toSorted(byId).map(({ id, attempt, result }) =>
         `{"id":"${id}","attempt":${attempt},"result":${result}}`
       );
-      const fenced = await database.query<{ id: string }>(COMPLETE, [`[${done.join(",")}]`]);
+      const others = await database.query<{ id: string; status: string | null; newer: number | null }>(
+        COMPLETE,
+        [`[${done.join(",")}]`],
+      );
       const stored = new Set(completions.map(({ id }) => id));
-      for (const { id } of fenced) stored.delete(id);
-      return stored;
+      const fenced = new Set<string>();
+      for (const { id, status, newer } of others) {
+        // An earlier write of the same claim went through, though its answer was lost.
+        if (status === "completed" && newer === 0) continue;
+        stored.delete(id);
+        if (status !== null) fenced.add(id);
+      }
+      return { stored, fenced };
     },
     async fail(failures) {
-      return ended(await database.query(FAIL, [JSON.stringify(failures), maxAttempts]));
+      const rows = failures.toSorted(byId).map((failure) => ({
+        ...failure,
+        error: failure.error === null ? null : printable(failure.error),
+      }));
+      return ended(await database.query(FAIL, [JSON.stringify(rows), maxAttempts]));
     },
-    async releaseStale(limit) {
-      const { retried, givenUp } = ended(await database.query(RELEASE_STALE, [limit, maxAttempts]));
-      return { retried: retried.size, givenUp: givenUp.size };
+    async look(after, limit) {
+      const rows = await database.query<LookRow>(LOOK, [after ?? FIRST_ID, limit]);
+      return {
+        stale: rows.filter(({ kind }) => kind === "stale").map(({ id, attempt }) => ({ id, attempt })),
+        announced: rows.filter(({ kind }) => kind === "announced")
+          .map(({ id, queued_at }) => ({ id, queuedAt: queued_at })),
+        next: rows.find(({ kind }) => kind === "next")?.id ?? null,
+      };
     },
-    async requeueLost(afterMs, limit) {
-      return (await database.query(REQUEUE_LOST, [afterMs, limit])).length;
+    async releaseStale(stale) {
+      return ended(await database.query(RELEASE_STALE, [fences(stale)]));
     },
-    async redrive(which) {
-      return "id" in which
-        ? (await database.query(redriveStatement("id = $1::text::uuid"), [which.id])).length
-        : (await database.query(redriveStatement("true order by id limit $1::int"), [which.limit])).length;
+    async announceAgain(lost) {
+      return (await database.query(ANNOUNCE_AGAIN, [JSON.stringify(lost.toSorted(byId))])).length;
+    },
+    async redrive({ id, limit }) {
+      return (await database.query(REDRIVE, [id ?? null, limit])).length;
     },
     async waiting() {
-      const [row] = await database.query<
-        { thoughts: number; oldest: number; outbox: number; outbox_age: number }
-      >(WAITING);
+      const [row] = await database.query<WaitingRow>(WAITING);
+      const { total, batch, oldest_interactive, oldest_batch, outbox } = row!;
       return {
-        thoughts: row!.thoughts,
-        oldestS: row!.oldest,
-        outbox: row!.outbox,
-        outboxAgeS: row!.outbox_age,
+        thoughts: { interactive: total - batch, batch },
+        oldestS: { interactive: oldest_interactive, batch: oldest_batch },
+        outbox,
       };
     },
   };
 }
 
+interface ClaimRow {
+  id: string;
+  attempts: number;
+  charged: number;
+  text: string;
+  context: string | null;
+  traceparent: string | null;
+  created_at: Date;
+}
+
+interface LookRow {
+  kind: "stale" | "announced" | "next";
+  id: string;
+  attempt: number;
+  queued_at: string;
+}
+
+interface WaitingRow {
+  total: number;
+  batch: number;
+  oldest_interactive: number;
+  oldest_batch: number;
+  outbox: number;
+}
+
+function fromRow(row: ClaimRow): Claim {
+  return {
+    id: row.id,
+    attempt: row.attempts,
+    charged: row.charged,
+    text: row.text,
+    context: row.context,
+    traceparent: row.traceparent,
+    acceptedAt: row.created_at.getTime(),
+  };
+}
+
+function ended(rows: readonly { id: string; status: string }[]): Ended {
+  const those = (status: string) => new Set(rows.filter((row) => row.status === status).map(({ id }) => id));
+  return { waiting: those("pending"), failed: those("failed") };
+}
+
+/** Statements that lock many rows lock them in the order of their ids, so that no two wait for each other. */
+const byId = (one: { readonly id: string }, other: { readonly id: string }) => one.id < other.id ? -1 : 1;
+
 /** Ids hold no character that an array literal would need quoted. */
-const literal = (ids: readonly string[]) => `{${ids.join(",")}}`;
+const uuids = (ids: readonly string[]) => `{${ids.join(",")}}`;
+
+const fences = (claims: readonly Pick<Claim, "id" | "attempt">[]) =>
+  JSON.stringify(claims.toSorted(byId).map(({ id, attempt }) => ({ id, attempt })));
 
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
+
+const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
 /** The lease has run out, or is longer than any: then the clock went back, and nobody knows. The fence holds either way. */
 const STALE = `claimed_until not between now() and ${HORIZON}`;
 
-/** Rows another worker is claiming right now are skipped: it has a duplicate of the same message. */
+/**
+ * `id = any(array[…])` in place of `id = …`, here and below: it can't be hashed, so that whatever the planner believes
+ * of the table's size it looks each row up by its key (docs/decisions/0063-plans.md).
+ *
+ * A row that another worker is claiming just now is waited for, and then left out.
+ */
 const CLAIM = `
   update thoughts t
   set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")}
-  from (
-    select id from thoughts
-    where id = any($1::text::uuid[]) and (status = 'pending' or (status = 'processing' and ${STALE}))
-    order by id for update skip locked
-  ) free
-  where t.id = free.id
-  returning t.id, t.attempts, t.text, t.context, t.traceparent, t.created_at`;
+  from unnest($1::text::uuid[]) as wanted(id)
+  where t.id = any(array[wanted.id]) and t.status = 'pending' and t.crashes = 0
+  returning t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.traceparent, t.created_at`;
+
+const CLAIM_SUSPECT = `
+  with next as materialized (
+    select thought_id, attempts from outbox
+    where suspect and available_at not between now() + interval '1 microsecond' and ${HORIZON}
+    order by available_at limit 1 for update skip locked
+  ), gone as (
+    delete from outbox o using next
+    where o.thought_id = any(array[next.thought_id]) and o.attempts - next.attempts = 0
+  )
+  update thoughts t
+  set status = 'processing', attempts = t.attempts + 1, claimed_until = now() + ${interval("$1")}
+  from next
+  where t.id = any(array[next.thought_id]) and t.status = 'pending'
+  returning t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.traceparent, t.created_at`;
+
+const EXISTING = `
+  select t.id
+  from unnest($1::text::uuid[]) as wanted(id)
+  cross join lateral (select id from thoughts where id = wanted.id offset 0) t`;
 
 const RENEW = `
   update thoughts t set claimed_until = now() + ${interval("$2")}
   from jsonb_to_recordset($1::text::jsonb) as held(id uuid, attempt int)
-  where t.id = held.id and t.attempts = held.attempt and t.status = 'processing'`;
+  where t.id = any(array[held.id]) and t.attempts - held.attempt = 0 and t.status = 'processing'
+  returning t.id`;
 
-/** Answers those not stored, of which there are hardly ever any. */
+/** Returns those not stored, of which there are hardly ever any, as they were before. */
 const COMPLETE = `
   with done as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, result jsonb)
   ), stored as (
     update thoughts t
-    set status = 'completed', result = done.result, error = null, claimed_until = null, finished_at = clock_timestamp()
+    set status = 'completed', result = done.result, error = null, crashes = 0, claimed_until = null,
+      finished_at = clock_timestamp()
     from done
-    where t.id = done.id and t.attempts = done.attempt and t.status = 'processing'
+    where t.id = any(array[done.id]) and t.attempts - done.attempt = 0 and t.status = 'processing'
     returning t.id
   )
-  select id from done where id not in (select id from stored)`;
+  select done.id, t.status, t.attempts - done.attempt as newer
+  from done left join lateral (
+    select status, attempts from thoughts where id = done.id offset 0
+  ) t on true
+  where done.id not in (select id from stored)`;
 
-/** Ends an attempt: back to the queue, or to the dead letters after the last. Needs a CTE `over(id, attempt, error, delay)`. */
-const end = (limit: string) => `
-  ended as (
-    update thoughts t
-    set status = case when attempts - attempts_forgiven < ${limit} then 'pending' else 'failed' end,
-      finished_at = case when attempts - attempts_forgiven < ${limit} then null else now() end,
-      error = over.error, claimed_until = null, queued_at = now() + over.delay
-    from over
-    where t.id = over.id and t.attempts = over.attempt and t.status = 'processing'
-    returning t.id, t.user_id, t.status, t.error, t.traceparent, over.delay
-  ), queued as (
-    insert into outbox (topic, key, value, reason, traceparent, available_at)
-    select case status when 'failed' then '${DEAD_TOPIC}' else '${THOUGHTS_TOPIC}' end, user_id, id::text,
-      case status when 'failed' then error end, traceparent,
-      case status when 'failed' then now() else now() + delay end
-    from ended
+/** CTEs that announce again what waits, and write dead letters of what failed. */
+const AFTERWARDS = `
+  ${announceLater("ended")}, dead as (
+    insert into dead_letters (value, reason, traceparent)
+    select id::text, coalesce(error, 'unknown'), traceparent from ended where status = 'failed'
   )
   select id, status from ended`;
 
 const FAIL = `
-  with over as (
-    select id, attempt, error, ${interval('"delayMs"')} as delay
-    from jsonb_to_recordset($1::text::jsonb) as failure(id uuid, attempt int, error text, "delayMs" float8)
-  ), ${end("$2::int")}`;
+  with over as materialized (
+    select id, attempt, error, kind, ${interval('"delayMs"')} as delay
+    from jsonb_to_recordset($1::text::jsonb) as failure(id uuid, attempt int, error text, kind text, "delayMs" float8)
+  ), ended as (
+    update thoughts t
+    set attempts_forgiven = attempts_forgiven + case kind when 'released' then 1 else 0 end,
+      crashes = case kind when 'released' then crashes else 0 end,
+      status = case when ${gaveUp("kind")} then 'failed' else 'pending' end,
+      finished_at = case when ${gaveUp("kind")} then clock_timestamp() end,
+      error = coalesce(over.error, t.error), claimed_until = null, queued_at = now() + over.delay
+    from over
+    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing'
+    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
+      over.delay, kind <> 'released' as charged
+  ), ${AFTERWARDS}`;
+
+function gaveUp(kind: string): string {
+  return `${kind} = 'refused' or (${kind} = 'charged' and attempts - attempts_forgiven >= $2::int)`;
+}
+
+const CRASHED = `The worker''s process ended during its analysis, ${MAX_CRASHES} times`;
 
 const RELEASE_STALE = `
-  with over as (
-    select id, attempts as attempt, 'the worker went away' as error, interval '0' as delay
-    from thoughts
-    where finished_at is null and status = 'processing' and ${STALE}
-    order by id limit $1 for update skip locked
-  ), ${end("$2::int")}`;
+  with over as materialized (
+    select * from jsonb_to_recordset($1::text::jsonb) as stale(id uuid, attempt int)
+  ), ended as (
+    update thoughts t
+    set attempts_forgiven = attempts_forgiven + 1, crashes = crashes + 1,
+      status = case when crashes + 1 < ${MAX_CRASHES} then 'pending' else 'failed' end,
+      finished_at = case when crashes + 1 < ${MAX_CRASHES} then null else clock_timestamp() end,
+      error = case when crashes + 1 < ${MAX_CRASHES} then error else '${CRASHED}' end,
+      claimed_until = null, queued_at = now()
+    from over
+    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing' and ${STALE}
+    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
+      interval '0' as delay, false as charged
+  ), ${AFTERWARDS}`;
 
-/**
- * Only while the outbox flows: in an outage the messages are not lost but waiting in it. How long ago it was when the
- * clock has gone back since, nobody knows: such a message is sent again, which is harmless.
- */
-const REQUEUE_LOST = `
-  with lost as (
-    update thoughts set queued_at = now()
-    where id in (
-      select id from thoughts
-      where finished_at is null and status = 'pending' and queued_at not between now() - ${
-  interval("$1")
-} and ${HORIZON}
-        and not exists (select from outbox where available_at < now() - interval '5 seconds')
-        and not exists (select from outbox where available_at > ${HORIZON})
-      order by id limit $2 for update skip locked
-    )
-    returning id, user_id, traceparent
+/** A bounded part of the unfinished thoughts, so that a look is short however many wait. */
+const LOOK = `
+  with looked as materialized (
+    select id, attempts, status, claimed_until, queued_at from thoughts
+    where finished_at is null and id > $1::text::uuid
+    order by id limit $2::int
+  ), last as (
+    select id from looked order by id desc limit 1
   )
-  insert into outbox (topic, key, value, traceparent)
-  select '${THOUGHTS_TOPIC}', user_id, id::text, traceparent from lost
-  returning id`;
+  select 'next' as kind, id, 0 as attempt, '' as queued_at from last where (select count(*) from looked) = $2::int
+  union all
+  select 'stale', id, attempts, '' from looked where status = 'processing' and ${STALE}
+  union all
+  select 'announced', id, 0, queued_at::text
+  from looked left join lateral (
+    select true as there from outbox where thought_id = looked.id limit 1
+  ) o on true
+  where status = 'pending' and o.there is null`;
 
-const redriveStatement = (which: string) => `
+const ANNOUNCE_AGAIN = `
   with again as (
-    update thoughts
-    set status = 'pending', attempts_forgiven = attempts, finished_at = null, error = null, queued_at = now()
-    where id in (
-      select id from thoughts where finished_at is not null and result is null and status = 'failed' and ${which}
-      for update skip locked
-    )
-    returning id, user_id, traceparent
-  )
-  insert into outbox (topic, key, value, traceparent)
-  select '${THOUGHTS_TOPIC}', user_id, id::text, traceparent from again
-  returning id`;
+    update thoughts t set queued_at = now()
+    from jsonb_to_recordset($1::text::jsonb) as lost(id uuid, "queuedAt" text)
+    where t.id = any(array[lost.id]) and t.status = 'pending' and t.queued_at - lost."queuedAt"::timestamptz = interval '0'
+      and not exists (select from outbox o where o.thought_id = t.id)
+    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
+  ), ${announceNow("again")}
+  select id from again`;
+
+const REDRIVE = `
+  with which as materialized (
+    select id from thoughts
+    where finished_at is not null and result is null and status = 'failed'
+      and ($1::text is null or id = $1::text::uuid)
+    order by id limit $2::int for update skip locked
+  ), again as (
+    update thoughts t
+    set status = 'pending', attempts_forgiven = attempts, crashes = 0, finished_at = null, error = null, queued_at = now()
+    from which where t.id = any(array[which.id])
+    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
+  ), ${announceNow("again")}
+  select id from again`;
+
+const oldest = (priority: ThoughtPriority) => `
+  greatest(0, coalesce((
+    select extract(epoch from now() - created_at) from thoughts
+    where finished_at is null and priority = '${priority}' order by id limit 1
+  ), 0))::float8`;
 
 /** A clock that went back makes ages negative: then they are not known, and nothing is said. */
 const WAITING = `
   select
-    (select count(*) from thoughts where finished_at is null)::float8 as thoughts,
-    greatest(0, coalesce((
-      select extract(epoch from now() - created_at) from thoughts where finished_at is null order by id limit 1
-    ), 0))::float8 as oldest,
-    (select count(*) from outbox)::float8 as outbox,
-    greatest(0, coalesce((select extract(epoch from now() - min(available_at)) from outbox), 0))::float8 as outbox_age`;
+    (select count(*) from thoughts where finished_at is null)::float8 as total,
+    (select count(*) from thoughts where finished_at is null and priority = 'batch')::float8 as batch,
+    ${oldest("interactive")} as oldest_interactive, ${oldest("batch")} as oldest_batch,
+    (select count(*) from outbox)::float8 as outbox`;

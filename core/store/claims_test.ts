@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
-import { type Claim, type Claims, createClaims } from "./claims.ts";
+import { waitFor } from "../../tests/support/wait.ts";
+import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
 import type { Database } from "./database.ts";
-import { within } from "../deadline.ts";
-import { DEAD_TOPIC, THOUGHTS_TOPIC } from "../queue/queue.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
 
 const LEASE_MS = 60_000;
@@ -16,8 +15,9 @@ interface Setup {
   /** Stores thoughts; their messages count as sent. */
   readonly store: (...thoughts: Insertion[]) => Promise<string[]>;
   readonly row: (id: string) => Promise<Row>;
-  /** What the outbox has got since the thoughts were stored. */
-  readonly messages: () => Promise<Message[]>;
+  /** The thoughts put into the outbox since they were stored. */
+  readonly announced: () => Promise<string[]>;
+  readonly deadLetters: () => Promise<DeadLetter[]>;
 }
 interface Row {
   readonly status: string;
@@ -26,16 +26,14 @@ interface Row {
   readonly error: string | null;
   readonly finished_at: Date | null;
 }
-interface Message {
-  readonly topic: string;
-  readonly key: string;
+interface DeadLetter {
   readonly value: string;
-  readonly reason: string | null;
+  readonly reason: string;
   readonly traceparent: string | null;
 }
 
 function setUp(database: Database): Setup {
-  const inserted = createStore(database, THOUGHTS_TOPIC);
+  const inserted = createStore(database);
   return {
     claims: createClaims(database, { leaseMs: LEASE_MS, maxAttempts: MAX_ATTEMPTS }),
     async store(...thoughts) {
@@ -50,10 +48,13 @@ function setUp(database: Database): Setup {
       );
       return row!;
     },
-    messages: async () => [
-      ...await database.query<Message>(
-        "select topic, key, value, reason, traceparent from outbox order by available_at, id",
-      ),
+    announced: async () =>
+      (await database.query<{ id: string }>(
+        "select thought_id as id from outbox order by rank, available_at",
+      ))
+        .map(({ id }) => id),
+    deadLetters: async () => [
+      ...await database.query<DeadLetter>("select value, reason, traceparent from dead_letters order by id"),
     ],
   };
 }
@@ -74,7 +75,16 @@ async function turnBackAnHour(database: Database): Promise<void> {
   await database.query("update outbox set available_at = available_at + interval '1 hour'");
 }
 
-const failure = ({ id, attempt }: Claim, delayMs = 0) => ({ id, attempt, error: "no answer", delayMs });
+const failure = (
+  { id, attempt }: Claim,
+  { kind = "charged" as const, delayMs = 0 }: Partial<Failure> = {},
+) => ({
+  id,
+  attempt,
+  error: "no answer",
+  kind,
+  delayMs,
+});
 const completion = ({ id, attempt }: Claim) => ({
   id,
   attempt,
@@ -90,6 +100,7 @@ testOnDatabases("a claim takes what waits and hands over all that an analysis ne
   assert.deepEqual(claim, {
     id,
     attempt: 1,
+    charged: 1,
     text: "a text",
     context: "a context",
     traceparent: "00-1-2-01",
@@ -112,6 +123,12 @@ testOnDatabases("what is claimed, finished, given up or unknown is left out of a
   assert.deepEqual(await claims.claim([]), []);
 });
 
+/** Releases every stale claim, as the reconciler does. */
+async function releaseStale(claims: Claims) {
+  const { waiting, failed } = await claims.releaseStale((await claims.look(null, 100)).stale);
+  return [waiting.size, failed.size];
+}
+
 testOnDatabases(
   "a stale claim is up for others, and what its owner writes later changes nothing",
   async (database) => {
@@ -119,26 +136,34 @@ testOnDatabases(
     const [id] = await store(aThought());
     const [zombie] = await claims.claim([id!]);
     await expire(database);
-    const [owner] = await claims.claim([id!]);
+    assert.deepEqual(await releaseStale(claims), [1, 0]);
+    assert.deepEqual(await claims.complete([completion(zombie!)]), {
+      stored: new Set(),
+      fenced: new Set([id]),
+    });
+    assert.equal((await row(id!)).status, "pending");
+    const owner = await claims.claimSuspect();
     assert.equal(owner!.attempt, 2);
-    assert.deepEqual(await claims.complete([completion(zombie!)]), new Set());
-    assert.deepEqual(await claims.fail([failure(zombie!)]), { retried: new Set(), givenUp: new Set() });
-    assert.deepEqual(await claims.complete([completion(owner!)]), new Set([id]));
-    assert.deepEqual(await claims.complete([completion(zombie!)]), new Set());
+    assert.deepEqual(await claims.complete([completion(zombie!)]), {
+      stored: new Set(),
+      fenced: new Set([id]),
+    });
+    assert.deepEqual(await claims.fail([failure(zombie!)]), { waiting: new Set(), failed: new Set() });
+    assert.deepEqual((await claims.complete([completion(owner!)])).stored, new Set([id]));
+    assert.deepEqual((await claims.complete([completion(zombie!)])).stored, new Set());
     assert.deepEqual((await row(id!)).result, aResult("by attempt 2"));
   },
 );
 
 testOnDatabases(
-  "a zombie's late write changes nothing either while nobody has claimed anew",
+  "a result stored twice by the same claim counts as stored, one of a deleted thought as neither",
   async (database) => {
-    const { claims, store, row } = setUp(database);
-    const [id] = await store(aThought());
-    const [zombie] = await claims.claim([id!]);
-    await expire(database);
-    assert.deepEqual(await claims.releaseStale(10), { retried: 1, givenUp: 0 });
-    assert.deepEqual(await claims.complete([completion(zombie!)]), new Set());
-    assert.equal((await row(id!)).status, "pending");
+    const { claims, store } = setUp(database);
+    const [claim, gone] = await claims.claim(await store(aThought(), aThought()));
+    const stored = { stored: new Set([claim!.id]), fenced: new Set() };
+    assert.deepEqual(await claims.complete([completion(claim!)]), stored);
+    await database.query("delete from thoughts where id = $1::text::uuid", [gone!.id]);
+    assert.deepEqual(await claims.complete([completion(claim!), completion(gone!)]), stored);
   },
 );
 
@@ -146,15 +171,14 @@ testOnDatabases(
   "a claim from before the clock went back is up for others, with its fence",
   async (database) => {
     const { claims, store, row } = setUp(database);
-    const [claimed, released] = await store(aThought(), aThought());
-    const [zombie] = await claims.claim([claimed!]);
-    await claims.claim([released!]);
+    const [id] = await store(aThought());
+    const [zombie] = await claims.claim([id!]);
     await turnBackAnHour(database);
-    const [owner] = await claims.claim([claimed!]);
-    assert.deepEqual(await claims.releaseStale(10), { retried: 1, givenUp: 0 }, "the other one");
-    assert.equal((await row(released!)).status, "pending");
-    assert.deepEqual(await claims.complete([completion(zombie!)]), new Set());
-    assert.deepEqual(await claims.complete([completion(owner!)]), new Set([claimed]));
+    assert.deepEqual(await releaseStale(claims), [1, 0]);
+    assert.equal((await row(id!)).status, "pending");
+    const owner = await claims.claimSuspect();
+    assert.deepEqual((await claims.complete([completion(zombie!)])).fenced, new Set([id]));
+    assert.deepEqual((await claims.complete([completion(owner!)])).stored, new Set([id]));
   },
 );
 
@@ -163,9 +187,9 @@ testOnDatabases("a claim renewed after the clock went back is its owner's", asyn
   const ids = await store(aThought());
   const claimed = await claims.claim(ids);
   await turnBackAnHour(database);
-  await claims.renew(claimed);
+  assert.deepEqual(await claims.renew(claimed), new Set(ids));
   assert.deepEqual(await claims.claim(ids), []);
-  assert.deepEqual(await claims.releaseStale(10), { retried: 0, givenUp: 0 });
+  assert.deepEqual(await releaseStale(claims), [0, 0]);
 });
 
 testOnDatabases("a renewed claim is not stale; an outdated one can't be renewed", async (database) => {
@@ -173,129 +197,166 @@ testOnDatabases("a renewed claim is not stale; an outdated one can't be renewed"
   const [id] = await store(aThought());
   const [first] = await claims.claim([id!]);
   await expire(database);
-  await claims.renew([first!]);
-  assert.deepEqual(await claims.claim([id!]), []);
+  const { stale } = await claims.look(null, 10);
+  assert.deepEqual(await claims.renew([first!]), new Set([id]));
+  assert.deepEqual((await claims.releaseStale(stale)).waiting, new Set(), "renewed since it was found");
   await expire(database);
-  const [second] = await claims.claim([id!]);
-  await expire(database);
-  await claims.renew([first!]);
-  assert.equal((await claims.claim([id!])).length, 1, "the outdated renewal did not count");
-  assert.equal(second!.attempt, 2);
+  assert.deepEqual(await releaseStale(claims), [1, 0]);
+  assert.equal((await claims.claimSuspect())!.attempt, 2);
+  assert.deepEqual(await claims.renew([first!]), new Set());
 });
 
-testOnDatabases("a failed attempt is queued again after its delay, in its own trace", async (database) => {
-  const { claims, store, row, messages } = setUp(database);
+testOnDatabases("a failed attempt is announced again after its delay, in its own trace", async (database) => {
+  const { claims, store, row } = setUp(database);
   const [id] = await store(aThought({ userId: "bob", traceparent: "00-1-2-01" }));
   const [claim] = await claims.claim([id!]);
-  assert.deepEqual(await claims.fail([failure(claim!, 60_000)]), {
-    retried: new Set([id]),
-    givenUp: new Set(),
+  assert.deepEqual(await claims.fail([failure(claim!, { delayMs: 60_000 })]), {
+    waiting: new Set([id]),
+    failed: new Set(),
   });
   const { status, error, finished_at } = await row(id!);
   assert.deepEqual([status, error, finished_at], ["pending", "no answer", null]);
-  assert.deepEqual(await messages(), [
-    { topic: THOUGHTS_TOPIC, key: "bob", value: id, reason: null, traceparent: "00-1-2-01" },
-  ]);
-  const [due] = await database.query<{ in_s: number }>(
-    "select extract(epoch from available_at - now())::float8 as in_s from outbox",
+  const [message] = await database.query<{ in_s: number }>(
+    "select thought_id, user_id, rank, traceparent, extract(epoch from available_at - now())::float8 as in_s from outbox",
   );
-  assert.ok(due!.in_s > 50 && due!.in_s <= 60, `due in ${due!.in_s} s`);
+  const { in_s: inS, ...rest } = message!;
+  assert.deepEqual(rest, { thought_id: id, user_id: "bob", rank: null, traceparent: "00-1-2-01" });
+  assert.ok(inS > 50 && inS <= 60, `due in ${inS} s`);
 });
 
 testOnDatabases(
-  "after its last attempt a thought is given up, with one dead letter that says why",
+  "after its last attempt a thought fails, with one dead letter that says why",
   async (database) => {
-    const { claims, store, row, messages } = setUp(database);
+    const { claims, store, row, deadLetters } = setUp(database);
     const [id] = await store(aThought());
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const outcome = await claims.fail((await claims.claim([id!])).map((claim) => failure(claim)));
-      assert.equal(outcome.givenUp.size, attempt === MAX_ATTEMPTS ? 1 : 0);
+      assert.equal(outcome.failed.size, attempt === MAX_ATTEMPTS ? 1 : 0);
     }
     const { status, finished_at } = await row(id!);
     assert.equal(status, "failed");
     assert.ok(finished_at instanceof Date);
-    const dead = (await messages()).filter(({ topic }) => topic === DEAD_TOPIC);
-    assert.deepEqual(dead.map(({ value, reason }) => [value, reason]), [[id, "no answer"]]);
+    assert.deepEqual(await deadLetters(), [{ value: id, reason: "no answer", traceparent: null }]);
   },
 );
 
-testOnDatabases("a thought that takes its worker down each time is given up too", async (database) => {
+testOnDatabases("a released attempt is not charged, however often it happens", async (database) => {
   const { claims, store, row } = setUp(database);
   const [id] = await store(aThought());
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    await claims.claim([id!]);
-    await expire(database);
-    await claims.releaseStale(10);
+  for (let attempt = 1; attempt <= 3 * MAX_ATTEMPTS; attempt++) {
+    const [claim] = await claims.claim([id!]);
+    assert.deepEqual([claim!.attempt, claim!.charged], [attempt, 1]);
+    await claims.fail([failure(claim!, { kind: "released" })]);
   }
-  const { status, error } = await row(id!);
-  assert.deepEqual([status, error], ["failed", "the worker went away"]);
+  assert.equal((await row(id!)).status, "pending");
+});
+
+testOnDatabases("a refused thought fails at once", async (database) => {
+  const { claims, store, row, deadLetters } = setUp(database);
+  const [claim] = await claims.claim(await store(aThought()));
+  await claims.fail([failure(claim!, { kind: "refused" })]);
+  assert.equal((await row(claim!.id)).status, "failed");
+  assert.equal((await deadLetters()).length, 1);
 });
 
 testOnDatabases(
-  "stale claims are released a limited number at a time, the oldest thoughts first",
+  "an error with a NUL, half a character or without an end does not hold its neighbours",
   async (database) => {
     const { claims, store, row } = setUp(database);
-    const ids = await store(aThought(), aThought(), aThought());
-    await claims.claim(ids);
-    assert.deepEqual(await claims.releaseStale(10), { retried: 0, givenUp: 0 }, "none is stale yet");
-    await expire(database);
-    assert.deepEqual(await claims.releaseStale(2), { retried: 2, givenUp: 0 });
-    assert.equal((await row(ids[2]!)).status, "processing");
-  },
-);
-
-testOnDatabases(
-  "a lost message is sent again, once per period, and only while the outbox flows",
-  async (database) => {
-    const { claims, store, messages } = setUp(database);
-    const [id] = await store(aThought());
-    assert.equal(await claims.requeueLost(60_000, 10), 0, "it was queued just now");
-    await database.query("update thoughts set queued_at = now() - interval '2 minutes'");
-    await database.query(
-      "insert into outbox (topic, key, value, available_at) values ('thoughts', 'a', 'b', now() - interval '1 minute')",
+    const claimed = await claims.claim(await store(aThought(), aThought(), aThought(), aThought()));
+    const errors = ["a\0b", "c\ud800d", "e".repeat(100_000), "fine"];
+    const { waiting } = await claims.fail(
+      claimed.map((claim, at) => ({ ...failure(claim), error: errors[at]! })),
     );
-    assert.equal(await claims.requeueLost(60_000, 10), 0, "the outbox is stuck: nothing is lost, it waits");
-    await database.query("delete from outbox");
-    assert.equal(await claims.requeueLost(60_000, 10), 1);
-    assert.equal(await claims.requeueLost(60_000, 10), 0);
-    assert.deepEqual((await messages()).map(({ value }) => value), [id]);
+    assert.equal(waiting.size, 4);
+    const stored = await Promise.all(claimed.map(({ id }) => row(id)));
+    assert.deepEqual(stored.map(({ error }) => error!.length <= 500), [true, true, true, true]);
+    assert.equal(stored[3]!.error, "fine");
   },
 );
 
 testOnDatabases(
-  "a message from before the clock went back is sent again, unless it still waits",
+  "a thought that takes its worker down is tried alone, and fails the third time, charged with nothing",
   async (database) => {
-    const { claims, store, messages } = setUp(database);
-    const [id] = await store(aThought());
-    await database.query("insert into outbox (topic, key, value) values ('thoughts', 'a', 'b')");
-    await turnBackAnHour(database);
-    assert.equal(await claims.requeueLost(60_000, 10), 0, "what the outbox holds is not lost");
-    await database.query("delete from outbox");
-    assert.equal(await claims.requeueLost(60_000, 10), 1);
-    assert.equal(await claims.requeueLost(60_000, 10), 0);
-    assert.deepEqual((await messages()).map(({ value }) => value), [id]);
+    const { claims, store, row, announced } = setUp(database);
+    const [id, neighbour] = await store(aThought(), aThought());
+    await claims.claim([id!, neighbour!]);
+    for (let crash = 1; crash <= MAX_CRASHES; crash++) {
+      await expire(database);
+      assert.deepEqual(
+        await releaseStale(claims),
+        crash === 1 ? [2, 0] : crash === MAX_CRASHES ? [0, 1] : [1, 0],
+      );
+      if (crash === 1) {
+        assert.deepEqual((await announced()).toSorted(), [id, neighbour].toSorted());
+        assert.deepEqual(await claims.claim([id!, neighbour!]), [], "not together with others");
+        const alone = [await claims.claimSuspect(), await claims.claimSuspect()];
+        await claims.complete([completion(alone.find((claim) => claim!.id === neighbour)!)]);
+      } else if (crash < MAX_CRASHES) assert.equal((await claims.claimSuspect())!.charged, 1);
+      assert.equal(await claims.claimSuspect(), null);
+    }
+    const { status, error } = await row(id!);
+    assert.equal(status, "failed");
+    assert.match(error!, /ended during its analysis, 3 times/);
+    assert.equal((await row(neighbour!)).status, "completed");
   },
 );
 
-testOnDatabases("a message that is delayed is not lost", async (database) => {
+testOnDatabases("an analysis that ends clears the thought's crashes", async (database) => {
   const { claims, store } = setUp(database);
-  await claims.fail((await claims.claim(await store(aThought()))).map((claim) => failure(claim, 60_000)));
-  assert.equal(await claims.requeueLost(60_000, 10), 0);
+  const [id] = await store(aThought());
+  await claims.claim([id!]);
+  await expire(database);
+  await releaseStale(claims);
+  await claims.fail([failure((await claims.claimSuspect())!)]);
+  assert.equal((await claims.claim([id!])).length, 1, "tried with others again");
 });
 
-testOnDatabases("a message of work under way or done is never lost", async (database) => {
+testOnDatabases("a look finds what is stale and what is announced, part by part", async (database) => {
   const { claims, store } = setUp(database);
-  const [claimed, completed] = await store(aThought(), aThought());
-  await claims.claim([claimed!]);
-  await claims.complete((await claims.claim([completed!])).map(completion));
-  await database.query("update thoughts set queued_at = now() - interval '1 day'");
-  assert.equal(await claims.requeueLost(60_000, 10), 0);
+  const ids = await store(...Array.from({ length: 5 }, () => aThought()));
+  await claims.claim(ids.slice(0, 3));
+  assert.deepEqual((await claims.look(null, 10)).stale, [], "none is stale yet");
+  await expire(database);
+  const first = await claims.look(null, 2);
+  assert.deepEqual(first.stale.map(({ id }) => id), ids.slice(0, 2));
+  const second = await claims.look(first.next, 2);
+  assert.deepEqual(second.stale.map(({ id }) => id), [ids[2]]);
+  assert.deepEqual(second.announced.map(({ id }) => id), [ids[3]]);
+  const third = await claims.look(second.next, 2);
+  assert.deepEqual([third.announced.map(({ id }) => id), third.next], [[ids[4]], null]);
+});
+
+testOnDatabases("a lost announcement is made again, once", async (database) => {
+  const { claims, store, announced } = setUp(database);
+  const [id] = await store(aThought());
+  const lost = (await claims.look(null, 10)).announced;
+  assert.deepEqual(lost.map(({ id }) => id), [id]);
+  assert.deepEqual(
+    await Promise.all([claims.announceAgain(lost), claims.announceAgain(lost)]).then((counts) =>
+      counts.toSorted()
+    ),
+    [0, 1],
+  );
+  assert.deepEqual(await announced(), [id]);
+  assert.deepEqual((await claims.look(null, 10)).announced, [], "it is in the outbox");
+  await database.query("delete from outbox");
+  assert.equal(await claims.announceAgain(lost), 0, "it has been announced since");
+});
+
+testOnDatabases("what is delayed, under way or done is not lost", async (database) => {
+  const { claims, store } = setUp(database);
+  const [delayed, claimed, completed] = await claims.claim(await store(aThought(), aThought(), aThought()));
+  await claims.fail([failure(delayed!, { delayMs: 60_000 })]);
+  await claims.complete([completion(completed!)]);
+  assert.deepEqual((await claims.look(null, 10)).announced, []);
+  assert.equal(await claims.announceAgain([{ id: claimed!.id, queuedAt: "2020-01-01" }]), 0);
 });
 
 testOnDatabases(
   "a redrive gives a failed thought all its attempts again, and leaves others alone",
   async (database) => {
-    const { claims, store, row, messages } = setUp(database);
+    const { claims, store, row, announced } = setUp(database);
     const [id, other, completed] = await store(aThought(), aThought(), aThought());
     await claims.complete((await claims.claim([completed!])).map(completion));
     const exhaust = async (of: string) => {
@@ -311,9 +372,9 @@ testOnDatabases(
     await exhaust(other!);
     await database.query("delete from outbox");
 
-    assert.equal(await claims.redrive({ id: completed! }), 0);
-    assert.equal(await claims.redrive({ id: id! }), 1);
-    assert.deepEqual((await messages()).map(({ topic, value }) => [topic, value]), [[THOUGHTS_TOPIC, id]]);
+    assert.equal(await claims.redrive({ id: completed!, limit: 10 }), 0);
+    assert.equal(await claims.redrive({ id: id!, limit: 10 }), 1);
+    assert.deepEqual(await announced(), [id]);
     assert.deepEqual(await row(id!), {
       status: "pending",
       attempts: MAX_ATTEMPTS,
@@ -329,29 +390,33 @@ testOnDatabases(
   },
 );
 
-testOnDatabases("what waits is counted: thoughts, their age, the outbox and its age", async (database) => {
-  const { claims, store } = setUp(database);
-  assert.deepEqual(await claims.waiting(), { thoughts: 0, oldestS: 0, outbox: 0, outboxAgeS: 0 });
-  const [old] = await store(aThought(), aThought(), aThought());
-  await claims.claim([old!]);
-  await database.query(
-    "update thoughts set created_at = now() - interval '90 seconds' where id = $1::text::uuid",
-    [old!],
-  );
-  await database.query(
-    "insert into outbox (topic, key, value, available_at) values ('t', 'k', 'due', now() - interval '30 seconds'), " +
-      "('t', 'k', 'delayed', now() + interval '1 hour')",
-  );
-  const waiting = await claims.waiting();
-  assert.deepEqual([waiting.thoughts, waiting.outbox], [3, 2]);
-  assert.ok(waiting.oldestS >= 90 && waiting.oldestS < 150, `${waiting.oldestS} s`);
-  assert.ok(waiting.outboxAgeS >= 30 && waiting.outboxAgeS < 90, `${waiting.outboxAgeS} s`);
-  await database.query("delete from outbox where value = 'due'");
-  assert.equal((await claims.waiting()).outboxAgeS, 0, "what is not due yet does not wait");
-  await turnBackAnHour(database);
-  const { oldestS, outboxAgeS } = await claims.waiting();
-  assert.deepEqual([oldestS, outboxAgeS], [0, 0], "no age is negative when the clock has gone back");
-});
+testOnDatabases(
+  "what waits is counted: thoughts and their age by priority, and the outbox",
+  async (database) => {
+    const { claims, store } = setUp(database);
+    const none = { interactive: 0, batch: 0 };
+    assert.deepEqual(await claims.waiting(), { thoughts: none, oldestS: none, outbox: 0 });
+    const [old] = await store(aThought(), aThought(), aThought(), aThought({ priority: "batch" }));
+    const [claim] = await claims.claim([old!]);
+    await database.query(
+      "update thoughts set created_at = now() - interval '90 seconds' where id = $1::text::uuid",
+      [
+        old!,
+      ],
+    );
+    await claims.fail([failure(claim!, { delayMs: 60_000 })]);
+    const { thoughts, oldestS, outbox } = await claims.waiting();
+    assert.deepEqual([thoughts, outbox], [{ interactive: 3, batch: 1 }, 1]);
+    assert.ok(oldestS.interactive >= 90 && oldestS.interactive < 150, `${oldestS.interactive} s`);
+    assert.ok(oldestS.batch < 30, `${oldestS.batch} s`);
+    await turnBackAnHour(database);
+    assert.deepEqual(
+      (await claims.waiting()).oldestS,
+      none,
+      "no age is negative when the clock has gone back",
+    );
+  },
+);
 
 testOnDatabases("many claims at once never take a thought twice", async (database) => {
   const { claims, store } = setUp(database);
@@ -362,17 +427,22 @@ testOnDatabases("many claims at once never take a thought twice", async (databas
 });
 
 Deno.test({
-  name: "a claim does not wait for what another is claiming just now",
+  name: "a claim waits for what another is claiming just now, and leaves nothing out",
   ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
   async fn() {
     await using database = await openTestDatabase("postgres");
     const { claims, store } = setUp(database);
-    const [held, free] = await store(aThought(), aThought());
+    const ids = await store(aThought(), aThought());
+    let claiming: Promise<Claim[]>;
     await database.transaction(async (tx) => {
-      await tx.query("select from thoughts where id = $1::text::uuid for update", [held!]);
-      const taken = await within(5_000, "The claim", claims.claim([held!, free!]));
-      assert.deepEqual(taken.map(({ id }) => id), [free]);
+      await tx.query("select from thoughts where id = $1::text::uuid for update", [ids[0]!]);
+      claiming = claims.claim(ids);
+      await waitFor(
+        "the claim to wait",
+        async () => (await database.query("select from pg_locks where not granted")).length > 0,
+      );
     });
+    assert.equal((await claiming!).length, 2);
   },
 });
 
@@ -381,35 +451,39 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.constant("claim" as const) },
   { weight: 3, arbitrary: fc.constant("complete" as const) },
   { weight: 3, arbitrary: fc.constant("fail" as const) },
-  { weight: 1, arbitrary: fc.constantFrom("renew", "expire", "releaseStale", "redrive") },
+  { weight: 1, arbitrary: fc.constantFrom("renew", "expire", "releaseStale", "claimSuspect", "redrive") },
 );
 
 testOnDatabases(
   "in whatever order workers act, a thought is completed at most once and then stays so",
   async (database) => {
-    const { claims, store, row, messages } = setUp(database);
+    const { claims, store, row, deadLetters } = setUp(database);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.tuple(step, fc.nat(), fc.boolean()), { minLength: 1, maxLength: 3 }), {
           maxLength: 20,
         }),
         async (rounds) => {
-          await database.query("truncate thoughts, outbox");
+          await database.query("truncate thoughts, outbox, dead_letters");
           const [id] = await store(aThought());
           const held: Claim[] = []; // every claim ever made, by its worker, forgotten or not
-          const completedBy: number[] = [];
+          const completedBy = new Set<number>(); // a claim may store its result more than once
           const deaths: number[] = [];
           const act = async ([what, which, recent]: [string, number, boolean]) => {
             const mine = held.at(recent ? -1 : which % Math.max(1, held.length));
             if (what === "claim") held.push(...await claims.claim([id!]));
-            else if (what === "expire") await expire(database);
-            else if (what === "releaseStale") deaths.push((await claims.releaseStale(10)).givenUp);
+            else if (what === "claimSuspect") {
+              held.push(...[await claims.claimSuspect()].filter((claim) => claim !== null));
+            } else if (what === "expire") await expire(database);
+            else if (what === "releaseStale") deaths.push((await releaseStale(claims))[1]!);
             else if (what === "redrive") await claims.redrive({ limit: 10 });
             else if (mine === undefined) return;
             else if (what === "renew") await claims.renew([mine]);
             else if (what === "complete") {
-              if ((await claims.complete([completion(mine)])).size > 0) completedBy.push(mine.attempt);
-            } else deaths.push((await claims.fail([failure(mine)])).givenUp.size);
+              if ((await claims.complete([completion(mine)])).stored.size > 0) completedBy.add(mine.attempt);
+            } else {deaths.push(
+                (await claims.fail([failure(mine, { kind: recent ? "charged" : "released" })])).failed.size,
+              );}
           };
           for (const round of rounds) await Promise.all(round.map(act));
 
@@ -421,11 +495,11 @@ testOnDatabases(
             "each claim is an attempt of its own",
           );
           assert.equal(attempts, newest);
-          assert.ok(completedBy.length <= 1, `completed by ${completedBy}`);
-          assert.equal(status === "completed", completedBy.length === 1);
-          assert.deepEqual(result, completedBy.length === 1 ? aResult(`by attempt ${newest}`) : null);
+          assert.ok(completedBy.size <= 1, `completed by ${[...completedBy]}`);
+          assert.equal(status === "completed", completedBy.size === 1);
+          assert.deepEqual(result, completedBy.size === 1 ? aResult(`by attempt ${newest}`) : null);
           assert.equal(
-            (await messages()).filter(({ topic }) => topic === DEAD_TOPIC).length,
+            (await deadLetters()).length,
             deaths.reduce((sum, count) => sum + count, 0),
           );
         },

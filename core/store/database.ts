@@ -1,6 +1,7 @@
 /** Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the process. */
 import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
 import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
+import migration0003 from "./migrations/0003_lanes.sql" with { type: "text" };
 import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import migration0005 from "./migrations/0005_operator.sql" with { type: "text" };
 import migration0006 from "./migrations/0006_stores.sql" with { type: "text" };
@@ -54,6 +55,7 @@ export class UnstorableError extends Error {
 const MIGRATIONS = [
   { version: 1, sql: migration0001 },
   { version: 2, sql: migration0002 },
+  { version: 3, sql: migration0003 },
   { version: 4, sql: migration0004 },
   { version: 5, sql: migration0005 },
   { version: 6, sql: migration0006 },

@@ -20,7 +20,7 @@ testOnDatabases("values go in and come out as they are", async (database) => {
 testOnDatabases(
   "a transaction that throws leaves nothing, one that does not leaves all",
   async (database) => {
-    const insert = "insert into outbox (topic, key, value) values ('t', 'k', 'v')";
+    const insert = "insert into dead_letters (value, reason) values ('v', 'r')";
     await assert.rejects(
       database.transaction(async (tx) => {
         await tx.query(insert);
@@ -28,9 +28,9 @@ testOnDatabases(
       }),
       RangeError,
     );
-    assert.equal((await database.query("select from outbox")).length, 0);
+    assert.equal((await database.query("select from dead_letters")).length, 0);
     assert.equal(await database.transaction((tx) => tx.query(insert).then(() => "done")), "done");
-    assert.equal((await database.query("select from outbox")).length, 1);
+    assert.equal((await database.query("select from dead_letters")).length, 1);
   },
 );
 
@@ -39,7 +39,7 @@ for (
     ["a NUL in JSON", "select ($1::text::jsonb)->>'a'", [`{"a": "\\u0000"}`]],
     ["text that is no uuid", "select $1::text::uuid", ["no uuid"]],
     ["a number out of range", "select $1::text::int", ["99999999999"]],
-    ["a null where none may be", "insert into outbox (topic, key, value) values ('t', 'k', $1)", [null]],
+    ["a null where none may be", "insert into dead_letters (value, reason) values ('v', $1)", [null]],
     [
       "a status that there is not",
       "insert into thoughts (id, user_id, text, status) values ($1::text::uuid, 'a', 't', 'odd')",

@@ -1,48 +1,163 @@
-/** The outbox: messages that became true with a row, sent by whichever relay takes them first. */
-import type { Database } from "./database.ts";
+/** The outbox: thoughts to announce to the workers, in the order that is fair (docs/decisions/0061-fairness.md). */
+import { type Message, THOUGHTS_TOPIC } from "../queue/queue.ts";
 import { HORIZON } from "./clock_skew.ts";
-import type { Message } from "../queue/queue.ts";
+import type { Database } from "./database.ts";
 
 export interface Outbox {
   /**
-   * Takes at most `limit` due messages, oldest first, skipping those another relay holds; removes them when `send`
-   * resolves and leaves them when it throws. What is due beyond the horizon has waited since before the clock went back.
+   * Takes at most `limit` messages that are due, flow by flow and the lowest ranks first, and skips those that another
+   * relay holds. Removes them when `send` resolves; leaves them when it throws.
    *
    * @returns how many were sent
    */
   take(limit: number, send: (messages: readonly Message[]) => Promise<void>): Promise<number>;
-  /** Puts a message in. */
-  put(message: Message): Promise<void>;
+  /** Gives at most `limit` delayed messages that are due by now their rank. Returns how many. */
+  ripen(limit: number): Promise<number>;
 }
 
 export function createOutbox(database: Database): Outbox {
+  /** The flow whose turn was last. */
+  let served = "";
+
   return {
     take(limit, send) {
       return database.transaction(async (tx) => {
-        const messages = await tx.query<Message>(TAKE, [limit]);
-        if (messages.length > 0) await send(messages);
-        return messages.length;
+        const rows = await tx.query<TakenRow>(TAKE, [limit, served]);
+        if (rows.length === 0) return 0;
+        const inTurn = rows.toSorted((one, other) => one.turn - other.turn || one.place - other.place);
+        await send(inTurn.map(({ thought_id, traceparent }) => ({
+          topic: THOUGHTS_TOPIC,
+          value: thought_id,
+          reason: null,
+          traceparent,
+        })));
+        served = inTurn.at(-1)!.flow;
+        return rows.length;
       });
     },
-    async put({ topic, key, value, reason, traceparent }) {
-      await database.query(
-        "insert into outbox (topic, key, value, reason, traceparent) values ($1, $2, $3, $4, $5)",
-        [topic, key, value, reason, traceparent],
-      );
+    async ripen(limit) {
+      const [row] = await database.query<{ ripened: number }>(RIPEN, [limit]);
+      return row!.ripened;
     },
   };
 }
 
+interface TakenRow {
+  thought_id: string;
+  flow: string;
+  traceparent: string | null;
+  /** Which of its flow's messages it is, from 1. */
+  turn: number;
+  /** Where its flow stands in the round. */
+  place: number;
+}
+
+/** What a thought's turn costs its user, by the thought's priority: interactive thoughts get ten turns for one of a batch. */
+const COST = "case priority when 'batch' then 10 else 1 end";
+
+/** The rank of a flow that has nothing waiting: microseconds, so that no backlog's ranks ever get ahead of it. */
+const NOW_RANK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+
 /**
- * The rows are locked by the inner selects, so their physical addresses hold until the delete. Each select reads its own
- * end of the primary key; what lies between, the delayed messages, is not touched.
+ * CTEs that rank messages by start-time fair queueing: each follows its user's last one, and a user with none waiting
+ * starts at the lowest rank that waits in the flow; so nobody's backlog delays others, and idleness banks nothing.
+ *
+ * @param from the CTE of what to rank; has thought_id, attempts, flow, user_id and cost
+ */
+const ranked = (from: string) => `
+  floors as (
+    select flow, coalesce((
+      select rank from outbox o where o.flow = f.flow and o.rank is not null order by rank limit 1
+    ), ${NOW_RANK}) as floor
+    from (select distinct flow from ${from}) f
+  ), lasts as (
+    select u.flow, u.user_id, greatest(floor, (
+      select rank from outbox o
+      where o.flow = u.flow and o.user_id = u.user_id and o.rank is not null order by o.rank desc limit 1
+    )) as last
+    from (select distinct flow, user_id from ${from}) u join floors on floors.flow = u.flow
+  ), ranked as (
+    select f.*, last + sum(cost) over (partition by f.flow, f.user_id order by thought_id) as rank
+    from ${from} f join lasts on lasts.flow = f.flow and lasts.user_id = f.user_id
+  )`;
+
+/**
+ * CTEs that put thoughts into the outbox, due now.
+ *
+ * @param from the CTE of thoughts; has id, attempts, flow, user_id, priority and traceparent
+ */
+export const announceNow = (from: string) => `
+  announced as (
+    select id as thought_id, attempts, flow, user_id, ${COST} as cost, traceparent from ${from}
+  ), ${ranked("announced")}, queued as (
+    insert into outbox (thought_id, attempts, flow, user_id, cost, rank, traceparent)
+    select thought_id, attempts, flow, user_id, cost, rank, traceparent from ranked
+    on conflict do nothing
+  )`;
+
+/**
+ * A CTE that puts thoughts into the outbox after a delay, when {@link Outbox.ripen} ranks them. What comes back at once
+ * and uncharged had its turn already, so it stands at the head of its flow.
+ *
+ * @param from the CTE of thoughts; has those of {@link announceNow}, and crashes, delay (an interval) and charged
+ */
+export const announceLater = (from: string) => `
+  queued as (
+    insert into outbox (thought_id, attempts, flow, user_id, cost, rank, available_at, suspect, traceparent)
+    select id, attempts, flow, user_id, ${COST},
+      case when delay <= interval '0' and not charged and crashes = 0 then coalesce((
+        select rank from outbox o where o.flow = ${from}.flow and o.rank is not null order by rank limit 1
+      ), ${NOW_RANK}) end,
+      now() + delay, crashes > 0, traceparent
+    from ${from} where status = 'pending'
+    on conflict do nothing
+  )`;
+
+/**
+ * A loose index scan finds the flows; from each the same number is taken, beginning with the flow after the one served
+ * last. The comparisons of the delete can't be hashed, so that every plan looks the rows up by their key
+ * (docs/decisions/0063-plans.md).
  */
 const TAKE = `
-  with stranded as (
-    select ctid from outbox where available_at > ${HORIZON} order by available_at, id limit $1 for update skip locked
-  ), due as (
-    select ctid from outbox where available_at <= now()
-    order by available_at, id limit $1 - (select count(*) from stranded) for update skip locked
+  with recursive flows as (
+    (select flow from outbox where rank is not null order by flow limit 1)
+    union all
+    select (select o.flow from outbox o where o.rank is not null and o.flow > flows.flow order by o.flow limit 1)
+    from flows where flows.flow is not null
+  ), round as materialized (
+    select flow, row_number() over (order by flow <= $2, flow) as place, count(*) over () as flows
+    from flows where flow is not null
+    order by flow <= $2, flow limit $1::int
+  ), taken as materialized (
+    select t.thought_id, t.attempts, round.place, row_number() over (partition by round.flow order by t.rank) as turn
+    from round cross join lateral (
+      select thought_id, attempts, rank from outbox o
+      where o.flow = round.flow and o.rank is not null
+      order by o.rank limit greatest(1, $1::int / round.flows) for update skip locked
+    ) t
   )
-  delete from outbox where ctid = any(array(select ctid from stranded union all select ctid from due))
-  returning topic, key, value, reason, traceparent`;
+  delete from outbox o using taken
+  where o.thought_id = any(array[taken.thought_id]) and o.attempts - taken.attempts = 0
+  returning o.thought_id, o.flow, o.traceparent, taken.turn::int as turn, taken.place::int as place`;
+
+/** What is due beyond the horizon has waited since before the database's clock went back. */
+const RIPEN = `
+  with stranded as materialized (
+    select thought_id, attempts from outbox
+    where rank is null and not suspect and available_at > ${HORIZON}
+    order by available_at limit $1::int for update skip locked
+  ), due as materialized (
+    select thought_id, attempts from outbox
+    where rank is null and not suspect and available_at <= now()
+    order by available_at limit $1::int for update skip locked
+  ), ripe as materialized (
+    select o.thought_id, o.attempts, o.flow, o.user_id, o.cost
+    from (select * from stranded union all select * from due) d cross join lateral (
+      select * from outbox where thought_id = d.thought_id and attempts = d.attempts offset 0
+    ) o
+  ), ${ranked("ripe")}, ripened as (
+    update outbox o set rank = ranked.rank from ranked
+    where o.thought_id = any(array[ranked.thought_id]) and o.attempts - ranked.attempts = 0
+    returning 1
+  )
+  select count(*)::int as ripened from ripened`;

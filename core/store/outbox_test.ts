@@ -1,91 +1,167 @@
 import assert from "node:assert/strict";
 import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
-import type { Database } from "./database.ts";
+import { aThought } from "../../tests/support/thoughts.ts";
 import { within } from "../deadline.ts";
+import { createClaims } from "./claims.ts";
+import type { Database } from "./database.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import type { Message } from "../queue/queue.ts";
+import { createStore, type Insertion } from "./thoughts.ts";
 
-const message = (value: string): Message => ({
-  topic: "t",
-  key: "k",
-  value,
-  reason: null,
-  traceparent: null,
-});
-
-async function fill(outbox: Outbox, ...values: string[]): Promise<void> {
-  for (const value of values) await outbox.put(message(value));
+/** Stores thoughts, one statement for each group; each thought's text is its name in these tests. */
+async function post(database: Database, ...groups: Partial<Insertion>[][]): Promise<void> {
+  for (const group of groups) await createStore(database).insert(group.map((one) => aThought(one)));
 }
 
-async function left(database: Database): Promise<string[]> {
-  const rows = await database.query<{ value: string }>("select value from outbox order by available_at, id");
-  return rows.map(({ value }) => value);
+const many = (count: number, of: Partial<Insertion>) =>
+  Array.from({ length: count }, (_, at) => ({ ...of, text: `${of.userId}${at + 1}` }));
+
+async function names(database: Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await database.query<{ id: string; text: string }>("select id, text from thoughts");
+  const texts = new Map(rows.map(({ id, text }) => [id, text]));
+  return ids.map((id) => texts.get(id)!);
 }
 
-/** Takes messages and answers their values. */
-async function taken(outbox: Outbox, limit: number): Promise<string[]> {
-  const values: string[] = [];
+const left = async (database: Database) =>
+  await names(
+    database,
+    (await database.query<{ id: string }>("select thought_id as id from outbox order by rank")).map((
+      { id },
+    ) => id),
+  );
+
+/** Takes messages and returns their thoughts' names, in the order in which they were sent. */
+async function taken(
+  database: Database,
+  limit: number,
+  outbox: Outbox = createOutbox(database),
+): Promise<string[]> {
+  const ids: string[] = [];
   const count = await outbox.take(limit, (messages) => {
-    values.push(...messages.map(({ value }) => value));
+    ids.push(...messages.map(({ value }) => value));
     return Promise.resolve();
   });
-  assert.equal(count, values.length);
-  return values;
+  assert.equal(count, ids.length);
+  return await names(database, ids);
 }
 
-testOnDatabases("what is put in comes out once, all of it, with its reason and trace", async (database) => {
-  const outbox = createOutbox(database);
-  const put = {
-    topic: "thoughts.dead",
-    key: "ada",
-    value: "1",
-    reason: "no answer",
-    traceparent: "00-1-2-01",
-  };
-  await outbox.put(put);
-  await outbox.take(10, (messages) => {
-    assert.deepEqual(messages.map((message) => ({ ...message })), [put]);
+testOnDatabases("what is stored is announced once, with its trace", async (database) => {
+  const thought = aThought({ traceparent: "00-1-2-01" });
+  await createStore(database).insert([thought]);
+  await createOutbox(database).take(10, (messages) => {
+    assert.deepEqual(messages, [
+      { topic: "thoughts", value: thought.id, reason: null, traceparent: "00-1-2-01" },
+    ]);
     return Promise.resolve();
   });
-  assert.deepEqual(await taken(outbox, 10), []);
+  assert.deepEqual(await taken(database, 10), []);
 });
 
-testOnDatabases("the oldest are taken first, no more than asked for", async (database) => {
-  const outbox = createOutbox(database);
-  await fill(outbox, "1", "2", "3");
-  assert.deepEqual((await taken(outbox, 2)).toSorted(), ["1", "2"]);
-  assert.deepEqual(await left(database), ["3"]);
+testOnDatabases("a user's thoughts leave in their order, no more than asked for", async (database) => {
+  await post(database, many(3, { userId: "a" }));
+  assert.deepEqual(await taken(database, 2), ["a1", "a2"]);
+  assert.deepEqual(await left(database), ["a3"]);
 });
 
-testOnDatabases("what is not due yet stays", async (database) => {
-  const outbox = createOutbox(database);
-  await fill(outbox, "due", "later");
-  await database.query("update outbox set available_at = now() + interval '1 minute' where value = 'later'");
-  assert.deepEqual(await taken(outbox, 10), ["due"]);
-  assert.deepEqual(await left(database), ["later"]);
+testOnDatabases("nobody waits behind another user's backlog", async (database) => {
+  await post(database, many(400, { userId: "a" }));
+  assert.equal((await taken(database, 100)).length, 100);
+  await post(database, many(2, { userId: "b" }), many(1, { userId: "c" }));
+  assert.deepEqual(new Set((await taken(database, 6)).map((name) => name[0])), new Set(["a", "b", "c"]));
+  assert.equal((await left(database)).filter((name) => !name.startsWith("a")).length, 0);
+});
+
+testOnDatabases("idleness banks nothing: a user who comes back has one turn in two", async (database) => {
+  await post(database, many(1, { userId: "b" }));
+  await taken(database, 1);
+  await post(database, many(20, { userId: "a" }), many(20, { userId: "b" }));
+  const turns = await taken(database, 10);
+  assert.equal(
+    turns.filter((name) => name.startsWith("b")).length,
+    4,
+    `all but the one that was due first: ${turns.join()}`,
+  );
 });
 
 testOnDatabases(
-  "what was put in before the clock went back an hour is due, and comes first",
+  "a batch of one's own does not delay one's interactive thoughts for long",
   async (database) => {
-    const outbox = createOutbox(database);
-    await fill(outbox, "1", "2", "3", "4");
-    await database.query(
-      "update outbox set available_at = now() + interval '1 hour' where value in ('1', '2')",
+    await post(
+      database,
+      many(100, { userId: "a", priority: "batch" }),
+      many(1, { userId: "b", priority: "batch" }),
+      many(10, { userId: "c" }),
     );
-    await database.query("update outbox set available_at = now() + interval '1 minute' where value = '4'");
-    assert.deepEqual(await taken(outbox, 1), ["1"]);
-    assert.deepEqual((await taken(outbox, 2)).toSorted(), ["2", "3"]);
-    assert.deepEqual(await left(database), ["4"]);
+    const turns = await taken(database, 12);
+    assert.equal(
+      turns.filter((name) => name.startsWith("c")).length,
+      9,
+      `after the one due first: ${turns.join()}`,
+    );
   },
 );
 
-testOnDatabases("when sending fails everything stays, in its order", async (database) => {
+testOnDatabases("flows take turns, however many users one of them has", async (database) => {
+  await post(
+    database,
+    Array.from({ length: 50 }, (_, at) => ({ flow: "many", userId: `m${at}`, text: "m" })),
+    many(10, { flow: "one", userId: "a" }),
+  );
+  const turns = await taken(database, 10);
+  assert.equal(turns.filter((name) => name !== "m").length, 5, turns.join());
+});
+
+testOnDatabases("with more flows than room each has its turn", async (database) => {
+  await post(database, ["a", "b", "c", "d", "e"].map((flow) => ({ flow, text: flow })));
   const outbox = createOutbox(database);
-  await fill(outbox, "1", "2");
+  const turns = [...await taken(database, 2, outbox)];
+  await post(database, [{ flow: "a", text: "a again" }]);
+  turns.push(...await taken(database, 2, outbox), ...await taken(database, 2, outbox));
+  assert.deepEqual(turns, ["a", "b", "c", "d", "e", "a again"]);
+});
+
+testOnDatabases("what is delayed stays until it is due, and then has its rank", async (database) => {
+  await post(database, [{ text: "now" }, { text: "later" }]);
+  await database.query(
+    "update outbox set rank = null, available_at = now() + interval '1 minute' " +
+      "where thought_id = (select id from thoughts where text = 'later')",
+  );
+  const outbox = createOutbox(database);
+  assert.equal(await outbox.ripen(10), 0);
+  assert.deepEqual(await taken(database, 10), ["now"]);
+  await database.query("update outbox set available_at = now()");
+  assert.equal(await outbox.ripen(10), 1);
+  assert.equal(await outbox.ripen(10), 0);
+  assert.deepEqual(await taken(database, 10), ["later"]);
+});
+
+testOnDatabases("what was delayed before the clock went back an hour is due", async (database) => {
+  await post(database, many(3, { userId: "a" }));
+  await database.query("update outbox set rank = null, available_at = now() + interval '1 hour'");
+  await database.query(
+    "update outbox set available_at = now() + interval '1 minute' " +
+      "where thought_id = (select id from thoughts where text = 'a3')",
+  );
+  const outbox = createOutbox(database);
+  assert.equal(await outbox.ripen(1), 1);
+  assert.equal(await outbox.ripen(10), 1);
+  assert.deepEqual((await taken(database, 10)).toSorted(), ["a1", "a2"]);
+});
+
+testOnDatabases("what was released comes before what has not had its turn yet", async (database) => {
+  await post(database, many(3, { userId: "a" }));
+  const claims = createClaims(database, { leaseMs: 60_000, maxAttempts: 5 });
+  const [first] = await database.query<{ id: string }>("select id from thoughts where text = 'a1'");
+  assert.deepEqual(await taken(database, 1), ["a1"]);
+  const [claim] = await claims.claim([first!.id]);
+  await claims.fail([{ id: claim!.id, attempt: 1, error: null, kind: "released", delayMs: 0 }]);
+  assert.deepEqual((await taken(database, 2)).toSorted(), ["a1", "a2"]);
+});
+
+testOnDatabases("when sending fails everything stays, in its order", async (database) => {
+  await post(database, many(2, { userId: "a" }));
+  const outbox = createOutbox(database);
   await assert.rejects(outbox.take(10, () => Promise.reject(new Error("no Kafka"))), /no Kafka/);
-  assert.deepEqual(await left(database), ["1", "2"]);
-  assert.deepEqual((await taken(outbox, 10)).toSorted(), ["1", "2"]);
+  assert.deepEqual(await taken(database, 10), ["a1", "a2"]);
 });
 
 testOnDatabases("an empty outbox sends nothing", async (database) => {
@@ -93,9 +169,8 @@ testOnDatabases("an empty outbox sends nothing", async (database) => {
 });
 
 testOnDatabases("relays that take at the same time never take the same message", async (database) => {
-  const outbox = createOutbox(database);
-  await fill(outbox, ...Array.from({ length: 40 }, (_, at) => String(at)));
-  const all = (await Promise.all(Array.from({ length: 4 }, () => taken(outbox, 10)))).flat();
+  await post(database, many(40, { userId: "a" }));
+  const all = (await Promise.all(Array.from({ length: 4 }, () => taken(database, 10)))).flat();
   assert.equal(new Set(all).size, all.length);
   assert.equal(all.length + (await left(database)).length, 40);
 });
@@ -105,10 +180,9 @@ Deno.test({
   ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
   async fn() {
     await using database = await openTestDatabase("postgres");
-    const outbox = createOutbox(database);
-    await fill(outbox, "1", "2");
-    await outbox.take(1, async () => {
-      assert.deepEqual(await within(5_000, "The other relay", taken(outbox, 10)), ["2"]);
+    await post(database, many(2, { userId: "a" }));
+    await createOutbox(database).take(1, async () => {
+      assert.deepEqual(await within(5_000, "The other relay", taken(database, 10)), ["a2"]);
     });
     assert.deepEqual(await left(database), []);
   },

@@ -63,7 +63,9 @@ export function openPostgres(options: PostgresOptions): Database {
       waitMs: limitMs,
       settings: () => ({
         application_name: address.applicationName ?? "thought-processor",
-        ...(pooled ? {} : { statement_timeout: limitMs }),
+        // A plan made while a table was small would be kept while it grows (docs/decisions/0063-plans.md); an unnamed
+        // statement, as through a pooler, is planned each time anyway.
+        ...(pooled ? {} : { statement_timeout: limitMs, plan_cache_mode: "force_custom_plan" }),
         ...(pooled || schema === undefined ? {} : { search_path: `"${schema}"` }),
       }),
     });

@@ -1,6 +1,7 @@
 /** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
 import { type Database, UnstorableError } from "./database.ts";
-import type { NewThought, Status, Thought } from "../thought.ts";
+import type { NewThought, Status, Thought, ThoughtPriority } from "../thought.ts";
+import { announceNow } from "./outbox.ts";
 import type { Traceparent } from "../telemetry/tracing.ts";
 
 /** A thought to store, with the id it will have. */
@@ -8,6 +9,9 @@ export interface Insertion extends NewThought {
   readonly id: string;
   /** Tells a repeated request from another one under the same Idempotency-Key; null without a key. */
   readonly requestHash: string | null;
+  readonly priority: ThoughtPriority;
+  /** The name of the API key it came with; empty without keys. Flows take turns, and within each its users. */
+  readonly flow: string;
   readonly traceparent: Traceparent | null;
 }
 
@@ -60,11 +64,10 @@ export interface Store {
   ping(): Promise<void>;
 }
 
-/** @param topic the topic that stored thoughts are announced on */
-export function createStore(database: Database, topic: string): Store {
+export function createStore(database: Database): Store {
   async function insert(thoughts: readonly Insertion[]): Promise<Inserted[]> {
     try {
-      const stored = await database.query<{ id: string }>(INSERT, [JSON.stringify(thoughts), topic]);
+      const stored = await database.query<{ id: string }>(INSERT, [JSON.stringify(thoughts)]);
       if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
       return await settle(thoughts, new Set(stored.map(({ id }) => id)));
     } catch (error) {
@@ -140,17 +143,15 @@ export function createStore(database: Database, topic: string): Store {
 const INSERT = `
   with given as (
     select * from jsonb_to_recordset($1::text::jsonb) as given(
-      id uuid, "userId" text, text text, context text, "idempotencyKey" text, "requestHash" text, traceparent text)
+      id uuid, "userId" text, text text, context text, "idempotencyKey" text, "requestHash" text, priority text,
+      flow text, traceparent text)
   ), stored as (
-    insert into thoughts (id, user_id, text, context, idempotency_key, request_hash, traceparent)
-    select id, "userId", text, context, "idempotencyKey", "requestHash", traceparent from given
+    insert into thoughts (id, user_id, text, context, idempotency_key, request_hash, priority, flow, traceparent)
+    select id, "userId", text, context, "idempotencyKey", "requestHash", priority, flow, traceparent from given
     order by "userId", "idempotencyKey" -- two processes with the same keys then wait in turn, not for each other
     on conflict do nothing
-    returning id, user_id, traceparent
-  ), queued as (
-    insert into outbox (topic, key, value, traceparent)
-    select $2, user_id, id::text, traceparent from stored
-  )
+    returning id, attempts, flow, user_id, priority, traceparent
+  ), ${announceNow("stored")}
   select id from stored`;
 
 const FIND_REPEATED = `

@@ -6,7 +6,7 @@ import type { Database } from "./database.ts";
 import { createStore, MOST_LOOKED_AT, type Page } from "./thoughts.ts";
 import { STATUSES } from "../thought.ts";
 
-const storeOn = (database: Database) => createStore(database, "thoughts");
+const storeOn = (database: Database) => createStore(database);
 const claimsOn = (database: Database) => createClaims(database, { leaseMs: 60_000, maxAttempts: 1 });
 
 async function count(database: Database, table: "thoughts" | "outbox"): Promise<number> {
@@ -37,12 +37,11 @@ testOnDatabases("a stored thought can be read, and waits", async (database) => {
 testOnDatabases("a thought and its message are stored together, in its trace", async (database) => {
   const thought = aThought({ userId: "bob", traceparent: "00-1-2-01" });
   await storeOn(database).insert([thought]);
-  const messages = await database.query("select topic, key, value, reason, traceparent from outbox");
+  const messages = await database.query("select thought_id, flow, user_id, traceparent from outbox");
   assert.deepEqual({ ...messages[0] }, {
-    topic: "thoughts",
-    key: "bob",
-    value: thought.id,
-    reason: null,
+    thought_id: thought.id,
+    flow: "",
+    user_id: "bob",
     traceparent: "00-1-2-01",
   });
   assert.equal(messages.length, 1);
@@ -127,7 +126,9 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
   await claims.complete(
     (await claims.claim([completed!])).map((claim) => ({ ...claim, result: JSON.stringify(aResult()) })),
   );
-  await claims.fail((await claims.claim([failed!])).map((claim) => ({ ...claim, error: "x", delayMs: 0 })));
+  await claims.fail(
+    (await claims.claim([failed!])).map((claim) => ({ ...claim, error: "x", kind: "charged", delayMs: 0 })),
+  );
   await claims.claim([processing!]);
 
   const ids = async (...listing: Parameters<typeof store.list>) =>
@@ -259,7 +260,10 @@ testOnDatabases("a deleted thought is gone, and work under way on it comes to no
   assert.equal(await store.delete(thought.id), true);
   assert.equal(await store.delete(thought.id), false);
   assert.equal(await store.get(thought.id), null);
-  assert.deepEqual(await claims.complete([{ ...claim!, result: JSON.stringify(aResult()) }]), new Set());
+  assert.deepEqual(await claims.complete([{ ...claim!, result: JSON.stringify(aResult()) }]), {
+    stored: new Set(),
+    fenced: new Set(),
+  });
   assert.equal(await count(database, "thoughts"), 0);
 });
 
@@ -271,7 +275,12 @@ testOnDatabases(
     await store.insert([one, two, three]);
     const claims = claimsOn(database);
     await claims.fail(
-      (await claims.claim([one.id])).map((claim) => ({ ...claim, error: "no answer", delayMs: 0 })),
+      (await claims.claim([one.id])).map((claim) => ({
+        ...claim,
+        error: "no answer",
+        kind: "charged",
+        delayMs: 0,
+      })),
     );
     const progress = await store.progress([one.id, two.id, crypto.randomUUID()]);
     assert.deepEqual(progress.map((row) => ({ ...row })).toSorted((a, b) => a.id < b.id ? -1 : 1), [

@@ -62,7 +62,7 @@ export const DRILLS: readonly Drill[] = [
   },
   {
     name: "poison",
-    does: "sends unreadable messages",
+    does: "writes dead letters",
     alert: "DeadLetters",
     severity: "warning",
     fault: poisonMessages,

@@ -26,10 +26,10 @@ faultTest("without the outbox's transaction the suite sees thoughts lost", async
   await service("stop", "kafka");
   const load = startLoad({ api: () => system.api.url, thoughts: THOUGHTS });
   await load.done;
-  const waiting = () => system.ledger.query<{ value: string }>("select value from outbox");
+  const waiting = () => system.ledger.query<{ id: string }>("select thought_id as id from outbox");
   await waitFor("the relay has taken messages", async () => (await waiting()).length < THOUGHTS);
   await system.workers[0]!.kill(); // while it waits for Kafka
-  const kept = (await waiting()).map(({ value }) => value);
+  const kept = (await waiting()).map(({ id }) => id);
 
   await service("start", "kafka");
   await using sent = await readTopic(services.kafkaBrokers, THOUGHTS_TOPIC);

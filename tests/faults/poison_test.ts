@@ -104,7 +104,7 @@ async function publish(brokers: string, values: readonly string[]): Promise<void
   const log = createLogger({ service: "test", level: "ERROR" });
   await using kafka = openKafka({ brokers: brokers.split(","), log });
   await kafka.publish(
-    values.map((value) => ({ topic: THOUGHTS_TOPIC, key: value, value, reason: null, traceparent: null })),
+    values.map((value) => ({ topic: THOUGHTS_TOPIC, value, reason: null, traceparent: null })),
   );
 }
 

@@ -5,7 +5,7 @@ import type { Database } from "../../core/store/database.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { openMemoryCache } from "../../core/cache/memory.ts";
 import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
-import { createOutbox } from "../../core/store/outbox.ts";
+import { createDeadLetters } from "../../core/store/dead_letters.ts";
 import { type ReceivedMessage, THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
 import { createStore, type Insertion, type Store } from "../../core/store/thoughts.ts";
 import { createAnalysis } from "../../worker/analysis.ts";
@@ -47,11 +47,11 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
   let logged = "";
   const log = createLogger({ service: "test", write: (lines) => logged += lines });
   const metrics = createMetrics("worker", "0");
-  const store = createStore(database, THOUGHTS_TOPIC);
+  const store = createStore(database);
   const claims = createClaims(database, { leaseMs, maxAttempts });
   const handler = createBatchHandler({
     claims: around(claims),
-    outbox: createOutbox(database),
+    deadLetters: createDeadLetters(database),
     analysis: createAnalysis({ analyser, cache: createAnalysisCache(cache, analyser), metrics, timeoutMs }),
     settlement: createSettlement({ claims: around(claims), metrics, log, retryFirstMs: 10 }),
     metrics,
@@ -76,7 +76,6 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
         values.map((value): ReceivedMessage => ({
           topic: THOUGHTS_TOPIC,
           position: `${THOUGHTS_TOPIC}/0/${offset++}`,
-          key: "ada",
           value,
           reason: null,
           traceparent: null,

@@ -57,7 +57,7 @@ export async function openTestApp(
     write: (lines) => written += lines,
   });
   const database = kind === "away" ? AWAY : await openTestDatabase(kind);
-  const store = { ...createStore(database, "thoughts"), ...part };
+  const store = { ...createStore(database), ...part };
   const metrics = createMetrics("api", "0.0.0");
   const readiness = createReadiness({ database: store.ping }, { log, maxAgeMs: 0 });
   const api = createApp({

@@ -11,6 +11,8 @@ export function aThought(particulars: Partial<Insertion> = {}): Insertion {
     context: null,
     idempotencyKey: null,
     requestHash: null,
+    priority: "interactive",
+    flow: "",
     traceparent: null,
     ...particulars,
   };
