@@ -25,7 +25,7 @@ for (const mode of ["session", "transaction"] as const) {
         await using pooler = await startPgBouncer(fresh.url, { mode });
         await using database = openPostgres({ url: pooler.url + parameters });
         await migrate(database, log);
-        const store = createStore(database, "thoughts");
+        const store = createStore(database);
         await Promise.all(Array.from({ length: 40 }, async (_, at) => {
           const id = crypto.randomUUID();
           await store.insert([thought(id, `user ${at}`)]);
@@ -68,6 +68,8 @@ function thought(id: string, userId: string) {
     context: null,
     idempotencyKey: null,
     requestHash: null,
+    priority: "interactive" as const,
+    flow: "",
     traceparent: null,
   };
 }
