@@ -1,6 +1,5 @@
 /** House rules that a program can check: who reads the environment, who prints, and that every file says what it is. */
 import assert from "node:assert/strict";
-import { dirname } from "node:path/posix";
 import { isTest, readModules } from "./modules.ts";
 
 const READS_ENVIRONMENT = [
@@ -18,9 +17,6 @@ const SPEAKS = [
   "tools/make_key.ts",
   "stack/dashboards/main.ts",
 ];
-
-/** Folders whose files don't all begin with their sentence yet. To be emptied, never to grow. */
-const WITHOUT_HEADERS = ["tests/launcher"];
 
 /** After a line for the shell, the linter or JSX, where there is one. */
 const HEADER = /^(#!.*\n|\/\/ deno-[^\n]*\n|\/\*\* @jsx[^\n]*\n)*\/\*\*/;
@@ -47,7 +43,7 @@ Deno.test("every file begins with a sentence that says what it is, except a test
   const paths = new Set(files.map(({ path }) => path));
   const isBesideItsSubject = (path: string) => isTest(path) && paths.has(path.replace("_test.", "."));
   const silent = files.filter(({ path, source }) => !HEADER.test(source) && !isBesideItsSubject(path));
-  none(silent.map(({ path }) => path).filter((path) => !WITHOUT_HEADERS.includes(dirname(path))));
+  none(silent.map(({ path }) => path));
 });
 
 Deno.test("only the configuration reads the environment", () => {

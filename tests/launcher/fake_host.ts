@@ -1,3 +1,4 @@
+/** A host for the launcher without a machine: its clock takes no time, and programs and HTTP return what a test says. */
 import type { Host, Output } from "../../stack/host.ts";
 import type { CheckResult, Progress, View } from "../../stack/checklist.ts";
 

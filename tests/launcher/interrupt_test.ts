@@ -1,3 +1,4 @@
+/** Ctrl-C while the launcher works. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";

@@ -1,3 +1,4 @@
+/** The packed launcher, run from a folder that has nothing to do with it, on a machine with programs that a test provides. */
 import { join } from "node:path";
 import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 
