@@ -7,6 +7,7 @@
 import manifest from "../deno.json" with { type: "json" };
 import { containerChecks } from "./container_checks_page.ts";
 import { decisions } from "./decisions_page.ts";
+import { endpointAnswers } from "./endpoint_answers_page.ts";
 import { licences, packages } from "./licences_page.ts";
 import { readPackages } from "./packages.ts";
 import { panels } from "./panels_page.ts";
@@ -20,6 +21,7 @@ const DOCUMENTS = [
   "docs/decisions/README.md",
   "docs/licences.md",
   "docs/container-checks.md",
+  "docs/models.md",
 ];
 
 const used = await readPackages(manifest.imports);
@@ -37,6 +39,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   directPackages: () => packages(used.filter(({ direct }) => direct)),
   otherPackages: () => packages(used.filter(({ direct }) => !direct)),
   containerChecks,
+  endpointAnswers,
 };
 
 const check = Deno.args.includes("--check");

@@ -29,8 +29,10 @@ export interface Model {
   readonly name: string;
   /** Tokens that an analysis is taken to need until some have been seen. */
   readonly typicalTokens: number;
-  /** More than any analysis can cost: so much of the day's budget is set aside for each. */
+  /** More than nearly any analysis costs: so much of the day's budget is set aside for each. 0 for a free one. */
   readonly mostUsd: number;
+  /** Whether its price is known; else it counts as free. */
+  readonly priced: boolean;
 }
 
 export interface Analyser {

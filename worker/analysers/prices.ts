@@ -6,7 +6,9 @@ export interface Price {
   readonly output: number;
 }
 
-/** From the provider's public price list, as of 2025-04. */
+/** The month of the provider's public price list that the table is from. */
+export const PRICES_AS_OF = "2025-04";
+
 const BUILT_IN: Readonly<Record<string, Price>> = {
   "gpt-4.1": { input: 2, output: 8 },
   "gpt-4.1-mini": { input: 0.4, output: 1.6 },
@@ -21,14 +23,14 @@ const PricesSchema = z.record(
 );
 
 /**
- * The price of a model; 0 for one in neither table, as a local server's are.
+ * The price of a model; undefined for one in neither table, as a local server's are: it counts as free.
  *
  * @param file path of a JSON object from model to `{input, output}`
  * @throws {Error} when the file can't be read or has another shape
  */
-export function priceOf(model: string, file?: string): Price {
+export function priceOf(model: string, file?: string): Price | undefined {
   const prices = new Map(Object.entries({ ...BUILT_IN, ...(file === undefined ? {} : readPrices(file)) }));
-  return prices.get(model) ?? { input: 0, output: 0 };
+  return prices.get(model);
 }
 
 function readPrices(file: string): Readonly<Record<string, Price>> {

@@ -28,14 +28,19 @@ export interface Ledger {
   unsettle(settled: readonly Settled[]): void;
 }
 
+export interface LedgerOptions {
+  readonly typicalTokens: number;
+  readonly mostUsd: number;
+  /** No analysis is given more than the whole of it, so that a small budget lets at least one begin. */
+  readonly usdPerDay?: number | undefined;
+  readonly now?: () => number;
+}
+
 export function createLedger(
-  { typicalTokens, mostUsd, now = () => performance.now() }: {
-    readonly typicalTokens: number;
-    readonly mostUsd: number;
-    readonly now?: () => number;
-  },
+  { typicalTokens, mostUsd, usdPerDay = Infinity, now = () => performance.now() }: LedgerOptions,
 ): Ledger {
   let tokens = typicalTokens;
+  let usd = Math.min(mostUsd, usdPerDay);
   let unused: Leased[] = [];
   const begun: Leased[] = [];
   let open = new Map<string, Settled>();
@@ -69,7 +74,7 @@ export function createLedger(
   const sum = (leases: readonly Leased[]) => leases.reduce((total, { count }) => total + count, 0);
 
   return {
-    share: () => ({ tokens: Math.ceil(tokens), usd: mostUsd }),
+    share: () => ({ tokens: Math.ceil(tokens), usd }),
     lease(day, count) {
       if (count > 0) unused.push({ day, share: this.share(), at: now(), count });
     },
@@ -89,6 +94,7 @@ export function createLedger(
       if (usage === "none") return add(day, { tokensBack: share.tokens, usdBack: share.usd });
       const used = usage.inputTokens + usage.outputTokens;
       if (used > 0) tokens += (used - tokens) / 10;
+      usd = Math.min(Math.max(usd, usage.costUsd), usdPerDay);
       add(day, {
         requestsBack: 1 - (usage.requests ?? 1),
         tokensBack: share.tokens - used,

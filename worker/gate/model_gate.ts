@@ -43,7 +43,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
   const { model, gates, flow, limits, metrics, log } = options;
   const metered = model.mostUsd > 0 || Object.values(limits).some((limit) => limit !== undefined);
   const lanes = createAdaptiveLanes(options.lanes);
-  const ledger = createLedger(model);
+  const ledger = createLedger({ ...model, usdPerDay: limits.usdPerDay });
   const stop = new AbortController();
   const { signal } = stop;
 
@@ -57,6 +57,9 @@ export function createModelGate(options: ModelGateOptions): Gate {
   let changed = Promise.withResolvers<void>();
 
   initialise();
+  if (!model.priced) {
+    log.info("the model has no price and counts as free; PRICES_FILE may name one", { model: model.name });
+  }
   // One statement at a time: a look that began before a change can't undo it.
   let last: Promise<unknown> = gates.probeNow().catch(() => {});
   const loop = repeat("model gate", { log, signal }, async () => {

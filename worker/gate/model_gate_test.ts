@@ -22,7 +22,7 @@ interface Options extends FlowLimits {
 /** Gates of several workers before one model that nobody else asks. */
 function openGates(database: Database, workers: number, options: Options = {}) {
   const { lanes = 8, mostUsd = 0, ...limits } = options;
-  const model = { provider: "p", name: `gate-${made++}`, typicalTokens: 100, mostUsd };
+  const model = { provider: "p", name: `gate-${made++}`, typicalTokens: 100, mostUsd, priced: true };
   const gates = Array.from({ length: workers }, () => {
     const metrics = createMetrics("worker", "0");
     const gate = createModelGate({
@@ -172,7 +172,7 @@ for (const scope of ["quota", "credentials"] as const) {
 testOnDatabases(
   "a worker that starts lets a refused key be tried at once: it may have another",
   async (database) => {
-    const model = { provider: "p", name: `gate-${made++}`, typicalTokens: 1, mostUsd: 0 };
+    const model = { provider: "p", name: `gate-${made++}`, typicalTokens: 1, mostUsd: 0, priced: false };
     const start = () =>
       createModelGate({
         model,
