@@ -5,7 +5,7 @@ import { openAccess } from "./api/access_config.ts";
 import { startApi } from "./api/serve.ts";
 import { openCache, openDatabase, openQueue } from "./core/open.ts";
 import { loadConfigOrExit, manifest } from "./core/config.ts";
-import { migrate } from "./core/store/database.ts";
+import { migrateOrWait } from "./core/store/migrated.ts";
 import { runProcess } from "./core/process.ts";
 import { createLogger } from "./core/telemetry/log.ts";
 import { startTracing } from "./core/telemetry/trace_export.ts";
@@ -19,8 +19,8 @@ const log = createLogger({ service: SERVICE, level: config.logLevel });
 await runProcess(log, async (stack) => {
   stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const analyser = createAnalyser(config);
-  const database = stack.use(await openDatabase(config));
-  await migrate(database, log);
+  const opened = stack.use(await openDatabase(config));
+  const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const queue = stack.use(openQueue(config, log));
   const cache = stack.use(openCache(config, log));
   const api = stack.use(
@@ -54,6 +54,7 @@ await runProcess(log, async (stack) => {
 `);
   return {
     failed: Promise.race([
+      failed,
       worker.failed,
       api.finished.then(() => new Error("The HTTP server ended by itself")),
     ]),

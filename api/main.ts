@@ -1,7 +1,7 @@
 /** The API process. */
 import "../core/no_environment.ts";
 import { loadConfigOrExit, manifest } from "../core/config.ts";
-import { migrate } from "../core/store/database.ts";
+import { migrateOrWait } from "../core/store/migrated.ts";
 import { openDatabase } from "../core/open.ts";
 import { runProcess } from "../core/process.ts";
 import { createLogger } from "../core/telemetry/log.ts";
@@ -15,8 +15,8 @@ const log = createLogger({ service: SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
   stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
-  const database = stack.use(await openDatabase(config));
-  await migrate(database, log);
+  const opened = stack.use(await openDatabase(config));
+  const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const api = stack.use(
     startApi({
       database,
@@ -26,5 +26,6 @@ await runProcess(log, async (stack) => {
       access: openAccess(config, log, stack),
     }),
   );
-  return { failed: api.finished.then(() => new Error("The HTTP server ended by itself")) };
+  const ended = api.finished.then(() => new Error("The HTTP server ended by itself"));
+  return { failed: Promise.race([failed, ended]) };
 });

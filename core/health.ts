@@ -2,6 +2,7 @@
 import { within } from "./deadline.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
 import type { Metrics, Service } from "./telemetry/metrics.ts";
+import { UnavailableError } from "./unavailable.ts";
 
 /** Rejects, or doesn't answer in time, when the dependency is down. */
 export type Check = () => Promise<void>;
@@ -56,7 +57,7 @@ export function createReadiness(
       return [name, {
         status: "down",
         latency_ms: latency(),
-        reason: late ? `no answer within ${timeoutMs} ms` : "not reachable",
+        reason: late ? `no answer within ${timeoutMs} ms` : whyOf(error),
       }];
     }
   }
@@ -81,3 +82,5 @@ export function createReadiness(
     return answer;
   };
 }
+
+const whyOf = (error: unknown) => error instanceof UnavailableError ? error.why : "not reachable";

@@ -2,7 +2,7 @@
 import "../core/no_environment.ts";
 import { openCache, openDatabase, openQueue } from "../core/open.ts";
 import { loadConfigOrExit, manifest } from "../core/config.ts";
-import { migrate } from "../core/store/database.ts";
+import { migrateOrWait } from "../core/store/migrated.ts";
 import { runProcess } from "../core/process.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { startTracing } from "../core/telemetry/trace_export.ts";
@@ -16,8 +16,8 @@ const log = createLogger({ service: SERVICE, level: config.logLevel });
 await runProcess(log, async (stack) => {
   stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const analyser = createAnalyser(config);
-  const database = stack.use(await openDatabase(config));
-  await migrate(database, log);
+  const opened = stack.use(await openDatabase(config));
+  const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const queue = stack.use(openQueue(config, log));
   const cache = stack.use(openCache(config, log));
   const worker = stack.use(
@@ -30,5 +30,5 @@ await runProcess(log, async (stack) => {
     cache: cache.name,
     analyser: analyser.name,
   });
-  return worker;
+  return { failed: Promise.race([failed, worker.failed]) };
 });

@@ -77,7 +77,7 @@ export function startWorker(
   let subscription: Subscription | undefined;
   const active = () => subscription?.active() ?? false;
   const readiness = createReadiness({
-    database: () => database.query("select 1").then(() => {}),
+    database: database.ping,
     queue: () => queue.ping(),
     cache: () => cache.ping(),
   }, { log, metrics, optional: ["cache"] });

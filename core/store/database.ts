@@ -6,7 +6,7 @@ import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import migration0005 from "./migrations/0005_operator.sql" with { type: "text" };
 import migration0006 from "./migrations/0006_stores.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
-import { UnavailableError } from "../unavailable.ts";
+import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
 export type Row = Record<string, unknown>;
 /** Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree. */
@@ -45,6 +45,17 @@ export interface TransactionOptions {
 /** Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try later. */
 export class DatabaseUnavailableError extends UnavailableError {
   override readonly name = "DatabaseUnavailableError";
+  /** True where a start need not wait: somebody has to change the login or the database first. */
+  readonly permanent: boolean;
+
+  constructor(message: string, { permanent = false, ...options }: DatabaseUnavailableOptions = {}) {
+    super(message, options);
+    this.permanent = permanent;
+  }
+}
+
+export interface DatabaseUnavailableOptions extends UnavailableOptions {
+  readonly permanent?: boolean;
 }
 
 /** Thrown when a value can't be stored (SQLSTATE class 22 or 23): trying again would fail again. */
@@ -61,18 +72,29 @@ const MIGRATIONS = [
   { version: 6, sql: migration0006 },
 ] as const;
 
+/** The newest version that this program knows. */
+export const NEWEST_MIGRATION: number = MIGRATIONS.at(-1)!.version;
+
 /** Any constant will do; it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_264_001;
 
 /**
  * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each migration
- * runs once.
+ * runs once. There is no time limit: a large table, or another's lock, takes as long as it takes.
  *
  * @throws {Error} when the database is newer than this program
  */
 export async function migrate(database: Database, log: Logger): Promise<void> {
   await database.transaction(async (tx) => {
-    await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    await tx.query("set local statement_timeout = 0");
+    const [lock] = await tx.query<{ free: boolean }>("select pg_try_advisory_xact_lock($1) as free", [
+      MIGRATION_LOCK,
+    ]);
+    if (!lock!.free) {
+      log.info("another process migrates the database, waiting for it");
+      await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+    }
+    await requireSchema(tx, database.schema);
     await tx.query(
       `create table if not exists schema_migrations (version int primary key, applied_at timestamptz not null default now())`,
     );
@@ -81,13 +103,12 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
         row.version
       ),
     );
-    const newest = MIGRATIONS.at(-1)!.version;
-    const unknown = [...applied].filter((version) => version > newest);
+    const unknown = [...applied].filter((version) => version > NEWEST_MIGRATION);
     if (unknown.length > 0) {
       throw new Error(
         `Cannot use the database: its schema is at version ${
           Math.max(...unknown)
-        }, this program knows ${newest}. Start a newer version.`,
+        }, this program knows ${NEWEST_MIGRATION}. Start a newer version.`,
       );
     }
     for (const { version, sql } of MIGRATIONS) {
@@ -96,7 +117,21 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
       await tx.query("insert into schema_migrations (version) values ($1)", [version]);
       log.info("migration applied", { version });
     }
-  });
+  }, { limitMs: Infinity });
+}
+
+/** Makes the schema of the tables, where one is named. Behind a pooler only the role can choose it. */
+async function requireSchema(tx: Queries, schema: string | undefined): Promise<void> {
+  if (schema === undefined) return;
+  await tx.query(`create schema if not exists "${schema}"`);
+  const [row] = await tx.query<{ current: string | null }>("select current_schema() as current");
+  if (row!.current === schema) return;
+  throw new Error(
+    `Cannot use the schema ${schema}: statements go to ${
+      row!.current
+    }. Behind a pooler the role chooses it: ` +
+      `alter role … set search_path = "${schema}"`,
+  );
 }
 
 /** Splits a migration at semicolons that end a line; our migrations hold no function bodies. */

@@ -187,16 +187,21 @@ interface Statement {
 async function run<R>(line: Line, { sql, parameters = [], limitMs, named }: Statement): Promise<R[]> {
   // It would connect anew, and run outside its transaction.
   if (line.closed()) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
-  const query = line.sql.unsafe<Record<string, unknown>[]>(sql, [...parameters], { prepare: named });
+  const rows: R[] = [];
+  const query = line.sql.unsafe(sql, [...parameters], { prepare: named });
   const cancelling = setTimeout(() => query.cancel(), limitMs + CANCEL_AFTER_MS);
   try {
-    const rows = await within(limitMs + GRACE_MS, "PostgreSQL", query);
-    // A statement that failed among its rows leaves as many holes in the next result (postgres.js 3.4.9, issue 1181).
-    if (rows.columns?.length > 0 && rows.length !== (rows.count ?? rows.length)) {
-      line.drop();
-      throw new DatabaseUnavailableError("PostgreSQL: a result had holes, its connection is given up");
+    // Gathered here: a statement that fails among its rows leaves as many holes in the next result that the library
+    // gathers (postgres.js 3.4.9, issue 1181).
+    const { count } = await within(
+      limitMs + GRACE_MS,
+      "PostgreSQL",
+      query.forEach((row) => void rows.push(row as R)),
+    );
+    if (rows.length > 0 && rows.length !== (count ?? rows.length)) {
+      throw new DatabaseUnavailableError(`PostgreSQL: ${rows.length} rows of a result of ${count} arrived`);
     }
-    return rows as unknown as R[];
+    return rows;
   } catch (error) {
     if (!(translate(error) instanceof UnstorableError)) line.drop();
     throw error;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DatabaseUnavailableError } from "./database.ts";
+import { DatabaseUnavailableError, UnstorableError } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { DATABASES } from "../../tests/support/databases.ts";
 import { waitFor } from "../../tests/support/wait.ts";
@@ -131,4 +131,50 @@ testOnServer("a failed statement fails its transaction, also when the program ov
     }),
     /nowhere/,
   );
+});
+
+testOnServer("a statement that fails among its rows leaves the next result whole", async (url) => {
+  await using database = openPostgres({ url, poolSize: 1 });
+  const failing = "select 1 / (5000 - n) as one from generate_series(1, 10000) n";
+  const cancelled =
+    "select n, pg_sleep(case when n < 5000 then 0 else 60 end) from generate_series(1, 10000) n";
+  for (const ask of [() => database.query(failing), () => database.transaction((tx) => tx.query(failing))]) {
+    await assert.rejects(ask(), UnstorableError);
+    assert.deepEqual((await database.query("select n from generate_series(1, 3) n")).map(({ n }) => n), [
+      1,
+      2,
+      3,
+    ]);
+  }
+  await using hasty = openPostgres({ url, poolSize: 1, statementTimeoutMs: 50 });
+  await assert.rejects(hasty.query(cancelled), unavailable);
+  assert.deepEqual((await hasty.query("select n from generate_series(1, 3) n")).map(({ n }) => n), [1, 2, 3]);
+});
+
+testOnServer(
+  "who waits in line for slow reads is sent away, and takes no connection with it",
+  async (url) => {
+    await using database = openPostgres({ url, readTimeoutMs: 300, statementTimeoutMs: 5_000 });
+    const slowWrite = database.query("select pg_sleep(1) is not null as done");
+    const reads = await Promise.allSettled(
+      Array.from({ length: 100 }, () => database.read("select pg_sleep(60)")),
+    );
+    assert.ok(reads.every(({ status }) => status === "rejected"));
+    assert.deepEqual((await slowWrite)[0], { done: true });
+    assert.equal((await database.read("select 1 as one"))[0]!.one, 1);
+  },
+);
+
+testOnServer("a deadlock of two statements is made again until both are through", async (url) => {
+  await using one = openPostgres({ url });
+  const table = `t_${crypto.randomUUID().replaceAll("-", "")}`;
+  await one.query(`create table ${table} as select n, 0 as hits from generate_series(1, 2) n`);
+  const hit = (first: number, second: number) =>
+    one.query(`with first as (
+      update ${table} set hits = hits + 1 where n = ${first} returning pg_sleep(0.3) is null as waited
+    ) select waited from first, lateral (select n from ${table} where n = ${second} for update) second`);
+  await Promise.all([hit(1, 2), hit(2, 1)]);
+  const hits = await one.query<{ hits: number }>(`select hits from ${table}`);
+  assert.deepEqual(hits.map(({ hits }) => hits), [1, 1]);
+  await one.query(`drop table ${table}`);
 });

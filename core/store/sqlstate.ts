@@ -5,10 +5,12 @@ import { DatabaseUnavailableError, UnstorableError } from "./database.ts";
 /** SQLSTATE, or the code of the system or the library; empty where there is none. */
 export const codeOf = (error: unknown) => error instanceof Error && "code" in error ? String(error.code) : "";
 
+const LOGIN = /^(28...|3D000)$/;
+
 /** Why a database cannot be used, for everybody to read, by its code. */
 const REASONS: readonly (readonly [code: RegExp, why: string])[] = [
   [/^25006$/, "read-only"],
-  [/^(28...|3D000)$/, "the login is refused"],
+  [LOGIN, "the login is refused"],
   [/^53100$/, "its disk is full"],
   [/^53...$/, "out of connections or memory"],
   [/^57014$/, "a statement took too long"],
@@ -28,5 +30,9 @@ export function toDatabaseError(error: unknown, database: string): unknown {
   if (/^(22|23)...$/.test(code)) return new UnstorableError(error.message, { cause: error });
   const why = REASONS.find(([pattern]) => pattern.test(code))?.[1];
   if (why === undefined) return error;
-  return new DatabaseUnavailableError(`${database}: ${error.message || code}`, { cause: error, why });
+  return new DatabaseUnavailableError(`${database}: ${error.message || code}`, {
+    cause: error,
+    why,
+    permanent: LOGIN.test(code),
+  });
 }

@@ -20,8 +20,12 @@ interface Link {
   silent: boolean;
 }
 
-export function startTcpProxy(to: { readonly hostname: string; readonly port: number }): TcpProxy {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+/** @param port to listen on @default any */
+export function startTcpProxy(
+  to: { readonly hostname: string; readonly port: number },
+  { port = 0 }: { readonly port?: number } = {},
+): TcpProxy {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const open = new Set<Link>();
   let blocked = false;
 
