@@ -2,6 +2,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { createDeadline } from "../core/deadline.ts";
+import { LIMITS } from "../core/thought.ts";
 import type { Health } from "../core/health.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -24,9 +25,12 @@ import { type App, createRoutes } from "./routes.ts";
 import { addThoughts } from "./thoughts.ts";
 import { createWatch, type WatchOptions } from "./watch.ts";
 
+/** What the schema admits, each character as two `\\u` escapes, and its field names. */
+export const BODY_BYTES = 12 * (LIMITS.textChars + LIMITS.contextChars + LIMITS.userIdChars) + 4 * 1024;
+
 /** Every limit of the API; each has a default where it is declared. */
 export interface Limits {
-  /** Bytes of a thought's request. @default 65_536 */
+  /** Bytes of a thought's request. @default {@link BODY_BYTES} */
   readonly bodyBytes?: number;
   /** A body must have arrived within this. @default 10_000 */
   readonly bodyTimeoutMs?: number;
@@ -57,7 +61,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   const { store, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
   const { trustProxy = false } = access;
   const body = {
-    maxBytes: limits.bodyBytes ?? 64 * 1024,
+    maxBytes: limits.bodyBytes ?? BODY_BYTES,
     deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
   };
   const watch = createWatch({ store, log, ...limits.watch });
@@ -87,7 +91,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
   addDocs(app, routes, version);
-  addPage(app, { sampler, version, monitored });
+  addPage(routes, { sampler, version, monitored });
   routes.refuseOtherMethods();
   startAtZero(metrics, routes.declared);
 

@@ -1,14 +1,14 @@
-/** A request's JSON body: bounded in size and time, strictly UTF-8, with no key given twice. */
+/** A request's JSON body: bounded in size and time, strictly UTF-8, no key twice. */
 import { DeadlineError } from "../core/deadline.ts";
 import { Problem } from "./problem.ts";
 
 export interface BodyLimits {
   readonly maxBytes: number;
-  /** Waits for a body, but not for ever: rejects with a DeadlineError. */
+  /** Waits for a body within a deadline; rejects with a DeadlineError. */
   readonly deadline: <T>(body: Promise<T>) => Promise<T>;
 }
 
-const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
+const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-?8"?\s*)?;?\s*$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -26,6 +26,15 @@ export async function readJson(
       errors: [{ field: "header.content-type", message: "must be application/json" }],
     });
   }
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding.toLowerCase() !== "identity") {
+    throw new Problem("unsupported-media-type", {
+      errors: [{
+        field: "header.content-encoding",
+        message: "must be identity: the body cannot be compressed",
+      }],
+    });
+  }
   const text = decode(await readBytes(request, limits));
   try {
     return { text, json: JSON.parse(text) };
@@ -36,7 +45,7 @@ export async function readJson(
   }
 }
 
-/** Refuses an object of which a key stands twice: the two ends of a wire may disagree on which one counts (RFC 8259, 4). */
+/** Refuses an object with a key twice: the two ends of a wire may disagree on which one counts (RFC 8259, section 4). */
 export function refuseDuplicateKeys(flatObject: string): void {
   const seen = new Set<string>();
   for (const [, name, colon] of flatObject.matchAll(/("(?:[^"\\]|\\.)*")\s*(:)?/g)) {

@@ -1,6 +1,7 @@
 /** The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing from another host. */
 import { addFiles, type PageFile } from "./files.ts";
 import type { App, Routes } from "./routes.ts";
+import { staticText } from "./static_text.ts";
 
 const START =
   `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });\n`;
@@ -40,7 +41,19 @@ const PAGE = `<!doctype html>
 `;
 
 export function addDocs(app: App, routes: Routes, version: string): void {
-  let document: string | undefined;
+  const document = staticText({
+    type: "application/json",
+    headers: { "cache-control": "no-cache" },
+    load: () =>
+      JSON.stringify(app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: {
+          title: "Thought Processor",
+          version,
+          description: "Post thoughts, have them analysed, see it happen. Errors are RFC 9457 problems.",
+        },
+      })),
+  });
   routes.add(
     {
       method: "get",
@@ -50,20 +63,10 @@ export function addDocs(app: App, routes: Routes, version: string): void {
       responses: { 200: { description: "OpenAPI 3.1" } },
     },
     [],
-    (c) => {
-      document ??= JSON.stringify(app.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: {
-          title: "Thought Processor",
-          version,
-          description: "Post thoughts, have them analysed, see it happen. Errors are RFC 9457 problems.",
-        },
-      }));
-      return c.body(document, 200, { "content-type": "application/json" });
-    },
+    document,
   );
 
-  addFiles(app, "/docs", FILES);
+  addFiles(routes, "/docs", FILES);
 
   routes.add(
     {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
 import { openTestApp } from "../tests/support/test_app.ts";
 
 Deno.test("the OpenAPI document tells of every route and answer, with the limits that validation has", async () => {
@@ -56,4 +57,25 @@ Deno.test("/docs loads nothing from another host", async () => {
     assert.ok((await file.text()).length > 50);
   }
   assert.equal((await api.request("/docs/constructor")).status, 404);
+});
+
+Deno.test("what does not change is not sent again, and compressed where the client takes it", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  for (const path of ["/openapi.json", "/docs/swagger-ui.js", "/live/page.js"]) {
+    const plain = await api.request(path);
+    const text = await plain.text();
+    const etag = plain.headers.get("etag")!;
+    const again = await api.request(path, { headers: { "if-none-match": etag } });
+    assert.equal(again.status, 304, path);
+    assert.equal(await again.text(), "");
+    const packed = await api.request(path, { headers: { "accept-encoding": "br, gzip" } });
+    assert.equal(packed.headers.get("content-encoding"), "gzip", path);
+    assert.equal(packed.headers.get("vary"), "accept-encoding");
+    const bytes = new Uint8Array(await packed.arrayBuffer());
+    assert.ok(bytes.length < text.length / 2);
+    assert.equal(gunzipSync(bytes).toString(), text);
+    const refused = await api.request(path, { headers: { "accept-encoding": "gzip;q=0" } });
+    assert.equal(refused.headers.get("content-encoding"), null);
+    assert.equal(await refused.text(), text);
+  }
 });

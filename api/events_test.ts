@@ -206,7 +206,7 @@ Deno.test("watchers of many thoughts share one query per look, and without any t
 Deno.test("streams keep alive, and end at their deadline", async () => {
   await using api = await openTestApp({
     kind: "away",
-    limits: { events: { keepAliveMs: 10, deadlineMs: 65 } },
+    limits: { events: { keepAliveMs: 10, deadlineMs: 400 } },
     store: {
       progress: (ids) =>
         Promise.resolve(

@@ -19,16 +19,24 @@ export interface Route extends Omit<RouteConfig, "security"> {
 export interface Routes {
   /** Adds a route. `problems` join its documented responses; every route may also return 500. */
   add(route: Route, problems: readonly ProblemCode[], handler: Handler<Env>): void;
+  /** Adds something to GET that is not part of the API and stands in no document, such as a page's file. */
+  addPage(path: string, handler: Handler<Env>): void;
   /** Refuses the methods that no route takes. Call it after the last `add`. */
   refuseOtherMethods(): void;
   readonly declared: readonly DeclaredRoute[];
 }
 
+/** What only some may see is kept by no cache. */
+const noStore: MiddlewareHandler = (c, next) => {
+  c.header("cache-control", "no-store");
+  return next();
+};
 const problemContent = { "application/problem+json": { schema: ProblemJson } };
 
 /** @param guards the checks that run before the handler of a route with a scope */
 export function createRoutes(app: App, guards: (scope: Scope) => readonly MiddlewareHandler<Env>[]): Routes {
   const declared: DeclaredRoute[] = [];
+  const pages: { readonly path: string; readonly method: string }[] = [];
   app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer" });
   return {
     declared,
@@ -45,12 +53,16 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
       app.openAPIRegistry.registerPath({ ...route, security, responses });
       const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
       const method = route.method.toUpperCase();
-      for (const guard of scope === undefined ? [] : guards(scope)) app.on(method, path, guard);
+      for (const guard of scope === undefined ? [] : [noStore, ...guards(scope)]) app.on(method, path, guard);
       app.on(method, path, handler);
       declared.push({ method: route.method, path, statuses: Object.keys(responses).map(Number) });
     },
+    addPage(path, handler) {
+      app.get(path, handler);
+      pages.push({ path, method: "get" });
+    },
     refuseOtherMethods() {
-      for (const [path, routes] of Map.groupBy(declared, (route) => route.path)) {
+      for (const [path, routes] of Map.groupBy([...declared, ...pages], (route) => route.path)) {
         const methods = routes.map((route) => route.method.toUpperCase());
         if (methods.includes("GET")) methods.push("HEAD");
         const allow = [...methods, "OPTIONS"].join(", ");
@@ -58,7 +70,7 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
           if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
           throw new Problem("method-not-allowed", {
             headers: { allow },
-            detail: `This resource takes ${allow}`,
+            detail: `This resource takes ${allow}.`,
           });
         });
       }

@@ -1,12 +1,13 @@
 /** What goes over the wire. The same schemas validate requests and make the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { ResultSchema } from "../core/result.ts";
-import { LIMITS, STATUSES, type Thought } from "../core/thought.ts";
+import { isAtMost, LIMITS, STATUSES, type Thought } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 
 /** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
 const Text = (max: number) =>
-  z.string().min(1).max(max)
+  z.string().min(1).openapi({ maxLength: max })
+    .refine((text) => isAtMost(text, max), `must be at most ${max} characters`)
     .refine((text) => !text.includes("\0"), "must not contain NUL (U+0000)")
     .refine((text) => text.isWellFormed(), "must not contain a lone surrogate")
     .refine((text) => /\S/.test(text), "must not be blank");
@@ -19,7 +20,9 @@ export const CreateThought = z.strictObject({
   context: Text(LIMITS.contextChars).nullish().describe("What helps to understand it"),
 }).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });
 
-export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]+$/, "must be printable ASCII")
+/** Several lines of one header arrive as one, with a comma between them; so a key has none. */
+export const IdempotencyKey = z.string()
+  .regex(/^[\x20-\x2b\x2d-\x7e]+$/, "must be one line of printable ASCII without a comma")
   .max(LIMITS.idempotencyKeyChars);
 
 export const ThoughtId = z.uuid().describe("UUID, version 7");
@@ -50,7 +53,7 @@ export const ListQuery = z.strictObject({
   limit: z.string().regex(/^\d{1,4}$/, "must be a whole number").transform(Number)
     .pipe(z.int().min(1).max(LIMITS.pageSize)).default(20)
     .openapi({ type: "integer", minimum: 1, maximum: LIMITS.pageSize, default: 20 }),
-  cursor: z.string().max(64).refine(isCursor, "must be the next_cursor of an earlier answer").optional(),
+  cursor: z.string().max(64).refine(isCursor, "must be the next_cursor of an earlier page").optional(),
 });
 
 export const ProblemJson = z.object({

@@ -1,4 +1,5 @@
 /** The routes of thoughts: create, read, list, delete. */
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -6,11 +7,13 @@ import { uuidv7 } from "uuidv7";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
+import type { Thought } from "../core/thought.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
 import type { Env } from "./observe.ts";
+import { paced } from "./paced.ts";
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
 import {
@@ -44,6 +47,9 @@ const INSERT_SPAN = {
   },
 };
 
+/** A page ends before it grows beyond this, in bytes. */
+const PAGE_BYTES = 512 * 1024;
+const encoder = new TextEncoder();
 const json = (schema: z.ZodType) => ({ "application/json": { schema } });
 const byId = { params: z.strictObject({ id: ThoughtId }) };
 
@@ -147,8 +153,8 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       scope: "read",
       summary: "List thoughts, the newest first",
       description:
-        "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: " +
-        "one that would have to look through many others of another status ends before.",
+        "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: one that " +
+        "would have to look through many others of another status ends before, as does one of long thoughts.",
       request: { query: ListQuery },
       responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
     },
@@ -163,7 +169,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         ...(status === undefined ? {} : { status }),
         ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
       });
-      return c.json({ thoughts: thoughts.map(toJson), next_cursor: next === null ? null : toCursor(next) });
+      return c.body(paced(page(thoughts, next)), 200, { "content-type": "application/json" });
     },
   );
 
@@ -202,6 +208,25 @@ export function reachable<T extends { readonly userId: string }>(
   return thought;
 }
 
+/**
+ * A page as JSON, cut short before it grows beyond {@link PAGE_BYTES}; a single thought always fits.
+ *
+ * @param next the id before which the next page begins, unless the page is cut
+ */
+function page(thoughts: readonly Thought[], next: string | null): Uint8Array<ArrayBuffer> {
+  const items: string[] = [];
+  let bytes = 0;
+  for (const thought of thoughts) {
+    const item = JSON.stringify(toJson(thought));
+    bytes += Buffer.byteLength(item);
+    if (items.length > 0 && bytes > PAGE_BYTES) break;
+    items.push(item);
+  }
+  const before = items.length < thoughts.length ? thoughts[items.length - 1]!.id : next;
+  const next_cursor = before === null ? null : `"${toCursor(before)}"`;
+  return encoder.encode(`{"thoughts":[${items.join(",")}],"next_cursor":${next_cursor}}`);
+}
+
 function created(c: Context<Env>, inserted: Inserted): Response {
   switch (inserted.outcome) {
     case "stored":
@@ -220,13 +245,31 @@ function created(c: Context<Env>, inserted: Inserted): Response {
   }
 }
 
-/** Query parameters as an object; one given twice becomes an array, which no schema takes. */
+/**
+ * Query parameters as an object; one given twice becomes an array, which no schema takes.
+ *
+ * @throws {Problem} 400 for what is not percent-encoded UTF-8, which a lenient parser would take as it stands
+ */
 function queryOf(c: Context<Env>): Record<string, string | string[]> {
+  const query = /\?([^#]*)/.exec(c.req.url)?.[1] ?? "";
+  const given: Record<string, string[]> = {};
+  for (const pair of query.split("&").filter(Boolean)) {
+    const [name = "", ...value] = pair.split("=");
+    (given[decode(name, name)] ??= []).push(decode(value.join("="), name));
+  }
   return Object.fromEntries(
-    Object.entries(c.req.queries()).map((
-      [name, values],
-    ) => [name, values.length === 1 ? values[0]! : values]),
+    Object.entries(given).map(([name, values]) => [name, values.length === 1 ? values[0]! : values]),
   );
+}
+
+function decode(text: string, name: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw new Problem("invalid-request", {
+      errors: [{ field: `query.${name.slice(0, 64)}`, message: "must be percent-encoded UTF-8" }],
+    });
+  }
 }
 
 function hash(text: string, context: string | null): string {

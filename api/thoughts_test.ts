@@ -48,6 +48,51 @@ for (const { kind, ignore } of DATABASES) {
       }
     });
 
+    await t.step(
+      "the longest thought is accepted in every spelling: emoji count once, escaped or not",
+      async () => {
+        const emoji = "🧠".repeat(LIMITS.textChars);
+        const escaped = JSON.stringify(emoji).replaceAll("🧠", "\\ud83e\\udde0");
+        const context = `"${"\\ud83e\\udde0".repeat(LIMITS.contextChars)}"`;
+        for (const [text, more] of [[JSON.stringify(emoji), ""], [escaped, `,"context":${context}`]]) {
+          const response = await request("/thoughts", {
+            method: "POST",
+            headers: { "content-type": "application/json; charset=utf8" },
+            body: `{"user_id":"long","text":${text}${more}}`,
+          });
+          assert.equal(response.status, 201, await response.clone().text());
+          const { id } = await response.json();
+          assert.equal((await (await request(`/thoughts/${id}`)).json()).text, emoji);
+        }
+      },
+    );
+
+    await t.step("a listing of long thoughts comes in small pages, each thought once", async () => {
+      const text = "🧠".repeat(LIMITS.textChars); // 40 kB
+      const posted = await Promise.all(Array.from({ length: 30 }, () => api.accepted(text, "longs")));
+      const listed: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const path = `/thoughts?user_id=longs&limit=100${cursor === null ? "" : `&cursor=${cursor}`}`;
+        const body = await (await request(path)).text();
+        assert.ok(body.length <= 600_000, `${body.length} bytes`);
+        const page: { thoughts: { id: string }[]; next_cursor: string | null } = JSON.parse(body);
+        listed.push(...page.thoughts.map(({ id }) => id));
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      assert.deepEqual(listed.toSorted(), posted.toSorted());
+    });
+
+    await t.step("thoughts are kept by no cache", async () => {
+      const id = await api.accepted("private");
+      for (const path of [`/thoughts/${id}`, "/thoughts", `/thoughts/${id}/nothing`]) {
+        const response = await request(path);
+        await response.body?.cancel();
+        if (response.status === 200) assert.equal(response.headers.get("cache-control"), "no-store", path);
+      }
+      assert.equal((await post(GOOD)).headers.get("cache-control"), "no-store");
+    });
+
     await t.step("200 thoughts posted at once are all stored, in few statements", async () => {
       const before = await rows("select count(*)::int as n from thoughts");
       const batches = await api.metric("thoughts_insert_batch_size_count") ?? 0;

@@ -18,6 +18,15 @@
 export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
 export type Status = (typeof STATUSES)[number];
 
+/** Whether a text has at most so many characters. */
+export function isAtMost(text: string, chars: number): boolean {
+  if (text.length <= chars) return true; // UTF-16 units, of which a character has one or two
+  if (text.length > 2 * chars) return false;
+  let count = 0;
+  for (const _ of text) if (++count > chars) return false;
+  return true;
+}
+
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Whether a text has the shape of a thought's id, a UUID. */
@@ -34,8 +43,9 @@ export function isFinal(status: Status): boolean {
   return status === "completed" || status === "failed";
 }
 
+/** A character is a Unicode code point: an emoji counts once, as in JSON Schema and in PostgreSQL. */
 export const LIMITS = {
-  /** Characters (UTF-16 units) of a thought's text. */
+  /** Characters of a thought's text. */
   textChars: 10_000,
   /** Characters of the optional context. */
   contextChars: 2_000,

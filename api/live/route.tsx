@@ -1,6 +1,6 @@
 /** The live page at `/`, its files, and the state it asks for every two seconds. */
 import { addFiles, type PageFile } from "../files.ts";
-import type { App } from "../routes.ts";
+import type { Routes } from "../routes.ts";
 import { Page } from "./page.tsx";
 import type { Sampler } from "./sampler.ts";
 import { TILES } from "./tiles.ts";
@@ -46,10 +46,10 @@ const FILES: Readonly<Record<string, PageFile>> = {
   "icon.svg": file("image/svg+xml", () => import("./icon.svg", { with: { type: "text" } })),
 };
 
-export function addPage(app: App, { sampler, version, monitored }: PageOptions): void {
+export function addPage(routes: Routes, { sampler, version, monitored }: PageOptions): void {
   const html = `<!doctype html>${<Page version={version} />}`;
-  app.get("/", (c) => c.html(html, 200, { "content-security-policy": CSP }));
-  app.get("/samples", (c) => {
+  routes.addPage("/", (c) => c.html(html, 200, { "content-security-policy": CSP }));
+  routes.addPage("/samples", (c) => {
     const samples = sampler.read();
     const newest = samples.at(-1);
     const series = (key: "at" | "accepted" | "processed" | "waiting") => samples.map((sample) => sample[key]);
@@ -66,5 +66,5 @@ export function addPage(app: App, { sampler, version, monitored }: PageOptions):
       },
     });
   });
-  addFiles(app, "/live", FILES);
+  addFiles(routes, "/live", FILES);
 }

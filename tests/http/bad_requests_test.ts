@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
+import { BODY_BYTES } from "../../api/app.ts";
 import { startApi } from "../../api/serve.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { LIMITS } from "../../core/thought.ts";
@@ -20,7 +21,6 @@ interface BadRequest {
 
 const JSON_HEADERS = { "content-type": "application/json" };
 const GOOD = { user_id: "ada", text: "a thought" };
-const BODY_BYTES = 64 * 1024;
 
 /** A thought with something wrong in it. */
 const post = (name: string, change: unknown, field: string, status = 400): BadRequest => ({
@@ -88,6 +88,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   post("text empty", { text: "" }, "text"),
   post("text blank", { text: " \n\t" }, "text"),
   post("text too long", { text: "x".repeat(LIMITS.textChars + 1) }, "text"),
+  post("text of one emoji too many", { text: "🧠".repeat(LIMITS.textChars + 1) }, "text"),
   post("text with NUL", { text: "a\0b" }, "text"),
   raw("text with a lone high surrogate", '{"user_id":"ada","text":"a\\ud800b"}', "text"),
   raw("text with a lone low surrogate", '{"user_id":"ada","text":"\\udc00"}', "text"),
@@ -129,6 +130,13 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   type("application/json; charset=latin1"),
   type("application/jsonp"),
   type("multipart/form-data; boundary=x"),
+  ...["gzip", "br", "deflate, gzip"].map((encoding): BadRequest => ({
+    name: `content encoding ${encoding}`,
+    headers: { ...JSON_HEADERS, "content-encoding": encoding },
+    body: JSON.stringify(GOOD),
+    field: "header.content-encoding",
+    status: 415,
+  })),
   {
     name: "no content type",
     headers: {},
@@ -137,6 +145,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
     status: 415,
   },
   key("empty", ""),
+  key("with a comma, as two lines are joined", "a, b"),
   key("too long", "k".repeat(LIMITS.idempotencyKeyChars + 1)),
   key("not ASCII", "clé"),
   get("/thoughts/1", "path.id"),
@@ -162,6 +171,10 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   get("/thoughts?user_id=", "query.user_id"),
   get("/thoughts?user_id=%00", "query.user_id"),
   get(`/thoughts?user_id=${"u".repeat(LIMITS.userIdChars + 1)}`, "query.user_id"),
+  get("/thoughts?user_id=%ff", "query.user_id"),
+  get("/thoughts?user_id=%f", "query.user_id"),
+  get("/thoughts?user_id=a%00", "query.user_id"),
+  get("/thoughts?%ff=1", "query.%ff"),
   get("/thoughts?order=asc", "query.order"),
   { name: "GET of no thought", method: "GET", path: `/thoughts/${NO_THOUGHT}`, status: 404 },
   { name: "events of no thought", method: "GET", path: `/thoughts/${NO_THOUGHT}/events`, status: 404 },
@@ -174,6 +187,12 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   wrongMethod("POST", `/thoughts/${NO_THOUGHT}`),
   wrongMethod("DELETE", "/metrics"),
   wrongMethod("BREW", "/thoughts"),
+  wrongMethod("POST", "/"),
+  wrongMethod("POST", "/openapi.json"),
+  wrongMethod("PUT", "/docs"),
+  wrongMethod("DELETE", "/live/page.js"),
+  wrongMethod("POST", "/docs/swagger-ui.js"),
+  wrongMethod("PATCH", "/samples"),
   {
     name: "alerts not a notification",
     path: "/alerts",
