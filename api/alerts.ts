@@ -7,7 +7,7 @@ import type { Routes } from "./routes.ts";
 import { parse } from "./schemas.ts";
 
 /** Bytes. A group of all alerts at once is larger than any thought. */
-const MAX_BYTES = 1024 * 1024;
+const MAX_BYTES = 1_024 * 1_024;
 const SEVERITIES = ["critical", "warning", "info", "none"] as const;
 const STATUSES = ["firing", "resolved"] as const;
 

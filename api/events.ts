@@ -30,7 +30,7 @@ export interface EventsOptions {
 /** How long a browser waits before it comes back, in milliseconds. */
 const RETRY_MS = 2_000;
 /** Bytes of a stream nobody reads; more than its few events can be, so only keep-alives of a dead one get there. */
-const MAX_UNREAD_BYTES = 16 * 1024;
+const MAX_UNREAD_BYTES = 16 * 1_024;
 const STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",

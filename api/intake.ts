@@ -39,7 +39,7 @@ interface Entry {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { insert, onBatch, maxBatch = 1_000, maxWaiting = 10_000, maxWaitingChars = 16 * 1024 * 1024 } =
+  const { insert, onBatch, maxBatch = 1_000, maxWaiting = 10_000, maxWaitingChars = 16 * 1_024 * 1_024 } =
     options;
   const { maxInFlight = 2, deadlineMs = 5_000 } = options;
   const waiting: Entry[] = [];

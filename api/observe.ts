@@ -78,7 +78,7 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
     }
     inProgress.inc({ method, route });
     await (span === undefined ? next() : runInSpan(span, next));
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = (performance.now() - started) / 1_000;
     const { status } = c.res;
     const labels = { method, route, status: String(status) };
     requests.inc(labels);

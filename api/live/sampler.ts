@@ -93,7 +93,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     const lately = readings.find(({ at }) => at >= reading.at - RATES_OVER_MS) ?? null;
     samples.push({
       at: reading.at,
-      accepted: lately && 1000 * (reading.accepted - lately.accepted) / (reading.at - lately.at),
+      accepted: lately && 1_000 * (reading.accepted - lately.accepted) / (reading.at - lately.at),
       processed: lately && processedPerSecond(lately.workers, workers),
       p95: minuteAgo && quantile(0.95, minuteAgo.latency, reading.latency),
       cacheHits: minuteAgo && hitRatio(minuteAgo.workers, workers),
@@ -134,7 +134,7 @@ function inBoth(before: readonly Present[], after: readonly Present[]): [Present
 function processedPerSecond(before: readonly Present[], after: readonly Present[]): number {
   return inBoth(before, after).reduce((sum, [then, now]) => {
     const done = now.processed + now.failed - then.processed - then.failed;
-    return sum + 1000 * done / (now.seenAtMs - then.seenAtMs);
+    return sum + 1_000 * done / (now.seenAtMs - then.seenAtMs);
   }, 0);
 }
 

@@ -78,7 +78,7 @@ function perSecond(value: number | null): string {
 
 function duration(seconds: number | null): string {
   if (seconds === null) return NOTHING;
-  return seconds < 1 ? `${(1000 * seconds).toPrecision(2)} ms` : `${seconds.toPrecision(2)} s`;
+  return seconds < 1 ? `${(1_000 * seconds).toPrecision(2)} ms` : `${seconds.toPrecision(2)} s`;
 }
 
 function percent(ratio: number): string {

@@ -29,7 +29,7 @@ export interface LoggerOptions {
 }
 
 /** More held back than this is written at once, so that memory stays bounded. */
-const MAX_HELD_CHARS = 64 * 1024;
+const MAX_HELD_CHARS = 64 * 1_024;
 
 /**
  * A logger. Lines are gathered and written once per turn of the event loop: under load one write carries many.

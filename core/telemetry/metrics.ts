@@ -47,10 +47,10 @@ const PROCESSING_BUCKETS = [
   120,
 ];
 /** From "at once" to an hour: a backlog or an outage shows up here, not in the processing time. */
-const END_TO_END_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600];
+const END_TO_END_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600];
 /** From a timer's own imprecision to a loop that misses Kafka's heartbeats. */
 const LAG_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000];
+const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
 
 export const CATALOGUE = {
   http_requests_total: {

@@ -181,7 +181,7 @@ export function databaseDashboard(): Dashboard {
       unit: "bytes/s",
       series: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
       min: 0,
-      upTo: 1000,
+      upTo: 1_000,
     }))
     .withPanel(graph({
       title: "Dead rows",

@@ -82,5 +82,5 @@ export function windowSeconds(window: string): number {
   if (match === null) {
     throw new SyntaxError(`Cannot read the window "${window}": write it as 30s, 5m, 6h or 3d`);
   }
-  return Number(match[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[match[2] as "s" | "m" | "h" | "d"];
+  return Number(match[1]) * { s: 1, m: 60, h: 3_600, d: 86_400 }[match[2] as "s" | "m" | "h" | "d"];
 }

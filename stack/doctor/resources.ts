@@ -4,7 +4,7 @@ import type { Docker } from "../docker/docker.ts";
 import { prerequisite } from "../failure.ts";
 import type { Finding } from "../checklist.ts";
 
-const GIB = 1024 ** 3;
+const GIB = 1_024 ** 3;
 /** The whole stack takes 1.3 GB at rest; the rest is for work, queries and builds. */
 const MEMORY_NEEDED = 3 * GIB;
 /** The images take about 3 GB, a week of metrics, logs and traces the rest. */

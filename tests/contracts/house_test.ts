@@ -46,6 +46,16 @@ Deno.test("every file begins with a sentence that says what it is, except a test
   none(silent.map(({ path }) => path));
 });
 
+Deno.test("classes are for errors", () => {
+  const classes = product.flatMap(({ path, source }) =>
+    [...source.matchAll(/^(?:export )?(?:abstract )?class (\w+)(?: extends (\w+))?/gm)]
+      .filter(([, , base = ""]) => !base.endsWith("Error"))
+      .map(([, name]) => `${path}: ${name}`)
+  );
+  // listr2 takes a renderer as a class.
+  none(classes.filter((found) => found !== "stack/output/live_view.ts: StderrRenderer"));
+});
+
 Deno.test("only the configuration reads the environment", () => {
   const readers = product.filter(({ source }) =>
     /\bDeno\.env\b|\bprocess\.env\b|import\.meta\.env/.test(source)

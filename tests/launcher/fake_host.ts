@@ -5,7 +5,7 @@ import type { CheckResult, Progress, View } from "../../stack/checklist.ts";
 export interface FakeHost extends Host {
   /** Every command line that was run. */
   commands: string[];
-  /** Every address that was options. */
+  /** Every address that was requested. */
   requests: string[];
   /** Milliseconds that were slept: nobody waits for them. */
   slept: number;

@@ -34,7 +34,7 @@ export function startTcpProxy(
     open.add(link);
     const far = link.far = await Deno.connect(to);
     const pump = async (from: Deno.Conn, into: Deno.Conn) => {
-      const buffer = new Uint8Array(64 * 1024);
+      const buffer = new Uint8Array(64 * 1_024);
       for (let read = await from.read(buffer); read !== null; read = await from.read(buffer)) {
         if (link.silent) continue;
         for (let at = 0; at < read;) at += await into.write(buffer.subarray(at, read));
