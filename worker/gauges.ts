@@ -4,6 +4,7 @@ import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { FAILURE_REASONS } from "./analysis.ts";
+import { GATE_REASONS, type GateState } from "./gate.ts";
 
 /** Three times in a scrape interval of 15 s. */
 const EVERY_MS = 5_000;
@@ -24,6 +25,15 @@ export function runGauges({ claims, metrics, log, signal }: GaugesOptions): Prom
     metrics.batch_processor_outbox_size.set(outbox);
     return EVERY_MS;
   });
+}
+
+/** Shows the gate as it is now. */
+export function showGate(metrics: Metrics<"worker">, { reason: closedFor, since, limit }: GateState): void {
+  for (const reason of GATE_REASONS) {
+    metrics.batch_processor_gate_closed.set({ reason }, reason === closedFor ? 1 : 0);
+  }
+  metrics.batch_processor_gate_closed_timestamp_seconds.set(since === null ? 0 : since / 1_000);
+  metrics.batch_processor_gate_lanes.set(limit);
 }
 
 /** Sets every label known in advance to 0, so that rates and ratios are never missing. */

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { Health } from "../core/health.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { GateState } from "./gate.ts";
+import { showGate } from "./gauges.ts";
 
 export interface OperationsOptions {
   readonly metrics: Metrics<"worker">;
@@ -23,6 +24,7 @@ export function createOperations({ metrics, readiness, active, gate }: Operation
   app.get("/metrics", async (c) => {
     readiness(); // for app_dependency_up, as of the next scrape: a dependency that hangs must not delay this one
     metrics.batch_processor_active_workers.set(active() ? 1 : 0);
+    showGate(metrics, gate());
     const { body, contentType } = await metrics.expose(c.req.header("accept"));
     return c.body(body, 200, { "content-type": contentType });
   });

@@ -47,6 +47,19 @@ Deno.test("active_workers is asked at each scrape", async () => {
   }
 });
 
+Deno.test("the gate is looked at at each scrape: why it is closed, since when, and how many lanes it leaves", async () => {
+  gate = { ...OPEN, status: "closed", reason: "paused", since: 5_000, limit: 3 };
+  const closed = await (await app.request("/metrics")).text();
+  assert.match(closed, /^batch_processor_gate_closed\{reason="paused"\} 1$/m);
+  assert.match(closed, /^batch_processor_gate_closed\{reason="outage"\} 0$/m);
+  assert.match(closed, /^batch_processor_gate_closed_timestamp_seconds 5$/m);
+  assert.match(closed, /^batch_processor_gate_lanes 3$/m);
+  gate = OPEN;
+  const open = await (await app.request("/metrics")).text();
+  assert.match(open, /^batch_processor_gate_closed\{reason="paused"\} 0$/m);
+  assert.match(open, /^batch_processor_gate_closed_timestamp_seconds 0$/m);
+});
+
 Deno.test("metrics come in the format that the scraper asks for", async () => {
   const open = await app.request("/metrics", {
     headers: { accept: "application/openmetrics-text; version=1.0.0" },

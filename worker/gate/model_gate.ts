@@ -9,7 +9,7 @@ import { backoffMs, pause, repeat } from "../../core/retry.ts";
 import { type Logger, reason } from "../../core/telemetry/log.ts";
 import type { Metrics } from "../../core/telemetry/metrics.ts";
 import type { Model } from "../analysers/analyser.ts";
-import { type Ending, type Gate, GATE_REASONS, type GateState } from "../gate.ts";
+import type { Ending, Gate, GateState } from "../gate.ts";
 import { createAdaptiveLanes } from "./adaptive_lanes.ts";
 import { createLedger } from "./ledger.ts";
 
@@ -102,7 +102,6 @@ export function createModelGate(options: ModelGateOptions): Gate {
           await look();
         });
       }
-      metrics.batch_processor_gate_lanes.set(lanes.value());
     },
     state,
     lanes: () => lanes.value(),
@@ -143,7 +142,6 @@ export function createModelGate(options: ModelGateOptions): Gate {
     const lease = await flow.lease(Math.max(most, lanes.value()), ledger.share());
     ledger.lease(lease.day, lease.count);
     budgetSpentSince = lease.budgetSpent ? budgetSpentSince ?? Date.now() : null;
-    if (lease.budgetSpent) show();
     const count = ledger.begin(most);
     return count > 0 ? { count } : { waitMs: lease.rateWaitMs || LOOK_MS };
   }
@@ -240,8 +238,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
         away_s: Math.round((Date.now() - before.since) / 1_000),
       });
     }
-    show();
-    if (next.closure === null) change();
+    change(); // also while it is closed: else whoever waits would hang on one promise for hours
   }
 
   async function settle({ all = false } = {}) {
@@ -290,19 +287,9 @@ export function createModelGate(options: ModelGateOptions): Gate {
     return { status: "open", reason: null, since: null, blockedUntil: null, limit };
   }
 
-  function show() {
-    const { reason: why, since } = state();
-    for (const reason of GATE_REASONS) {
-      metrics.batch_processor_gate_closed.set({ reason }, reason === why ? 1 : 0);
-    }
-    metrics.batch_processor_gate_closed_timestamp_seconds.set(since === null ? 0 : since / 1_000);
-  }
-
   function initialise() {
-    show();
     for (const outcome of OUTCOMES) metrics.batch_processor_analyses_total.inc({ outcome }, 0);
     metrics.batch_processor_model_requests_total.inc({ provider: model.provider, model: model.name }, 0);
-    metrics.batch_processor_gate_lanes.set(lanes.value());
     metrics.batch_processor_model_spent_today_usd.set(0);
     metrics.batch_processor_model_limit.set({ per: "requests_minute" }, limits.requestsPerMinute ?? 0);
     metrics.batch_processor_model_limit.set({ per: "tokens_minute" }, limits.tokensPerMinute ?? 0);

@@ -91,8 +91,8 @@ testOnDatabases(
     const { since } = other.state();
     assert.ok(since !== null && Math.abs(since - before) < 10_000, "since when is known to all");
     assert.match(
-      (await workers.metrics[1]!.expose()).body,
-      /batch_processor_gate_closed\{reason="outage"\} 1/,
+      (await workers.metrics[0]!.expose()).body,
+      /^batch_processor_analyses_total\{outcome="outage"\} 5$/m,
     );
   },
 );

@@ -1,5 +1,5 @@
 /** A gate that an operator holds shut for all workers: what is under way ends, and nothing begins until the pause is over. */
-import { repeat } from "../../core/retry.ts";
+import { pause as wait, repeat } from "../../core/retry.ts";
 import type { Pause, Pauses } from "../../core/store/pauses.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Gate } from "../gate.ts";
@@ -40,12 +40,9 @@ export function createPausableGate(
 
   return {
     async enter(most, signal) {
-      const aborted = new Promise<void>((resolve) =>
-        signal.addEventListener("abort", () => resolve(), { once: true })
-      );
       while (!signal.aborted) {
         if (pause !== null) {
-          await Promise.race([changed.promise, aborted]);
+          await Promise.race([changed.promise, wait(everyMs, signal)]);
           continue;
         }
         const entered = await gate.enter(most, signal);
