@@ -203,6 +203,13 @@ Deno.test("a key reaches the thoughts of its user and does what its scopes allow
     assert.equal((await as("ada", "GET", `/thoughts/${adas}`)).status, 200, "it is still there");
   });
 
+  await t.step("a thought waits among those of its key", async () => {
+    const [{ flow } = {}] = await api.database.query("select flow from thoughts where id = $1::text::uuid", [
+      adas,
+    ]);
+    assert.equal(flow, "ada");
+  });
+
   await t.step("nobody posts in another user's name", async () => {
     const response = await as("eve", "POST", "/thoughts", { user_id: "ada", text: "not hers" });
     assert.equal(response.status, 403);

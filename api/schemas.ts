@@ -1,7 +1,7 @@
 /** What goes over the wire. The same schemas validate requests and make the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { ResultSchema } from "../core/result.ts";
-import { isAtMost, LIMITS, STATUSES, type Thought } from "../core/thought.ts";
+import { isAtMost, LIMITS, STATUSES, type Thought, THOUGHT_PRIORITIES } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 
 /** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
@@ -18,6 +18,8 @@ export const CreateThought = z.strictObject({
   user_id: UserId,
   text: Text(LIMITS.textChars).describe("The thought"),
   context: Text(LIMITS.contextChars).nullish().describe("What helps to understand it"),
+  priority: z.enum(THOUGHT_PRIORITIES).default("interactive")
+    .describe("`batch` waits behind `interactive`: its turn costs its user more"),
 }).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });
 
 /** Several lines of one header arrive as one, with a comma between them; so a key has none. */
@@ -34,6 +36,7 @@ export const ThoughtJson = z.strictObject({
   user_id: z.string(),
   text: z.string(),
   context: z.string().nullable(),
+  priority: z.enum(THOUGHT_PRIORITIES),
   status: z.enum(STATUSES),
   attempts: z.int().describe("Attempts at processing it so far"),
   result: (ResultSchema as z.ZodType<unknown>).nullable(),

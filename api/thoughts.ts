@@ -7,7 +7,7 @@ import { uuidv7 } from "uuidv7";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
-import type { Thought } from "../core/thought.ts";
+import type { Thought, ThoughtPriority } from "../core/thought.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
@@ -97,7 +97,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const key = c.req.header("idempotency-key");
       const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");
       const { text: raw, json } = await readJson(c.req.raw, body);
-      const { user_id: userId, text, context = null } = parse(CreateThought, json);
+      const { user_id: userId, text, context = null, priority } = parse(CreateThought, json);
       refuseDuplicateKeys(raw);
       if (!reaches(c.var.grant, userId)) {
         throw new Problem("forbidden", {
@@ -111,9 +111,9 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         text,
         context,
         idempotencyKey,
-        requestHash: idempotencyKey === null ? null : hash(text, context),
-        priority: "interactive",
-        flow: "",
+        requestHash: idempotencyKey === null ? null : hash(text, context, priority),
+        priority,
+        flow: c.var.grant?.name ?? "",
         traceparent,
       };
       // A span that nobody records would still cost the request.
@@ -272,6 +272,8 @@ function decode(text: string, name: string): string {
   }
 }
 
-function hash(text: string, context: string | null): string {
-  return createHash("sha256").update(JSON.stringify([text, context])).digest("base64url");
+/** A request's hash under its key. Priority joins it only when it is not the default, as hashes made before it had none. */
+function hash(text: string, context: string | null, priority: ThoughtPriority): string {
+  const request = priority === "interactive" ? [text, context] : [text, context, priority];
+  return createHash("sha256").update(JSON.stringify(request)).digest("base64url");
 }

@@ -21,6 +21,7 @@ for (const { kind, ignore } of DATABASES) {
       assert.deepEqual(rest, {
         ...GOOD,
         id,
+        priority: "interactive",
         status: "pending",
         attempts: 0,
         result: null,
@@ -31,6 +32,19 @@ for (const { kind, ignore } of DATABASES) {
       const outbox = await database.query("select thought_id, user_id from outbox");
       assert.deepEqual([...outbox], [{ thought_id: id, user_id: "ada" }]);
       assert.equal(await api.metric("thoughts_accepted_total"), 1);
+    });
+
+    await t.step("a batch thought says so, and is another request than an interactive one", async () => {
+      const key = { "idempotency-key": "urgent?" };
+      const { id } = await (await post({ ...GOOD, priority: "batch" }, key)).json();
+      assert.equal((await (await request(`/thoughts/${id}`)).json()).priority, "batch");
+      const [queued] = await database.query(
+        "select cost, flow from outbox where thought_id = $1::text::uuid",
+        [id],
+      );
+      assert.deepEqual({ ...queued }, { cost: 10, flow: "" });
+      assert.equal((await post(GOOD, key)).status, 422);
+      assert.equal((await post({ ...GOOD, priority: "urgent" })).status, 400);
     });
 
     await t.step("texts at the limit, and in every script, come back as they were", async () => {

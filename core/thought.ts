@@ -69,6 +69,7 @@ export interface Thought {
   readonly userId: string;
   readonly text: string;
   readonly context: string | null;
+  readonly priority: ThoughtPriority;
   readonly status: Status;
   /** Claims so far. */
   readonly attempts: number;

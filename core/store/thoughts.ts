@@ -159,7 +159,8 @@ const FIND_REPEATED = `
   from jsonb_to_recordset($1::text::jsonb) as given("userId" text, "idempotencyKey" text)
   join thoughts t on t.user_id = given."userId" and t.idempotency_key = given."idempotencyKey"`;
 
-const COLUMNS = "id, user_id, text, context, status, attempts, result, error, created_at, finished_at";
+const COLUMNS =
+  "id, user_id, text, context, priority, status, attempts, result, error, created_at, finished_at";
 
 interface RepeatedRow {
   user_id: string;
@@ -204,6 +205,7 @@ interface ThoughtRow {
   user_id: string;
   text: string;
   context: string | null;
+  priority: ThoughtPriority;
   status: Status;
   attempts: number;
   result: Thought["result"];
@@ -218,6 +220,7 @@ function fromRow(row: ThoughtRow): Thought {
     userId: row.user_id,
     text: row.text,
     context: row.context,
+    priority: row.priority,
     status: row.status,
     attempts: row.attempts,
     result: row.result,

@@ -24,6 +24,7 @@ testOnDatabases("a stored thought can be read, and waits", async (database) => {
     userId: "ada",
     text: thought.text,
     context: "a context",
+    priority: "interactive",
     status: "pending",
     attempts: 0,
     result: null,
