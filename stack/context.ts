@@ -7,7 +7,7 @@ import { readEnvFile } from "./docker/env_file.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
-import { type LastUp, readLastUp } from "./last_up.ts";
+import { type LastUp, NOTHING_LEFT_OUT, readLastUp } from "./last_up.ts";
 import type { Paths } from "./paths.ts";
 import type { RunningStack } from "./running_stack.ts";
 import { select, type Selection } from "./services.ts";
@@ -27,12 +27,17 @@ export interface Context {
 
 /** `up` is about what it is asked for now; every other verb about what the last `up` was asked for. */
 export async function openContext(host: Host, paths: Paths, view: View, options: Options): Promise<Context> {
-  const last: LastUp = options.verb === "up" ? { without: [] } : await readLastUp(paths.lastUpFile);
-  const lastUp = { without: options.without ?? last.without, workers: options.workers ?? last.workers };
+  const last = options.verb === "up" ? NOTHING_LEFT_OUT : await readLastUp(paths.lastUpFile);
+  const lastUp: LastUp = {
+    without: options.without ?? last.without,
+    workers: options.workers ?? last.workers,
+    environment: last.environment,
+  };
   const selection = select(lastUp.without);
-  const environment: Record<string, string> = lastUp.workers === undefined
-    ? {}
-    : { WORKER_REPLICAS: `${lastUp.workers}` };
+  const environment = {
+    ...lastUp.environment,
+    ...(lastUp.workers !== undefined && { WORKER_REPLICAS: `${lastUp.workers}` }),
+  };
   const compose = createCompose({ host, paths, environment });
   const docker = createDocker(host);
   return { host, paths, view, options, docker, compose, selection, lastUp, startedAt: host.now() };

@@ -11,7 +11,7 @@ export interface Host {
   attach(
     program: string,
     args: readonly string[],
-    options: { cwd: string; env: Record<string, string> },
+    options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
   ): Promise<number>;
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Milliseconds on a clock that never goes back. */
@@ -26,10 +26,12 @@ export interface Host {
 
 export interface RunOptions {
   readonly cwd?: string;
-  readonly env?: Record<string, string>;
-  /** The program is killed after this many milliseconds. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The program is killed after this many milliseconds; with `onLine`, this long after its last line. */
   readonly deadlineMs: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each line of stdout as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface Output {
@@ -50,7 +52,7 @@ export function localHost(signal: AbortSignal, detached = false): Host {
     now: () => performance.now(),
     fetch: (url, init) => fetch(url, { ...init, signal: anyOf(signal, init.signal) }),
     attach: async (program, args, options) => {
-      const child = new Deno.Command(program, { args: [...args], ...options, stdin: "inherit" }).spawn();
+      const child = spawn(program, { args: [...args], ...options, stdin: "inherit" });
       return (await child.status).code;
     },
     run: (program, args, options) => run(program, args, options, signal, detached),
@@ -62,36 +64,85 @@ export function localHost(signal: AbortSignal, detached = false): Host {
 async function run(
   program: string,
   args: readonly string[],
-  { cwd, env, deadlineMs, signal: other }: RunOptions,
+  { cwd, env, deadlineMs, signal: other, onLine }: RunOptions,
   signal: AbortSignal,
   detached: boolean,
 ): Promise<Output> {
   const stop = anyOf(signal, other);
   stop.throwIfAborted();
-  const deadline = AbortSignal.timeout(deadlineMs);
+  const deadline = new AbortController();
+  let timer = setTimeout(() => deadline.abort(), deadlineMs);
+  const onOutput = onLine && ((line: string) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => deadline.abort(), deadlineMs);
+    onLine(line);
+  });
+  const timedOut = { code: 124, stdout: "", stderr: "", timedOut: true };
   try {
-    const command = new Deno.Command(program, {
+    const child = spawn(program, {
       args: [...args],
-      cwd,
-      env,
+      ...(cwd !== undefined && { cwd }),
+      ...(env && { env }),
       detached,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      signal: AbortSignal.any([stop, deadline]),
+      signal: AbortSignal.any([stop, deadline.signal]),
     });
-    const { code, stdout, stderr } = await command.output();
+    const [{ code }, stdout, stderr] = await Promise.all([
+      child.status,
+      textOf(child.stdout, onOutput),
+      textOf(child.stderr),
+    ]);
     stop.throwIfAborted();
-    const text = new TextDecoder();
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), timedOut: deadline.aborted };
+    return deadline.signal.aborted ? timedOut : { code, stdout, stderr, timedOut: false };
   } catch (error) {
     stop.throwIfAborted();
-    if (deadline.aborted) return { code: 124, stdout: "", stderr: "", timedOut: true };
+    if (deadline.signal.aborted) return timedOut;
     if (error instanceof Deno.errors.NotFound) {
       return { code: 127, stdout: "", stderr: `${program}: not found`, timedOut: false };
     }
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/** Variables of the dynamic linker that are set here, emptied for every program. */
+const linkerVariables: Record<string, string> = {};
+
+/**
+ * Starts a program. With a limited `--allow-run` Deno refuses that while a variable such as LD_LIBRARY_PATH is set (CUDA,
+ * conda, ROS and Nix set it), and names it: denoland/deno#26839. What the launcher starts does not need any.
+ */
+function spawn(program: string, options: Deno.CommandOptions): Deno.ChildProcess {
+  const command = () =>
+    new Deno.Command(program, { ...options, env: { ...options.env, ...linkerVariables } }).spawn();
+  try {
+    return command();
+  } catch (error) {
+    const names = error instanceof Deno.errors.NotCapable ? error.message.match(/\b(LD|DYLD)_\w+/g) : null;
+    if (!names) throw error;
+    for (const name of names) linkerVariables[name] = "";
+    return command();
+  }
+}
+
+async function textOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine?: (line: string) => void,
+): Promise<string> {
+  let text = "";
+  let line = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (!onLine) continue;
+    const lines = (line + chunk).split("\n");
+    line = lines.pop()!;
+    lines.forEach(onLine);
+  }
+  if (onLine && line) onLine(line);
+  return text;
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,15 +4,23 @@
  */
 import { dirname } from "node:path";
 import * as z from "zod";
-import { readIfThere } from "./paths.ts";
+import { readIfThere, withPath } from "./paths.ts";
 
-const LastUp = z.object({ without: z.array(z.string()).readonly(), workers: z.number().optional() })
-  .readonly();
+const LastUp = z.object({
+  without: z.array(z.string()).readonly(),
+  workers: z.number().optional(),
+  /** Variables that this engine needs. */
+  environment: z.record(z.string(), z.string()).readonly().default({}),
+}).readonly();
 export type LastUp = z.output<typeof LastUp>;
 
+export const NOTHING_LEFT_OUT: LastUp = { without: [], environment: {} };
+
 export async function saveLastUp(path: string, lastUp: LastUp): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.writeTextFile(path, JSON.stringify(lastUp) + "\n");
+  await withPath(path, async () => {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, JSON.stringify(lastUp) + "\n");
+  });
 }
 
 /** @returns nothing left out, when there was no `up` yet or its note is unreadable */
@@ -20,6 +28,6 @@ export async function readLastUp(path: string): Promise<LastUp> {
   try {
     return LastUp.parse(JSON.parse(await readIfThere(path) ?? ""));
   } catch {
-    return { without: [] };
+    return NOTHING_LEFT_OUT;
   }
 }

@@ -1,6 +1,6 @@
 /** Does what the command line asks: progress and failures go to stderr, results to stdout. */
 import type { WriteStream } from "node:tty";
-import type { Options } from "./cli.ts";
+import type { Options, Verb } from "./cli.ts";
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
 import { drill } from "./commands/drill.ts";
@@ -10,6 +10,7 @@ import { up } from "./commands/up.ts";
 import { urls } from "./commands/urls.ts";
 import { verify } from "./commands/verify.ts";
 import { type Context, openContext } from "./context.ts";
+import { assertDocker } from "./doctor/engine.ts";
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 import type { Launcher } from "./launcher.ts";
@@ -21,6 +22,8 @@ import { resultText } from "./output/result.ts";
 import type { Paths } from "./paths.ts";
 
 const VERBS = { up, status, verify, urls, doctor, drill, down, logs };
+/** Verbs that check Docker themselves. */
+const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill"];
 const OPEN_MS = 5_000;
 
 export interface Launch {
@@ -53,6 +56,7 @@ export async function launch({ host, locate, options, launcher, streams }: Launc
       ? liveView(stderr, terminal)
       : plainView((text) => stderr.write(text), terminal());
     const context = await openContext(host, await locate(), view, options);
+    if (!CHECK_DOCKER.includes(verb)) await assertDocker(context.docker);
     if (verb === "logs" && !json) return await attachLogs(context);
     const report = await VERBS[verb](context);
     print(report);
@@ -102,8 +106,8 @@ function interrupted(verb: string, drill: string | undefined): LaunchFailure {
 
 /** Errors of the operating system about files, as Deno names them. */
 function isFileError(error: unknown): error is Error {
-  const { PermissionDenied, NotADirectory, IsADirectory, NotFound, NotCapable } = Deno.errors;
-  const known = [PermissionDenied, NotADirectory, IsADirectory, NotFound, NotCapable];
+  const { PermissionDenied, NotADirectory, IsADirectory, NotFound } = Deno.errors;
+  const known = [PermissionDenied, NotADirectory, IsADirectory, NotFound];
   return known.some((kind) => error instanceof kind) ||
     (error instanceof Error && /os error (28|30)\b/.test(error.message)); // no space left, read-only
 }

@@ -60,18 +60,30 @@ export function stateDirectory(env: (name: string) => string | undefined): strin
 /** Writes a file, and its folder, so that containers can read it; one that is right already is left alone. */
 export async function layOut(path: string, text: string, mode: number): Promise<void> {
   if (await readIfThere(path) === text) return;
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.writeTextFile(path, text);
+  await withPath(path, async () => {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.writeTextFile(path, text);
+  });
   // Containers read these as users of their own, whatever this user's umask says.
   if (Deno.build.os === "windows") return;
   await Deno.chmod(path, mode);
   await Deno.chmod(dirname(path), 0o755);
 }
 
+/** Names the path in an error of the operating system, which often does not. */
+export async function withPath<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof Error && !error.message.includes(path)) error.message += `: ${path}`;
+    throw error;
+  }
+}
+
 /** @returns undefined when there is no such file */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    return await withPath(path, () => Deno.readTextFile(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

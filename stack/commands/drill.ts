@@ -1,5 +1,6 @@
 /** Lists the drills, or runs the one that was asked for. */
 import type { Context } from "../context.ts";
+import { assertDocker } from "../doctor/engine.ts";
 import { runDrill } from "../drill/drill.ts";
 import { type Drill, DRILLS } from "../drill/drills.ts";
 import { firesAfter } from "../drill/rules.ts";
@@ -22,6 +23,7 @@ export async function drill(context: Context): Promise<Report> {
       next: [...suggestion(options.drill, names), `one of: ${names.join(", ")}`],
     });
   }
+  await assertDocker(context.docker);
   await assertAllowed(context, chosen);
   const { checklists, result } = await runDrill(context, chosen, options.fast);
   return createReport(context, { checklists, ...(result && { drill: result }) });

@@ -1,6 +1,7 @@
 /** Starts the stack, waits until it is healthy and its monitoring sees it, and proves it. */
 import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import { type Context, grafanaLogin, observe } from "../context.ts";
+import { checkLogFiles, engineVariables } from "../docker/adaptation.ts";
 import { type Declared, lastLine } from "../docker/compose.ts";
 import { startupChecks } from "../docker/startup.ts";
 import { doctorChecks } from "../doctor/doctor.ts";
@@ -8,10 +9,11 @@ import { builtImages, cannotPull } from "../doctor/images.ts";
 import { type LaunchFailure, prerequisite } from "../failure.ts";
 import { saveLastUp } from "../last_up.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
+import { select } from "../services.ts";
 import { prove, ready } from "./verify.ts";
 
 export async function up(context: Context): Promise<Report> {
-  const { host, paths, view, options, selection, compose, docker, lastUp } = context;
+  const { host, view } = context;
   const checklists: ChecklistResult[] = [];
   const pass = async (name: string, checks: readonly Check[], stopAtFirst = false) => {
     if (checks.length === 0) return true;
@@ -23,13 +25,17 @@ export async function up(context: Context): Promise<Report> {
   if (!await pass("doctor", doctorChecks({ ...context, askRegistries: false }))) {
     return createReport(context, { checklists });
   }
-  const declared = (await compose.config()).services.filter(({ name }) =>
-    selection.wanted.some((wanted) => wanted.name === name)
-  );
-  if (!await pass("images", await imageChecks(context, declared), true)) {
-    return createReport(context, { checklists });
-  }
+  const adapted = await adapt(context);
+  if (!await pass("images", await imageChecks(adapted), true)) return createReport(adapted, { checklists });
+  return await start(await withLogFiles(adapted, pass), checklists, pass);
+}
+
+type Pass = (name: string, checks: readonly Check[], stopAtFirst?: boolean) => Promise<boolean>;
+
+async function start(context: Context, checklists: readonly ChecklistResult[], pass: Pass): Promise<Report> {
+  const { host, paths, options, selection, compose, docker, lastUp } = context;
   await saveLastUp(paths.lastUpFile, lastUp);
+  const declared = await wantedServices(context);
   const startup = { host, compose, docker, selection, declared, deadlineMs: options.timeoutMs };
   if (!await pass("services", startupChecks(startup), true)) return createReport(context, { checklists });
 
@@ -39,9 +45,41 @@ export async function up(context: Context): Promise<Report> {
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }
 
+/** Sets the variables that this engine needs, for this run and the verbs after it. */
+async function adapt(context: Context): Promise<Context> {
+  const environment = await engineVariables(context.docker, context.compose);
+  const compose = context.compose.withEnvironment(environment);
+  return { ...context, compose, lastUp: { ...context.lastUp, environment } };
+}
+
+/** Leaves Promtail out where containers cannot see the files that it reads: it would never be healthy. */
+async function withLogFiles(context: Context, pass: Pass): Promise<Context> {
+  const { compose, docker, lastUp, selection } = context;
+  if (!selection.has("promtail", "loki")) return context;
+  const image = (await compose.config()).services.find(({ name }) => name === "secrets")!.image;
+  let visible = true;
+  await pass("logs", [{
+    name: "log files",
+    run: async () => {
+      const finding = await checkLogFiles(docker, compose, image);
+      visible = !finding.warn;
+      return finding;
+    },
+  }]);
+  if (visible) return context;
+  const without = [...lastUp.without, "promtail"];
+  return { ...context, selection: select(without), lastUp: { ...lastUp, without } };
+}
+
+async function wantedServices({ compose, selection }: Context): Promise<Declared[]> {
+  const { services } = await compose.config();
+  return services.filter(({ name }) => selection.wanted.some((wanted) => wanted.name === name));
+}
+
 /** Pulls what is missing and builds our own image; nothing to do gives no checks. */
-async function imageChecks(context: Context, declared: readonly Declared[]): Promise<Check[]> {
+async function imageChecks(context: Context): Promise<Check[]> {
   const { docker, options } = context;
+  const declared = await wantedServices(context);
   const ours = builtImages(declared);
   const absent = await docker.missing([...new Set(declared.map(({ image }) => image))]);
   // Without a build, ours may be a released one (APP_IMAGE).

@@ -30,6 +30,9 @@ export interface Declared {
   readonly ports: readonly { from: number; to: number; address: string }[];
   /** Containers of it. */
   readonly replicas: number;
+  /** Volumes by name, folders of the host by path. */
+  readonly mounts: readonly { readonly source: string; readonly target: string }[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 const Lines = z.array(z.object({
@@ -54,6 +57,8 @@ const ConfigShape = z.object({
       ports: z.array(z.object({ published: z.string().optional(), host_ip: z.string().optional() })).default(
         [],
       ),
+      volumes: z.array(z.object({ source: z.string().default(""), target: z.string() })).default([]),
+      environment: z.record(z.string(), z.string().nullable()).default({}),
       deploy: z.object({ replicas: z.number().optional() }).optional(),
     }),
   ),
@@ -118,6 +123,8 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
         built: declared.build !== undefined,
         ports: declared.ports.filter((p) => p.published).map((p) => range(p.published!, p.host_ip)),
         replicas: declared.deploy?.replicas ?? 1,
+        mounts: declared.volumes,
+        environment: mapValues(declared.environment, (value) => value ?? ""),
       })),
     };
   }
@@ -230,6 +237,10 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
 /** Compose prints one object a line since 2.21, one array before. */
 function jsonLines(text: string): unknown[] {
   return text.split("\n").filter((line) => line.trim() !== "").flatMap((line) => JSON.parse(line));
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
 
 function range(published: string, address = "0.0.0.0"): Declared["ports"][number] {

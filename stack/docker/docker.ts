@@ -27,10 +27,44 @@ const Inspected = z.array(z.object({
   }),
 }));
 
+const Info = z.object({
+  OperatingSystem: z.string().default(""),
+  KernelVersion: z.string().default(""),
+  Name: z.string().default(""),
+  DockerRootDir: z.string().default(""),
+  MemTotal: z.number(),
+  NCPU: z.number(),
+  CpuCfsQuota: z.boolean().default(true),
+  MemoryLimit: z.boolean().default(true),
+  CgroupVersion: z.string().default("1"),
+  LoggingDriver: z.string().default("json-file"),
+  SecurityOptions: z.array(z.string()).nullable().transform((options) => options ?? []).default([]),
+});
+
+/** The engine, as `docker info` describes it; on a Mac and on Windows its virtual machine. */
+export interface EngineInfo {
+  /** "Debian GNU/Linux 12", "Docker Desktop" */
+  readonly system: string;
+  readonly kernel: string;
+  readonly name: string;
+  /** The folder of images, volumes and log files, on the engine's machine. */
+  readonly root: string;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  /** Whether it can limit CPU time. */
+  readonly cpuQuota: boolean;
+  readonly memoryLimit: boolean;
+  readonly cgroupVersion: string;
+  /** The default log driver. */
+  readonly logDriver: string;
+  readonly isRootless: boolean;
+}
+
 export type Engine =
-  | { state: "running"; version: string }
-  | { state: "absent" }
-  | { state: "unreachable"; why: string };
+  | { readonly state: "running"; readonly version: string }
+  | { readonly state: "absent" }
+  | { readonly state: "podman" }
+  | { readonly state: "unreachable"; readonly why: string };
 
 /** How a container ended, or how it is, from `docker inspect`. */
 export interface ExitState {
@@ -46,10 +80,13 @@ export interface ExitState {
 export type Docker = ReturnType<typeof createDocker>;
 
 export function createDocker(host: Host) {
+  let described: Promise<EngineInfo | undefined> | undefined;
+
   async function engine(): Promise<Engine> {
     const output = await query(["version", "--format", "{{json .}}"]);
     if (output.code === 127) return { state: "absent" };
     if (output.timedOut) return { state: "unreachable", why: `no response within ${QUESTION_MS / 1_000} s` };
+    if (/podman/i.test(output.stdout + output.stderr)) return { state: "podman" };
     // Without an engine the client still prints its own half, and the reason on stderr.
     const parsed = Version.safeParse(jsonOr(output.stdout, {}));
     const server = parsed.success ? parsed.data.Server?.Version : undefined;
@@ -63,11 +100,41 @@ export function createDocker(host: Host) {
     return code === 0 ? stdout.trim().replace(/^v/, "") : undefined;
   }
 
-  /** Memory in bytes and CPUs that the engine has: on a Mac those of its virtual machine. */
-  async function resources(): Promise<{ memoryBytes: number; cpus: number } | undefined> {
-    const { code, stdout } = await query(["info", "--format", "{{.MemTotal}} {{.NCPU}}"]);
-    const [memoryBytes = 0, cpus = 0] = stdout.trim().split(" ").map(Number);
-    return code === 0 && memoryBytes > 0 ? { memoryBytes, cpus } : undefined;
+  /** @returns undefined when there is no buildx, which Compose does not need */
+  async function buildxVersion(): Promise<string | undefined> {
+    const { code, stdout } = await query(["buildx", "version"]);
+    return code === 0 ? /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined;
+  }
+
+  /** What the engine says of itself; asked once. */
+  function info(): Promise<EngineInfo | undefined> {
+    return described ??= readInfo();
+  }
+
+  async function readInfo(): Promise<EngineInfo | undefined> {
+    const { code, stdout } = await query(["info", "--format", "{{json .}}"]);
+    const parsed = code === 0 ? Info.safeParse(jsonOr(stdout, {})) : undefined;
+    if (!parsed?.success) return undefined;
+    const { data } = parsed;
+    return {
+      system: data.OperatingSystem,
+      kernel: data.KernelVersion,
+      name: data.Name,
+      root: data.DockerRootDir,
+      memoryBytes: data.MemTotal,
+      cpus: data.NCPU,
+      cpuQuota: data.CpuCfsQuota,
+      memoryLimit: data.MemoryLimit,
+      cgroupVersion: data.CgroupVersion,
+      logDriver: data.LoggingDriver,
+      isRootless: data.SecurityOptions.some((option) => option.includes("name=rootless")),
+    };
+  }
+
+  /** Where the client finds the engine, such as `unix:///var/run/docker.sock` or `ssh://host`. */
+  async function endpoint(): Promise<string | undefined> {
+    const { code, stdout } = await query(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
+    return code === 0 ? stdout.trim() : undefined;
   }
 
   /** The images that are not on this machine. */
@@ -146,6 +213,25 @@ export function createDocker(host: Host) {
     return change(["run", "--detach", ...args], START_MS);
   }
 
+  /**
+   * Looks for files in a folder of the engine's machine, from inside a container.
+   *
+   * @param pattern of at least one file that must be there
+   * @returns why not, or undefined when there is one
+   */
+  async function cannotSee(folder: string, pattern: string, image: string): Promise<string | undefined> {
+    const look =
+      `for file in /probe/${pattern}; do [ -r "$file" ] && exit 0; done; echo "no such file" >&2; exit 1`;
+    const output = await host.run("docker", [
+      ...["run", "--rm", "--network", "none", "--user", "0:0", "--cap-drop", "ALL", "--read-only"],
+      ...["--security-opt", "label=disable", "--log-driver", "json-file"],
+      ...["--mount", `type=bind,source=${folder},target=/probe,readonly`],
+      ...["--entrypoint", "sh", image, "-c", look],
+    ], { deadlineMs: START_MS });
+    if (output.timedOut) return `no answer within ${START_MS / 1_000} s`;
+    return output.code === 0 ? undefined : lastLine(output.stderr);
+  }
+
   /** Where this machine reaches a port of a container, as `host:port`; undefined when it publishes none. */
   async function address(container: string, port: number): Promise<string | undefined> {
     const { code, stdout } = await query(["port", container, `${port}/tcp`]);
@@ -176,7 +262,9 @@ export function createDocker(host: Host) {
   return {
     engine,
     composeVersion,
-    resources,
+    buildxVersion,
+    info,
+    endpoint,
     missing,
     cannotPull,
     pull,
@@ -188,6 +276,7 @@ export function createDocker(host: Host) {
     disconnect,
     connect,
     run,
+    cannotSee,
     address,
     logs,
     remove,

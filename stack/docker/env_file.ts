@@ -1,5 +1,5 @@
 /** The `.env` file: made once, with random passwords. */
-import { readIfThere } from "../paths.ts";
+import { readIfThere, withPath } from "../paths.ts";
 
 /** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */
 const PASSWORD_BYTES = 18;
@@ -13,7 +13,7 @@ const PASSWORD_BYTES = 18;
 export async function makeEnvFile(path: string, example: string): Promise<boolean> {
   const text = example.replaceAll(/^#?(\w+_PASSWORD)=.*$/gm, (_, name) => `${name}=${password()}`);
   try {
-    await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
+    await withPath(path, () => Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 }));
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;

@@ -43,7 +43,15 @@ async function start({ services, looks, up = {}, restarts = 0, replicas = 1 }: S
     compose: createCompose({ host, paths: checkoutPaths("/nowhere") }),
     docker: createDocker(host),
     selection: { wanted, leftOut: [], has: () => true },
-    declared: services.map((name): Declared => ({ name, image: name, built: false, ports: [], replicas })),
+    declared: services.map((name): Declared => ({
+      name,
+      image: name,
+      built: false,
+      ports: [],
+      replicas,
+      mounts: [],
+      environment: {},
+    })),
     deadlineMs: 60_000,
   });
   const result = await runChecklist(host, silentView(), { name: "services", checks, stopAtFirst: true });

@@ -1,7 +1,8 @@
 /** What must hold before the stack can start; each check is one finding, with how to fix it. */
 import type { Compose, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
-import { checkCompose, checkEngine } from "./engine.ts";
+import { checkConfigFiles } from "./config_files.ts";
+import { checkCompose, checkEngine, checkPlatform } from "./engine.ts";
 import { checkImages } from "./images.ts";
 import { checkEnvFile } from "./passwords.ts";
 import { checkPorts } from "./ports.ts";
@@ -30,9 +31,11 @@ export function doctorChecks(examined: Examined): Check[] {
   return [
     { name: "docker", run: () => checkEngine(docker) },
     { name: "compose", after: ["docker"], run: () => checkCompose(docker) },
+    { name: "platform", after: ["docker"], run: () => checkPlatform(docker) },
     { name: ".env", after: ["compose"], run: () => checkEnvFile(paths, docker, compose) },
     { name: "memory", after: ["docker"], run: () => checkMemory(docker) },
-    { name: "disk", run: () => checkDisk(paths.dir) },
+    { name: "disk", after: ["docker"], run: () => checkDisk(host, docker) },
+    { name: "config files", run: () => checkConfigFiles(paths.dir) },
     {
       name: "ports",
       after: [".env"],

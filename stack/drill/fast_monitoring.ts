@@ -61,7 +61,8 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
     const why = await docker.run([
       ...["--name", name, "--network", `${project}_edge`, "--user", USER],
       ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"],
-      ...["--memory", "512m", "--cpus", "1", "--pids-limit", "256", "--tmpfs", "/data:size=128m,mode=1777"],
+      ...((await docker.info())?.cpuQuota === false ? [] : ["--cpus", "1"]),
+      ...["--memory", "512m", "--pids-limit", "256", "--tmpfs", "/data:size=128m,mode=1777"],
       // Labelled as Compose labels its own, so that `down` removes what a killed drill left.
       ...[`project=${project}`, `service=${name}`, "oneoff=False", "config-hash=drill"]
         .flatMap((label) => ["--label", `com.docker.compose.${label}`]),

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { collectPayload } from "./payload.ts";
 
-const { net, env, run, sys } = config.permissions.launcher;
+const { net, env, run } = config.permissions.launcher;
 
 /**
  * What a packed launcher may do: the same as in a checkout, but for files. It lays its own out in the user's state
@@ -20,7 +20,6 @@ export const PERMISSIONS = [
   `--allow-env=${env.allow}`,
   "--ignore-env",
   `--allow-run=${run}`,
-  `--allow-sys=${sys}`,
   "--allow-read",
   "--allow-write",
 ];

@@ -115,7 +115,8 @@ async function reasonFor(
   for (const { source, expr } of panel.queries) {
     const metrics = metricsOf(expr);
     const gone = leftOut.find((s) =>
-      s.name === source || metrics.some((m) => s.metrics?.some((p) => m.startsWith(p)))
+      s.name === source || (source === "loki" && s.name === "promtail") ||
+      metrics.some((m) => s.metrics?.some((p) => m.startsWith(p)))
     );
     if (gone) return { why: `needs ${gone.name}, which was left out`, explained: true, mayCome: false };
   }

@@ -20,6 +20,8 @@ interface Metrics {
   /** Scrapes of every target so far. @default 4 */
   scrapes?: number;
   without?: string[];
+  /** Of every query. @default "prometheus" */
+  source?: string;
 }
 
 const panel = (title: string, expr: string): Panel => ({
@@ -33,7 +35,7 @@ const panel = (title: string, expr: string): Panel => ({
 });
 
 async function look(exprs: Record<string, string>, metrics: Metrics) {
-  const { samples = {}, series = [], rules = {}, scrapes = 4, without = [] } = metrics;
+  const { samples = {}, series = [], rules = {}, scrapes = 4, without = [], source = "prometheus" } = metrics;
   let posted = 0;
   const host = fakeHost({
     fetch: ({ pathname, searchParams }, { method }) => {
@@ -65,7 +67,11 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
     host,
     paths: checkoutPaths("/nowhere"),
     selection: select(["grafana", ...without]),
-    endpoints: createEndpoints([container("prometheus", 9090), container("api", 8000)]),
+    endpoints: createEndpoints([
+      container("prometheus", 9090),
+      container("api", 8000),
+      container("loki", 3100),
+    ]),
     workers: 1,
     grafanaLogin: "",
   };
@@ -73,7 +79,10 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
     uid: "d",
     title: "D",
     variables: [],
-    panels: Object.entries(exprs).map(([t, e]) => panel(t, e)),
+    panels: Object.entries(exprs).map(([t, e]) => {
+      const { queries, ...rest } = panel(t, e);
+      return { ...rest, queries: queries.map((query) => ({ ...query, source })) };
+    }),
   };
   const finding = panelsFilled(stack, [dashboard], createProofThought(stack), testProgress());
   return { finding: await finding.catch((error: LaunchFailure) => error), host, posted: () => posted };
@@ -117,6 +126,14 @@ Deno.test("a panel of a service that was left out is explained by that", async (
   });
   assert.ok(!(finding instanceof LaunchFailure), `${finding}`);
   assert.deepEqual(finding.notes, ["needs tempo, which was left out: D: spans, D: calls"]);
+});
+
+Deno.test("a panel of log lines is explained where nothing ships them", async () => {
+  const { finding } = await look({ logs: '{service="api"}' }, { without: ["promtail"], source: "loki" });
+  assert.deepEqual(finding, {
+    text: "0 of 1 have data",
+    notes: ["needs promtail, which was left out: D: logs"],
+  });
 });
 
 Deno.test("no dashboards is no proof", async () => {

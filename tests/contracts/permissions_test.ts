@@ -61,7 +61,6 @@ Deno.test("development may do what a worker may, and keep a database in .data", 
 Deno.test("the launcher may reach this machine, its own files and the programs that it calls", async () => {
   assert.deepEqual(launcher.net, ["127.0.0.1"]);
   assert.deepEqual([launcher.read, launcher.write], [["."], [".env", ".data"]]);
-  assert.deepEqual(launcher.sys, ["statfs"]);
   assert.equal(
     launcher.env.ignore,
     true,
@@ -88,8 +87,7 @@ Deno.test("a packed launcher may do the same, but for files", () => {
     "--allow-net=127.0.0.1",
     `--allow-env=${launcher.env.allow}`,
     "--ignore-env",
-    "--allow-run=docker,ss,lsof,xdg-open,open,explorer",
-    "--allow-sys=statfs",
+    "--allow-run=docker,df,ss,lsof,xdg-open,open,explorer",
     "--allow-read",
     "--allow-write",
   ]);

@@ -4,6 +4,14 @@ import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 
 const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 
+/** What a machine behind a proxy that inspects TLS needs before Deno trusts a registry. */
+const CERTIFICATES = Object.fromEntries(
+  ["DENO_CERT", "DENO_TLS_CA_STORE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"].flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }),
+);
+
 export interface Run {
   readonly code: number;
   readonly stdout: string;
@@ -40,31 +48,38 @@ export class Machine implements AsyncDisposable {
     return this.run(["run", ...PACKED, ...args]);
   }
 
+  /** The same with more variables in the environment. */
+  launchWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run> {
+    return this.run(["run", ...PACKED, ...args], env);
+  }
+
   /** Starts the packed launcher and does not wait for it. */
   spawn(...args: string[]): Deno.ChildProcess {
     return this.#command(["run", ...PACKED, ...args]).spawn();
   }
 
   /** Runs Deno there. */
-  async run(args: string[]): Promise<Run> {
+  async run(args: string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
     const from = performance.now();
-    const { code, stdout, stderr } = await this.#command(args).output();
+    const { code, stdout, stderr } = await this.#command(args, env).output();
     const text = new TextDecoder();
     const seconds = (performance.now() - from) / 1_000;
     return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), seconds };
   }
 
-  #command(args: string[]): Deno.Command {
+  #command(args: string[], env: Readonly<Record<string, string>> = {}): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args,
       cwd: join(this.dir, "elsewhere"),
       clearEnv: true,
       env: {
         PATH: this.bin,
-        PATHS: Deno.env.get("HOME") ?? this.dir,
+        HOME: Deno.env.get("HOME") ?? this.dir,
         DENO_DIR: Deno.env.get("DENO_DIR") ?? "",
         XDG_STATE_HOME: join(this.dir, "state"),
         XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? "",
+        ...CERTIFICATES,
+        ...env,
       },
       stdout: "piped",
       stderr: "piped",

@@ -77,6 +77,24 @@ export function psJson(containers: readonly ScriptedContainer[]): string {
   ).join("\n");
 }
 
+/** What `docker info` says of an engine on Linux. */
+export function infoJson(changes: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    OperatingSystem: "Debian GNU/Linux 12",
+    KernelVersion: "6.1.0",
+    Name: "test",
+    DockerRootDir: "/var/lib/docker",
+    MemTotal: 16_000_000_000,
+    NCPU: 4,
+    CpuCfsQuota: true,
+    MemoryLimit: true,
+    CgroupVersion: "2",
+    LoggingDriver: "json-file",
+    SecurityOptions: ["name=seccomp,profile=builtin"],
+    ...changes,
+  });
+}
+
 /** What `docker compose config` says; no ports unless a test is about them. */
 export function configJson(ports: Record<string, number> = {}): string {
   const services = SERVICES.map((name) => [name, {
@@ -101,7 +119,9 @@ function healthyDocker(): Answer[] {
   return [
     { when: "version *", stdout: '{"Client":{"Version":"28.2.2"},"Server":{"Version":"28.2.2"}}' },
     { when: "compose version *", stdout: "2.40.3\n" },
-    { when: "info *", stdout: "16000000000 4\n" },
+    { when: "info *", stdout: infoJson() },
+    { when: "context inspect *", stdout: "unix:///var/run/docker.sock\n" },
+    { when: "buildx version", code: 1, stderr: "docker: unknown command: docker buildx" },
     { when: "* config --format json", stdout: configJson() },
     { when: "* ps --all *", stdout: psJson(healthyContainers(1)), afterUp: true },
     { when: "* ps --all *" },

@@ -1,0 +1,105 @@
+/** The launcher on machines that lack something: every verb says what doctor says, and ends as documented. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { EXIT } from "../../stack/failure.ts";
+import { Machine } from "./run_launcher.ts";
+import { fakeStack } from "./fake_stack.ts";
+import {
+  type Answer,
+  configJson,
+  healthyContainers,
+  psJson,
+  scriptDocker,
+  WITHOUT,
+} from "./scripted_docker.ts";
+
+const VERBS = [["up"], ["status"], ["verify"], ["urls"], ["logs"], ["doctor"], ["drill", "redis-down"], [
+  "down",
+]];
+
+const STOPPED: Answer = {
+  when: "version *",
+  stdout: '{"Client":{"Version":"28.2.2"},"Server":null}',
+  stderr: "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+  code: 1,
+};
+const NO_COMPOSE: Answer = {
+  when: "compose *",
+  stderr: "docker: 'compose' is not a docker command.",
+  code: 1,
+};
+
+for (
+  const [machine, answers, words] of [
+    ["without Docker", undefined, /Docker is not installed[\s\S]*docs\.docker\.com/],
+    ["with a stopped engine", [STOPPED], /not running[\s\S]*systemctl start docker/],
+    [
+      "without the Compose plugin",
+      [NO_COMPOSE],
+      /Docker Compose is missing[\s\S]*docs\.docker\.com\/compose/,
+    ],
+  ] as const
+) {
+  Deno.test(`${machine} every verb says so, and ends with 3`, async () => {
+    await using sandbox = await Machine.make();
+    if (answers) await scriptDocker(sandbox.bin, answers);
+    await Promise.all(VERBS.map(async (verb) => {
+      const run = await sandbox.launch(...verb);
+      assert.equal(run.code, EXIT.prerequisite, `${verb}: ${run.stderr}`);
+      assert.match(run.stderr, words, `${verb}`);
+    }));
+  });
+}
+
+Deno.test("variables of the dynamic linker, as CUDA and conda set them, change nothing", async () => {
+  await using sandbox = await Machine.make();
+  await scriptDocker(sandbox.bin, []);
+  const env = { LD_LIBRARY_PATH: "/opt/cuda/lib64", LD_AUDIT: "", DYLD_LIBRARY_PATH: "/opt/conda/lib" };
+  const run = await sandbox.launchWith(env, "down");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+});
+
+Deno.test("where containers cannot see log files, promtail is left out, and the summary says so", async () => {
+  await using stack = fakeStack();
+  await using sandbox = await Machine.make();
+  const config = JSON.parse(configJson());
+  const logs = "/var/lib/docker/containers";
+  config.services.promtail = { image: "test/promtail:1", volumes: [{ source: logs, target: logs }] };
+  const { calls } = await scriptDocker(sandbox.bin, [
+    { when: "* config --format json", stdout: JSON.stringify(config) },
+    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
+    {
+      when: "run --rm *",
+      stderr: "docker: Error response from daemon: bind source path does not exist",
+      code: 125,
+    },
+  ]);
+  const without = WITHOUT.split(",").filter((name) => name !== "promtail").join(",");
+  const run = await sandbox.launch("up", "--without", without, "--no-verify");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  assert.match(run.stderr, /▲ log files +promtail is left out: containers cannot see Docker's log files/);
+  assert.match(run.stdout, /left out: .*promtail/);
+  const [line] = (await Deno.readTextFile(calls)).split("\n").filter((call) =>
+    call.includes(" up --detach ")
+  );
+  assert.doesNotMatch(line!, /promtail/);
+  assert.match((await sandbox.launch("status")).stdout, /left out: .*promtail/, "status remembers it");
+});
+
+Deno.test("a state folder that cannot be made is a failure with a next step", async () => {
+  await using sandbox = await Machine.make();
+  const file = join(sandbox.dir, "file");
+  await Deno.writeTextFile(file, "");
+  const run = await sandbox.launchWith({ XDG_STATE_HOME: file }, "doctor", "--json");
+  assert.equal(run.code, EXIT.prerequisite, run.stderr);
+  const { failures } = JSON.parse(run.stdout);
+  assert.match(failures[0].cause, new RegExp(file));
+  assert.ok(failures[0].next.length > 0);
+});
+
+Deno.test("without any home there is a failure with a next step", async () => {
+  await using sandbox = await Machine.make();
+  const run = await sandbox.launchWith({ XDG_STATE_HOME: "", HOME: "" }, "doctor");
+  assert.equal(run.code, EXIT.prerequisite, run.stderr);
+  assert.match(run.stderr, /no folder for the stack's files[\s\S]*set XDG_STATE_HOME/);
+});
