@@ -1,5 +1,6 @@
 /** House rules that a program can check: who reads the environment, who prints, and that every file says what it is. */
 import assert from "node:assert/strict";
+import { dirname } from "node:path/posix";
 import { isTest, readModules } from "./modules.ts";
 
 const READS_ENVIRONMENT = [
@@ -44,6 +45,12 @@ Deno.test("every file begins with a sentence that says what it is, except a test
   const isBesideItsSubject = (path: string) => isTest(path) && paths.has(path.replace("_test.", "."));
   const silent = files.filter(({ path, source }) => !HEADER.test(source) && !isBesideItsSubject(path));
   none(silent.map(({ path }) => path));
+});
+
+Deno.test("every folder with code has its sentence in docs/architecture.md", async () => {
+  const page = await Deno.readTextFile("docs/architecture.md");
+  const folders = new Set(files.map(({ path }) => dirname(path)).filter((folder) => folder !== "."));
+  none([...folders].filter((folder) => !page.includes(`| \`${folder}/\` `)));
 });
 
 Deno.test("classes are for errors", () => {
