@@ -11,7 +11,7 @@ COPY config/http-probe.sh /usr/local/bin/http-probe
 # which is not everywhere.
 RUN chmod -R a+rX /app /usr/local/bin/http-probe
 # --frozen: a lock file that does not match fails the build instead of fetching something else.
-RUN deno cache --frozen api/main.ts worker/main.ts worker/redrive.ts
+RUN deno cache --frozen api/main.ts worker/main.ts worker/operate.ts
 
 # The code stays root's: the process can read it and not change it.
 USER deno

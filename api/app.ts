@@ -7,6 +7,7 @@ import type { Health } from "../core/health.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { Operator } from "../core/store/operator.ts";
 import type { Store } from "../core/store/thoughts.ts";
 import { addressOf } from "./address.ts";
 import { type AccessOptions, callerOf, guards } from "./access.ts";
@@ -18,6 +19,7 @@ import { createIntake, type IntakeOptions } from "./intake.ts";
 import { BAD_HOST_PATH, pathOf } from "./host.ts";
 import { type Env, observe, startAtZero } from "./observe.ts";
 import { addOperations } from "./operations.ts";
+import { addOperator } from "./operator.ts";
 import { createSampler, type SamplerOptions } from "./live/sampler.ts";
 import { addPage } from "./live/route.tsx";
 import { answerProblem, Problem } from "./problem.ts";
@@ -42,6 +44,7 @@ export interface Limits {
 
 export interface AppOptions {
   readonly store: Store;
+  readonly operator: Operator;
   /** Tells the live page of the workers. */
   readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"api">;
@@ -58,7 +61,7 @@ export interface AppOptions {
 
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
-  const { store, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
+  const { store, operator, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
   const { trustProxy = false } = access;
   const body = {
     maxBytes: limits.bodyBytes ?? BODY_BYTES,
@@ -88,6 +91,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   const routes = createRoutes(app, guards(access));
   addThoughts(routes, { store, intake, metrics, log, body });
   addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
+  addOperator(routes, { operator, log, body });
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
   addDocs(app, routes, version);

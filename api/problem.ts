@@ -19,6 +19,7 @@ export const PROBLEMS = {
   "thought-not-found": { status: 404, title: "There is no such thought" },
   "route-not-found": { status: 404, title: "There is no such resource" },
   "method-not-allowed": { status: 405, title: "This resource does not take this method" },
+  "wrong-status": { status: 409, title: "The thought's status does not allow that" },
   "body-timeout": { status: 408, title: "The body took too long to arrive" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body must be application/json in UTF-8" },

@@ -9,6 +9,7 @@ import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
+import { createOperator } from "../core/store/operator.ts";
 import { createStore } from "../core/store/thoughts.ts";
 import type { AccessOptions } from "./access.ts";
 import { createApp, type Limits } from "./app.ts";
@@ -51,6 +52,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   const api = createApp({
     store,
+    operator: createOperator(database),
     heartbeats: createHeartbeats(database),
     metrics,
     log,

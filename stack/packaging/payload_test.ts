@@ -44,7 +44,7 @@ Deno.test("everything that docker-compose.yml and the Dockerfile name is carried
 
 Deno.test("everything that the API and the worker import is carried", async () => {
   const payload = await collectPayload(root, "0");
-  for (const program of ["api/main.ts", "worker/main.ts", "worker/redrive.ts"]) {
+  for (const program of ["api/main.ts", "worker/main.ts", "worker/operate.ts"]) {
     const modules = await imported(program);
     assert.ok(modules.length > 10, `${program} imports next to nothing`);
     assert.deepEqual(missing(payload, modules), [], program);

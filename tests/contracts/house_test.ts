@@ -14,7 +14,7 @@ const READS_ENVIRONMENT = [
 const SPEAKS = [
   "core/config.ts",
   "dev.ts",
-  "worker/redrive.ts",
+  "worker/operate.ts",
   "tools/make_key.ts",
   "stack/dashboards/main.ts",
 ];

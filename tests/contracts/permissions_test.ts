@@ -39,7 +39,7 @@ Deno.test("the network is limited to this machine, the stack's services and the 
 
 Deno.test("tasks and the container image start API and worker with their permission set", async () => {
   for (
-    const [name, set] of [["api", "api"], ["worker", "worker"], ["redrive", "worker"], [
+    const [name, set] of [["api", "api"], ["worker", "worker"], ["redrive", "dev"], ["operate", "dev"], [
       "dev",
       "dev",
     ]] as const

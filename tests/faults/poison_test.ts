@@ -80,7 +80,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
   assert.ok(system.workers.every((worker) => !worker.exited), "no worker ended");
 
   model.mend();
-  assert.match(await system.task("worker/redrive.ts"), /^9 thoughts queued again/);
+  assert.match(await system.task("worker/operate.ts"), /^9 thoughts queued again/);
   await system.settled();
   const verdict = await system.ledger.verdict(load.accepted);
   assert.deepEqual(verdict, {

@@ -5,6 +5,7 @@ import { createReadiness } from "../../core/health.ts";
 import { createHeartbeats } from "../../core/store/heartbeats.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
+import { createOperator } from "../../core/store/operator.ts";
 import { createStore, type Store } from "../../core/store/thoughts.ts";
 import type { AccessOptions } from "../../api/access.ts";
 import { createApp, type Limits } from "../../api/app.ts";
@@ -62,6 +63,7 @@ export async function openTestApp(
   const readiness = createReadiness({ database: store.ping }, { log, maxAgeMs: 0 });
   const api = createApp({
     store,
+    operator: createOperator(database),
     heartbeats: createHeartbeats(database),
     metrics,
     log,
