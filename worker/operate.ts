@@ -155,7 +155,9 @@ function told(id: string, { outcome, status }: Outcome): Said {
   }
 }
 
-const at = (ms: number) => new Date(ms).toISOString();
+function at(ms: number): string {
+  return new Date(ms).toISOString();
+}
 
 function parseLimit(text: string): number {
   const limit = Number(text);

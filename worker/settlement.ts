@@ -107,12 +107,13 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
     }
   }
 
-  function toFailure({ id, attempt, error }: FailedClaim): Failure {
+  function toFailure({ id, attempt, reason, error }: FailedClaim): Failure {
     return {
       id,
       attempt,
       error,
       kind: "charged",
+      reason,
       delayMs: backoffMs(attempt - 1, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS }),
     };
   }

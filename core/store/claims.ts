@@ -34,6 +34,8 @@ export interface Failure {
   readonly error: string | null;
   /** `charged`: counts as an attempt. `released`: does not count. `refused`: the thought fails at once. */
   readonly kind: "charged" | "released" | "refused";
+  /** Why, in a word: kept with the thought if it fails, for operators to count and redrive by. */
+  readonly reason: string;
   /** Pause before the next attempt, if there is one, in milliseconds; less than the horizon. */
   readonly delayMs: number;
 }
@@ -46,7 +48,7 @@ export interface Ended {
 
 export interface Stored {
   readonly stored: ReadonlySet<string>;
-  /** Claims that are no longer the newest. Deleted thoughts are in neither set. */
+  /** Claims that are no longer the newest. Deleted and cancelled thoughts are in neither set. */
   readonly fenced: ReadonlySet<string>;
 }
 
@@ -102,8 +104,6 @@ export interface Claims {
   releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
   /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
   announceAgain(lost: readonly Announcement[]): Promise<number>;
-  /** Gives failed thoughts a full set of new attempts: one, or at most `limit` of all, the oldest first. Returns how many. */
-  redrive(which: { readonly id?: string; readonly limit: number }): Promise<number>;
   waiting(): Promise<Waiting>;
 }
 
@@ -141,7 +141,8 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
         // An earlier write of the same claim went through, though its answer was lost.
         if (status === "completed" && newer === 0) continue;
         stored.delete(id);
-        if (status !== null) fenced.add(id);
+        // A deleted or a cancelled thought has nobody to fence off.
+        if (status !== null && status !== "failed") fenced.add(id);
       }
       return { stored, fenced };
     },
@@ -166,9 +167,6 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
     },
     async announceAgain(lost) {
       return (await database.query(ANNOUNCE_AGAIN, [JSON.stringify(lost.toSorted(byId))])).length;
-    },
-    async redrive({ id, limit }) {
-      return (await database.query(REDRIVE, [id ?? null, limit])).length;
     },
     async waiting() {
       const [row] = await database.query<WaitingRow>(WAITING);
@@ -307,14 +305,15 @@ const AFTERWARDS = `
 
 const FAIL = `
   with over as materialized (
-    select id, attempt, error, kind, ${interval('"delayMs"')} as delay
-    from jsonb_to_recordset($1::text::jsonb) as failure(id uuid, attempt int, error text, kind text, "delayMs" float8)
+    select id, attempt, error, kind, reason, ${interval('"delayMs"')} as delay
+    from jsonb_to_recordset($1::text::jsonb) as failure(id uuid, attempt int, error text, kind text, reason text, "delayMs" float8)
   ), ended as (
     update thoughts t
     set attempts_forgiven = attempts_forgiven + case kind when 'released' then 1 else 0 end,
       crashes = case kind when 'released' then crashes else 0 end,
       status = case when ${gaveUp("kind")} then 'failed' else 'pending' end,
       finished_at = case when ${gaveUp("kind")} then clock_timestamp() end,
+      failure = case when ${gaveUp("kind")} then over.reason end,
       error = coalesce(over.error, t.error), claimed_until = null, queued_at = now() + over.delay
     from over
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing'
@@ -337,6 +336,7 @@ const RELEASE_STALE = `
       status = case when crashes + 1 < ${MAX_CRASHES} then 'pending' else 'failed' end,
       finished_at = case when crashes + 1 < ${MAX_CRASHES} then null else clock_timestamp() end,
       error = case when crashes + 1 < ${MAX_CRASHES} then error else '${CRASHED}' end,
+      failure = case when crashes + 1 < ${MAX_CRASHES} then null else 'crash' end,
       claimed_until = null, queued_at = now()
     from over
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing' and ${STALE}
@@ -369,20 +369,6 @@ const ANNOUNCE_AGAIN = `
     from jsonb_to_recordset($1::text::jsonb) as lost(id uuid, "queuedAt" text)
     where t.id = any(array[lost.id]) and t.status = 'pending' and t.queued_at - lost."queuedAt"::timestamptz = interval '0'
       and not exists (select from outbox o where o.thought_id = t.id)
-    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
-  ), ${announceNow("again")}
-  select id from again`;
-
-const REDRIVE = `
-  with which as materialized (
-    select id from thoughts
-    where finished_at is not null and result is null and status = 'failed'
-      and ($1::text is null or id = $1::text::uuid)
-    order by id limit $2::int for update skip locked
-  ), again as (
-    update thoughts t
-    set status = 'pending', attempts_forgiven = attempts, crashes = 0, finished_at = null, error = null, queued_at = now()
-    from which where t.id = any(array[which.id])
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
   ), ${announceNow("again")}
   select id from again`;

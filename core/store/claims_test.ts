@@ -5,6 +5,7 @@ import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { createOperator, type Operator } from "./operator.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
 
 const LEASE_MS = 60_000;
@@ -12,6 +13,7 @@ const MAX_ATTEMPTS = 3;
 
 interface Setup {
   readonly claims: Claims;
+  readonly operator: Operator;
   /** Stores thoughts; their messages count as sent. */
   readonly store: (...thoughts: Insertion[]) => Promise<string[]>;
   readonly row: (id: string) => Promise<Row>;
@@ -36,6 +38,7 @@ function setUp(database: Database): Setup {
   const inserted = createStore(database);
   return {
     claims: createClaims(database, { leaseMs: LEASE_MS, maxAttempts: MAX_ATTEMPTS }),
+    operator: createOperator(database),
     async store(...thoughts) {
       await inserted.insert(thoughts);
       await database.query("delete from outbox");
@@ -83,6 +86,7 @@ const failure = (
   attempt,
   error: "no answer",
   kind,
+  reason: "timeout",
   delayMs,
 });
 const completion = ({ id, attempt }: Claim) => ({
@@ -356,7 +360,7 @@ testOnDatabases("what is delayed, under way or done is not lost", async (databas
 testOnDatabases(
   "a redrive gives a failed thought all its attempts again, and leaves others alone",
   async (database) => {
-    const { claims, store, row, announced } = setUp(database);
+    const { claims, operator, store, row, announced } = setUp(database);
     const [id, other, completed] = await store(aThought(), aThought(), aThought());
     await claims.complete((await claims.claim([completed!])).map(completion));
     const exhaust = async (of: string) => {
@@ -372,8 +376,8 @@ testOnDatabases(
     await exhaust(other!);
     await database.query("delete from outbox");
 
-    assert.equal(await claims.redrive({ id: completed!, limit: 10 }), 0);
-    assert.equal(await claims.redrive({ id: id!, limit: 10 }), 1);
+    assert.equal((await operator.redrive(completed!)).outcome, "conflict");
+    assert.equal((await operator.redrive(id!)).outcome, "done");
     assert.deepEqual(await announced(), [id]);
     assert.deepEqual(await row(id!), {
       status: "pending",
@@ -384,8 +388,8 @@ testOnDatabases(
     });
     assert.equal(await exhaust(id!), MAX_ATTEMPTS);
     assert.equal((await row(other!)).status, "failed");
-    assert.equal(await claims.redrive({ limit: 1 }), 1);
-    assert.equal(await claims.redrive({ limit: 10 }), 1);
+    assert.equal(await operator.redriveAll({ limit: 1 }), 1);
+    assert.equal(await operator.redriveAll({ limit: 10 }), 1);
     assert.equal((await row(completed!)).status, "completed");
   },
 );
@@ -457,7 +461,7 @@ const step = fc.oneof(
 testOnDatabases(
   "in whatever order workers act, a thought is completed at most once and then stays so",
   async (database) => {
-    const { claims, store, row, deadLetters } = setUp(database);
+    const { claims, operator, store, row, deadLetters } = setUp(database);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.tuple(step, fc.nat(), fc.boolean()), { minLength: 1, maxLength: 3 }), {
@@ -476,7 +480,7 @@ testOnDatabases(
               held.push(...[await claims.claimSuspect()].filter((claim) => claim !== null));
             } else if (what === "expire") await expire(database);
             else if (what === "releaseStale") deaths.push((await releaseStale(claims))[1]!);
-            else if (what === "redrive") await claims.redrive({ limit: 10 });
+            else if (what === "redrive") await operator.redriveAll({ limit: 10 });
             else if (mine === undefined) return;
             else if (what === "renew") await claims.renew([mine]);
             else if (what === "complete") {

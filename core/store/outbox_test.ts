@@ -153,7 +153,14 @@ testOnDatabases("what was released comes before what has not had its turn yet", 
   const [first] = await database.query<{ id: string }>("select id from thoughts where text = 'a1'");
   assert.deepEqual(await taken(database, 1), ["a1"]);
   const [claim] = await claims.claim([first!.id]);
-  await claims.fail([{ id: claim!.id, attempt: 1, error: null, kind: "released", delayMs: 0 }]);
+  await claims.fail([{
+    id: claim!.id,
+    attempt: 1,
+    error: null,
+    kind: "released",
+    reason: "unavailable",
+    delayMs: 0,
+  }]);
   assert.deepEqual((await taken(database, 2)).toSorted(), ["a1", "a2"]);
 });
 

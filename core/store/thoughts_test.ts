@@ -128,7 +128,13 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
     (await claims.claim([completed!])).map((claim) => ({ ...claim, result: JSON.stringify(aResult()) })),
   );
   await claims.fail(
-    (await claims.claim([failed!])).map((claim) => ({ ...claim, error: "x", kind: "charged", delayMs: 0 })),
+    (await claims.claim([failed!])).map((claim) => ({
+      ...claim,
+      error: "x",
+      kind: "charged",
+      reason: "timeout",
+      delayMs: 0,
+    })),
   );
   await claims.claim([processing!]);
 
@@ -280,6 +286,7 @@ testOnDatabases(
         ...claim,
         error: "no answer",
         kind: "charged",
+        reason: "timeout",
         delayMs: 0,
       })),
     );
