@@ -1,4 +1,5 @@
 /** A process under measurement: started as in production, with its CPU time and memory read from the kernel. */
+import { freePort } from "../tests/support/free_port.ts";
 import { startProcess } from "../tests/support/process.ts";
 import { waitFor } from "../tests/support/wait.ts";
 
@@ -70,9 +71,4 @@ export async function startMeasuredProcess(
 function fields(pid: number): string[] {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,4 +1,5 @@
 /** A PostgreSQL of one test's own, started again whenever it ends, as Docker's `restart: unless-stopped` does. */
+import { freePort } from "../support/free_port.ts";
 import { waitFor } from "../support/wait.ts";
 
 export interface OwnPostgres extends AsyncDisposable {
@@ -96,9 +97,4 @@ async function ownerOf(folder: string): Promise<{ readonly uid: number; readonly
   const [uid, gid] = [await idOf("-u"), await idOf("-g")];
   await Deno.chown(folder, uid, gid);
   return { uid, gid };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,4 +1,5 @@
 /** A real PgBouncer before a PostgreSQL, as providers of databases have one. */
+import { freePort } from "./free_port.ts";
 import { required } from "./services.ts";
 import { waitFor } from "./wait.ts";
 
@@ -58,9 +59,4 @@ ${server.username === "" ? "" : `stats_users = ${server.username}`}
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
