@@ -13,15 +13,27 @@ export interface OwnPostgres extends AsyncDisposable {
 export interface OwnPostgresOptions {
   /** An empty folder for its data. @default one of its own, removed with it */
   readonly folder?: string;
+  /** Settings of the server, as `name=value`. @default none */
+  readonly settings?: readonly string[];
+  /** Called with the data's folder before the first start. */
+  readonly prepare?: (folder: string, owner: Owner | undefined) => Promise<void>;
   /** The server's environment. @default empty */
   readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Who the server runs as, where that is not who runs the test. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** Before a server that ended is started again. */
 const RESTART_PAUSE_MS = 500;
 
 /** Makes a server and waits until it answers. Its WAL comes in segments of 1 MB, so that it needs little room. */
-export async function startOwnPostgres({ folder, env = {} }: OwnPostgresOptions): Promise<OwnPostgres> {
+export async function startOwnPostgres(
+  { folder, env = {}, settings: given = [], prepare }: OwnPostgresOptions,
+): Promise<OwnPostgres> {
   await using stack = new AsyncDisposableStack();
   const data = folder ?? await Deno.makeTempDir({ prefix: "postgres-" });
   if (folder === undefined) stack.defer(() => Deno.remove(data, { recursive: true }));
@@ -34,7 +46,8 @@ export async function startOwnPostgres({ folder, env = {} }: OwnPostgresOptions)
   if (!made.success) throw new Error(`initdb failed: ${new TextDecoder().decode(made.stderr)}`);
 
   const port = freePort();
-  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories=", ...given];
+  await prepare?.(data, owner);
   const start = () =>
     new Deno.Command(`${programs}/postgres`, {
       args: ["-D", data, ...settings.flatMap((setting) => ["-c", setting])],
@@ -88,7 +101,7 @@ async function newestPrograms(): Promise<string> {
 }
 
 /** PostgreSQL refuses to run as root: the folder is then given to the user that Debian's package made. */
-async function ownerOf(folder: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+async function ownerOf(folder: string): Promise<Owner | undefined> {
   if (Deno.uid() !== 0) return undefined;
   const idOf = async (flag: string) =>
     Number(
