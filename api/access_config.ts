@@ -1,5 +1,6 @@
 /** Access to the API, as it is configured. */
 import type { Config } from "../core/config.ts";
+import { redisConnection } from "../core/open.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import type { ApiOptions } from "./serve.ts";
@@ -13,14 +14,12 @@ export function openAccess(
   const {
     apiKeysFile,
     rateLimitPerMinute,
-    redisUrl: url,
-    redisPassword: password,
     trustProxy,
     allowAnonymous,
     allowedHosts,
     logAddresses,
   } = config;
-  const redis = url === undefined ? undefined : { url, ...(password === undefined ? {} : { password }) };
+  const redis = redisConnection(config);
   return {
     keys: apiKeysFile === undefined ? undefined : stack.use(openKeys({ path: apiKeysFile, log })),
     hosts: allowedHosts.includes("*") ? undefined : allowedHosts,

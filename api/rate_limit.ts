@@ -5,7 +5,7 @@ import {
   RateLimiterRedis,
   RateLimiterRes,
 } from "rate-limiter-flexible";
-import { connectRedis, type RedisAddress } from "../core/cache/redis.ts";
+import { connectRedis, type RedisConnectionOptions } from "../core/cache/redis.ts";
 
 export interface RateLimitOptions {
   /** Requests that one caller may make in a minute. */
@@ -13,7 +13,7 @@ export interface RateLimitOptions {
   /** Tells limits apart, in Redis and in response headers. @default "requests" */
   readonly name?: string;
   /** Shared counters; while Redis is away each process counts for itself. @default in memory */
-  readonly redis?: RedisAddress | undefined;
+  readonly redis?: RedisConnectionOptions | undefined;
 }
 
 export interface RateLimit extends AsyncDisposable {

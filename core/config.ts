@@ -38,6 +38,7 @@ const address = (read: (url: string) => unknown) =>
     }
   }).optional();
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
+const file = z.string().min(1).optional();
 const secret = z.string().min(1).optional();
 
 const BOTH = PROGRAMS;
@@ -77,6 +78,21 @@ export const SETTINGS = {
     schema: secret,
     help: "Password for `REDIS_URL`, where that has none.",
     secret: true,
+  },
+  redisCaFile: {
+    on: BOTH,
+    env: "REDIS_CA_FILE",
+    schema: file,
+    help:
+      "Certificate of the authority that signed that of a `rediss://` server, in PEM. Unset: those known to all.",
+  },
+  deployment: {
+    on: BOTH,
+    env: "DEPLOYMENT",
+    schema: z.string().regex(/^[a-z][a-z0-9_]{0,30}$/, "must be lower-case letters, digits and _").optional(),
+    help:
+      "Name of this deployment, where several share servers: its schema in PostgreSQL, and put before its Kafka " +
+      "topics and group and its Redis keys.",
   },
   dataDir: {
     on: BOTH,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Cache } from "./cache/cache.ts";
 import { openMemoryCache } from "./cache/memory.ts";
-import { openRedis } from "./cache/redis.ts";
+import { openRedis, type RedisConnectionOptions } from "./cache/redis.ts";
 import type { Config } from "./config.ts";
 import { openKafka } from "./queue/kafka.ts";
 import { openMemoryQueue } from "./queue/memory.ts";
@@ -13,14 +13,18 @@ import type { Logger } from "./telemetry/log.ts";
 
 /** Opens PostgreSQL, which connects on first use, or PGlite in `dataDir`, which takes seconds to open. */
 export async function openDatabase(
-  config: Pick<Config, "databaseUrl" | "databasePassword" | "dataDir">,
+  config: Pick<Config, "databaseUrl" | "databasePassword" | "dataDir" | "deployment">,
 ): Promise<Database> {
-  const { databaseUrl: url, databasePassword: password, dataDir } = config;
+  const { databaseUrl: url, databasePassword: password, dataDir, deployment: schema } = config;
   if (url === undefined) {
     const { openPglite } = await import("./store/pglite.ts"); // a process with PostgreSQL is spared its memory
     return await openPglite(join(dataDir, "database"));
   }
-  return openPostgres({ url, ...(password === undefined ? {} : { password }) });
+  return openPostgres({
+    url,
+    ...(password === undefined ? {} : { password }),
+    ...(schema === undefined ? {} : { schema }),
+  });
 }
 
 /** Opens Kafka, or a queue inside the process. */
@@ -30,12 +34,22 @@ export function openQueue(config: Pick<Config, "kafkaBrokers" | "partitionsAtOnc
 }
 
 /** Opens Redis, or a cache inside the process. */
-export function openCache(
-  config: Pick<Config, "redisUrl" | "redisPassword" | "cacheTtlS">,
-  log: Logger,
-): Cache {
-  const { redisUrl: url, redisPassword: password, cacheTtlS: ttlS } = config;
-  return url === undefined
-    ? openMemoryCache(ttlS)
-    : openRedis({ url, ttlS, log, ...(password === undefined ? {} : { password }) });
+export function openCache(config: Pick<Config, RedisSetting | "cacheTtlS">, log: Logger): Cache {
+  const redis = redisConnection(config);
+  const { cacheTtlS: ttlS } = config;
+  return redis === undefined ? openMemoryCache(ttlS) : openRedis({ ...redis, ttlS, log });
+}
+
+type RedisSetting = "redisUrl" | "redisPassword" | "redisCaFile" | "deployment";
+
+/** How to connect to Redis; undefined where none is configured. */
+export function redisConnection(config: Pick<Config, RedisSetting>): RedisConnectionOptions | undefined {
+  const { redisUrl: url, redisPassword: password, redisCaFile: caFile, deployment } = config;
+  if (url === undefined) return undefined;
+  return {
+    url,
+    ...(password === undefined ? {} : { password }),
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(deployment === undefined ? {} : { prefix: `${deployment}:` }),
+  };
 }

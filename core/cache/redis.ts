@@ -1,18 +1,23 @@
 /** Redis, by ioredis. Everything here fails fast: an outage is a cache miss and never costs a batch more than 200 ms. */
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions as ClientOptions } from "ioredis";
 import type { Cache } from "./cache.ts";
 import { within } from "../deadline.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
-import { withoutPassword } from "../address.ts";
+import { UnavailableError } from "../unavailable.ts";
+import { parseRedisAddress } from "./redis_address.ts";
 
-export interface RedisAddress {
-  /** `redis://host:6379`, a password may be in it. */
+export interface RedisConnectionOptions {
+  /** `redis://user@host:6379/0`, or `rediss://` for TLS; a password may be in it. */
   readonly url: string;
   /** Used when the address has none. */
   readonly password?: string;
+  /** File in PEM of the authority that signed the server's certificate. @default those that the system knows */
+  readonly caFile?: string;
+  /** Put before every key. @default "" */
+  readonly prefix?: string;
 }
 
-export interface RedisOptions extends RedisAddress {
+export interface RedisOptions extends RedisConnectionOptions {
   /** Entries live this long. */
   readonly ttlS: number;
   readonly log: Logger;
@@ -22,45 +27,96 @@ export interface RedisOptions extends RedisAddress {
 const ANSWER_MS = 150;
 /** After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch. */
 const REST_MS = 1_000;
+/** Written by {@link Cache.ping}: a replica can be read, and is of no use. */
+const PROBE = "analysis:ping";
 
 /** A connection that comes up by itself and never makes a caller wait for it: commands fail while it is down. */
-export function connectRedis({ url, password }: RedisAddress): Redis {
-  const redis = new Redis(url, {
-    ...(password === undefined ? {} : { password }),
+export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnectionOptions): Redis {
+  const address = parseRedisAddress(url);
+  const options: ClientOptions = {
+    host: address.host,
+    port: address.port,
+    db: address.database,
+    ...(address.user === undefined ? {} : { username: address.user }),
+    ...withPassword(address.password ?? password),
+    ...(address.tls ? { tls: { servername: address.host, ...authority(caFile) } } : {}),
+    keyPrefix: prefix,
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     connectTimeout: 2_000,
     commandTimeout: ANSWER_MS,
     retryStrategy: (attempts: number) => Math.min(2_000, 100 * attempts),
+    // Demoted to a replica: its name may lead to the new primary.
+    reconnectOnError: (error: Error) => /^READONLY/.test(error.message),
     keepAlive: 5_000,
-  });
+  };
+  const redis = new Redis(options);
   redis.on("error", () => {}); // each failed command says so itself
   redis.connect().catch(() => {});
   return redis;
 }
 
+const withPassword = (password: string | undefined) => password === undefined ? {} : { password };
+
+function authority(caFile: string | undefined): { ca?: string } {
+  if (caFile === undefined) return {};
+  try {
+    return { ca: Deno.readTextFileSync(caFile) };
+  } catch (error) {
+    throw new Error(`Cannot read ${caFile}, which REDIS_CA_FILE names (${(error as Error).name})`, {
+      cause: error,
+    });
+  }
+}
+
 /** MSET knows no expiry; a SET for each would cost the client five times as much. */
 const SET_ALL = `for i, key in ipairs(KEYS) do redis.call("SET", key, ARGV[i + 1], "EX", ARGV[1]) end`;
 
-export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
-  const redis = connectRedis({ url, ...(password === undefined ? {} : { password }) });
+export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
+  const redis = connectRedis(connection);
   let restUntil = 0;
+  /** Why there is no connection: a command then only says that there is none. */
+  let refusal: Error | undefined;
+  redis.on("error", (error: Error) => refusal = error);
+  redis.on("ready", refuseCluster);
+
+  /** A command on many keys fails in a cluster; so that nobody has to find out, it is refused at once. */
+  async function refuseCluster() {
+    const info = await redis.info("cluster").catch(() => "");
+    if (!/cluster_enabled:1/.test(info)) return;
+    refusal = new Error("it is a cluster; REDIS_URL must name a single server");
+    log.error("cache refused, going on without it", { reason: refusal.message });
+    redis.disconnect();
+  }
+
+  /** @throws {UnavailableError} naming the cause */
+  async function run<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      const result = await within(ANSWER_MS, "Redis", command());
+      refusal = undefined;
+      return result;
+    } catch (error) {
+      if (error instanceof Error && /^READONLY/.test(error.message)) refusal = error; // it connects anew now
+      const cause = refusal ?? error;
+      throw new UnavailableError(`Redis: ${reason(cause)}`, { cause: error, why: whyOf(reason(cause)) });
+    }
+  }
 
   /** Runs a command; undefined when Redis is resting, absent or slow. */
   async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
     if (performance.now() < restUntil) return undefined;
     try {
-      return await within(ANSWER_MS, "Redis", command());
+      return await run(command);
     } catch (error) {
       restUntil = performance.now() + REST_MS;
-      log.warn("cache does not answer, going on without it", { reason: reason(error) });
+      log.warn("cache does not answer, going on without it", { reason: (error as Error).message });
       return undefined;
     }
   }
 
   return {
-    name: withoutPassword(url),
+    name: parseRedisAddress(connection.url).name,
     async getMany(keys) {
       if (keys.length === 0) return [];
       const values = await attempt(() => redis.mget([...keys]));
@@ -71,11 +127,21 @@ export function openRedis({ url, password, ttlS, log }: RedisOptions): Cache {
       await attempt(() => redis.eval(SET_ALL, entries.size, ...entries.keys(), ttlS, ...entries.values()));
     },
     async ping() {
-      await within(ANSWER_MS, "Redis", redis.ping());
+      await run(() => redis.set(PROBE, "", "PX", 1_000));
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]() {
       redis.disconnect();
-      await Promise.resolve();
+      return Promise.resolve();
     },
   };
+}
+
+/** Why Redis cannot be used, for everybody to read. */
+function whyOf(message: string): string {
+  if (/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password/.test(message)) return "the login is refused";
+  if (/\bREADONLY\b/.test(message)) return "read-only";
+  if (/\bOOM\b/.test(message)) return "out of memory";
+  if (/is a cluster/.test(message)) return "a cluster, which is not supported";
+  if (/did not answer|timed out/.test(message)) return "no answer";
+  return "not reachable";
 }
