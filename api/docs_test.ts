@@ -11,13 +11,18 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
   assert.deepEqual(Object.keys(paths).toSorted(), [
     "/alerts",
     "/docs",
+    "/failures",
+    "/failures/redrive",
     "/health/live",
     "/health/ready",
     "/metrics",
     "/openapi.json",
+    "/pause",
     "/thoughts",
     "/thoughts/{id}",
+    "/thoughts/{id}/cancel",
     "/thoughts/{id}/events",
+    "/thoughts/{id}/redrive",
   ]);
   assert.deepEqual(Object.keys(paths["/thoughts"].post.responses), [
     "201",
