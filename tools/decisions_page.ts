@@ -10,7 +10,7 @@ const TOPICS: readonly (readonly [first: number, last: number, topic: string])[]
   [40, 49, "the API"],
   [50, 59, "worker speed, clocks, supply chain, permissions"],
   [60, 64, "the pipeline"],
-  [65, 69, "language models"],
+  [65, 69, "language models, and what an operator can do about failures"],
   [70, 74, "stores"],
   [75, 79, "the API, continued"],
 ];
