@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --quiet -P=launcher
+#!/usr/bin/env -S deno run --quiet --no-prompt -P=launcher
 /** The launcher's command line: arguments in, exit code out. */
 import process from "node:process";
 import config from "./deno.json" with { type: "json" };

@@ -6,6 +6,7 @@ const SETS: Readonly<Record<string, readonly Program[]>> = {
   api: ["api"],
   worker: ["worker"],
   dev: PROGRAMS,
+  start: PROGRAMS,
 };
 
 interface Manifest {

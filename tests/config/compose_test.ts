@@ -125,7 +125,7 @@ Deno.test(".env.example lists every variable with its default, and no other", ()
   for (const [name, fallback] of used) if (fallback) assert.equal(listed.get(name), fallback, name);
 });
 
-Deno.test("the image runs entry points that exist, with permission sets that exist, as nobody special", () => {
+Deno.test("the image starts programs that exist, with their permission sets, as nobody special", () => {
   const dockerfile = readRepositoryFile("Dockerfile");
   const { permissions } = JSON.parse(readRepositoryFile("deno.json"));
   const commands = [
@@ -133,9 +133,11 @@ Deno.test("the image runs entry points that exist, with permission sets that exi
     compose.services["kafka-worker"]!.command!,
   ];
   for (const command of commands) {
-    const set = command.find((word) => word.startsWith("-P="))!.slice(3);
-    assert.ok(set in permissions, set);
-    assert.ok(readRepositoryFile(command.at(-1)!), command.at(-1));
+    const [start, program = ""] = command;
+    assert.equal(start, "start");
+    assert.ok(program in permissions, program);
+    assert.ok(readRepositoryFile(`${program}/main.ts`), program);
   }
   assert.match(dockerfile, /^USER deno$/m);
+  assert.match(dockerfile, /^COPY config\/start\.sh \/usr\/local\/bin\/start$/m);
 });

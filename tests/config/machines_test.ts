@@ -21,6 +21,7 @@ Deno.test("a Windows checkout keeps the line endings that containers need", asyn
     const [origin, clone] = [join(dir, "origin"), join(dir, "clone")];
     const files = [
       "config/http-probe.sh",
+      "config/start.sh",
       "config/postgres/roles.sh",
       "config/prometheus.yml",
       ".env.example",

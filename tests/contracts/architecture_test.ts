@@ -124,7 +124,8 @@ Deno.test("rooms are handed their settings: nothing inside one imports more of t
 Deno.test("the image and the packed launcher carry what the programs load, and nothing else", async () => {
   const { files } = await collectPayload(ROOT, "0.0.0");
   const carried = Object.keys(files).filter((path) => /^(core|api|worker)\//.test(path));
-  const loaded = reachable(["api/main.ts", "worker/main.ts", "worker/operate.ts"], byPath);
+  const programs = ["core/reachable_hosts.ts", "api/main.ts", "worker/main.ts", "worker/operate.ts"];
+  const loaded = reachable(programs, byPath);
   none(carried.filter((path) => /\.tsx?$/.test(path) && !loaded.has(path)));
   none([...loaded].filter((path) => !(path in files)));
   // The image is built from the same folders, without the same files.

@@ -37,19 +37,29 @@ Deno.test("the network is limited to this machine, the stack's services and the 
   ]);
 });
 
-Deno.test("tasks and the container image start API and worker with their permission set", async () => {
-  for (
-    const [name, set] of [["api", "api"], ["worker", "worker"], ["redrive", "dev"], ["operate", "dev"], [
-      "dev",
-      "dev",
-    ]] as const
-  ) {
-    assert.match(manifest.tasks[name].command, new RegExp(`^deno run -P=${set} `), name);
+Deno.test("tasks and the container image start each program with its permission set, and with the hosts of its settings", async () => {
+  const started = { api: "api", worker: "worker", redrive: "dev", operate: "dev", dev: "dev" } as const;
+  for (const [task, set] of Object.entries(started)) {
+    const { command } = manifest.tasks[task as keyof typeof started];
+    assert.match(command, new RegExp(`^deno run --no-prompt -P=${set} "--allow-net=\\$\\(`), task);
+    assert.match(command, new RegExp(`-P=start core/reachable_hosts\\.ts ${set}\\)"`), task);
   }
-  const deployed = await Deno.readTextFile("Dockerfile") + await Deno.readTextFile("docker-compose.yml");
-  assert.match(deployed, /-P=api/);
-  assert.match(deployed, /-P=worker/);
+  const script = await Deno.readTextFile("config/start.sh");
+  assert.match(script, /-P=start core\/reachable_hosts\.ts "\$program"\)$/m);
+  assert.match(script, /-P="\$program" --allow-net="\$hosts" "\$program\/main\.ts"$/m);
+  const deployed = script + await Deno.readTextFile("Dockerfile") +
+    await Deno.readTextFile("docker-compose.yml");
   assert.doesNotMatch(deployed, /--allow-all|"-A"/);
+});
+
+Deno.test("nothing that is started can stop at a question: there may be nobody to answer", async () => {
+  const commands = Object.entries(manifest.tasks).map(([name, { command }]) => [name, command] as const);
+  const script = await Deno.readTextFile("config/start.sh");
+  for (const [name, text] of [...commands, ["config/start.sh", script] as const]) {
+    for (const [run] of text.matchAll(/deno run [^&)]*/g)) assert.match(run, /--no-prompt| -A /, name);
+  }
+  const [shebang] = (await Deno.readTextFile("start_monitoring.ts")).split("\n");
+  assert.match(shebang!, /--no-prompt/);
 });
 
 Deno.test("development may do what a worker may, and keep a database in .data", () => {

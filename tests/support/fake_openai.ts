@@ -26,11 +26,20 @@ export interface FakeOpenAi extends AsyncDisposable {
   say(say: Say): void;
 }
 
-/** @param port to come back at after an outage @default any that is free */
-export function startFakeOpenAi(say: Say = () => completion(), port = 0): FakeOpenAi {
+export interface FakeOpenAiOptions {
+  /** To come back at after an outage. @default any that is free */
+  readonly port?: number;
+  /** @default "127.0.0.1" */
+  readonly hostname?: string;
+}
+
+export function startFakeOpenAi(
+  say: Say = () => completion(),
+  { port = 0, hostname = "127.0.0.1" }: FakeOpenAiOptions = {},
+): FakeOpenAi {
   const asked: Asked[] = [];
   let underWay = 0;
-  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, async (request) => {
+  const server = Deno.serve({ hostname, port, onListen() {} }, async (request) => {
     if (new URL(request.url).pathname !== "/v1/chat/completions") return new Response(null, { status: 404 });
     underWay++;
     try {
@@ -42,7 +51,7 @@ export function startFakeOpenAi(say: Say = () => completion(), port = 0): FakeOp
     }
   });
   return {
-    url: `http://127.0.0.1:${server.addr.port}/v1`,
+    url: `http://${hostname}:${server.addr.port}/v1`,
     port: server.addr.port,
     asked,
     underWay: () => underWay,

@@ -2,7 +2,9 @@
 import { waitFor } from "./wait.ts";
 
 export interface ProcessOptions {
-  /** Of `deno run`: permission set, flags, program, as in `["-P=api", "api/main.ts"]`. */
+  /** Of `deno`. @default "run" */
+  readonly command?: "run" | "task";
+  /** Permission set, flags, program, as in `["-P=api", "api/main.ts"]`; or the task's name. */
   readonly args: readonly string[];
   /** The whole environment but for PATH, HOME and DENO_DIR: what tests are given does not leak in. */
   readonly env: Readonly<Record<string, string>>;
@@ -26,12 +28,14 @@ export interface RunningProcess extends AsyncDisposable {
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Starts a process; disposing it sends SIGTERM and waits until it has ended. */
-export function startProcess({ args, env, root = ROOT, stdout = "piped" }: ProcessOptions): RunningProcess {
+export function startProcess(
+  { command = "run", args, env, root = ROOT, stdout = "piped" }: ProcessOptions,
+): RunningProcess {
   const inherited = Object.fromEntries(
     ["PATH", "HOME", "DENO_DIR"].map((name) => [name, Deno.env.get(name) ?? ""]),
   );
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...args],
+    args: [command, "--quiet", ...args],
     cwd: root,
     clearEnv: true,
     env: { ...inherited, NO_COLOR: "1", ...env },

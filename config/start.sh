@@ -1,0 +1,9 @@
+#!/bin/sh
+# start PROGRAM [flags of deno run]
+# Becomes api or worker, allowed to reach what its settings name and nothing else. No prompt can stop it: there is nobody
+# to answer. --quiet: the log is JSON, and Deno's own remarks are not.
+set -eu
+program=$1
+shift
+hosts=$(deno run --quiet --no-prompt --cached-only -P=start core/reachable_hosts.ts "$program")
+exec deno run --quiet --no-prompt --cached-only "$@" -P="$program" --allow-net="$hosts" "$program/main.ts"
