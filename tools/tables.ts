@@ -92,6 +92,8 @@ function amount(value: number, { unit }: Threshold): string {
       return `${value * 100} %`;
     case "seconds":
       return `${value} s`;
+    case "usd":
+      return `${value} USD`;
     case "bytes":
       return `${value / 1_000_000} MB`;
     case "count":

@@ -32,7 +32,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
       total(metrics.batch_processor_cache_misses_total),
     ]);
     const { status, reason, since } = gate();
-    await heartbeats.beat({
+    const vanished = await heartbeats.beat({
       id,
       active: active(),
       expected,
@@ -42,6 +42,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
       cacheMisses,
       gate: { status, reason, since },
     });
+    metrics.batch_processor_vanished_workers.set(vanished);
     return BEAT_MS;
   });
   await within(LEAVE_MS, "the database", heartbeats.leave(id)).catch(() => {});

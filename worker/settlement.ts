@@ -129,14 +129,14 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
     for (const { id, acceptedAt } of claimed) {
       if (!stored.has(id)) continue;
       const ids = trace.ids(id);
-      const exemplarLabels = ids === undefined ? {} : { trace_id: ids.trace_id };
+      const exemplarLabels: Record<string, string> = ids === undefined ? {} : { trace_id: ids.trace_id };
       metrics.batch_processor_processing_duration_seconds.observe({
         value: Math.max(0, now - claimedAt) / 1_000, // the clock may have gone back
         exemplarLabels,
       });
       // The two clocks may differ by a little.
       const endToEnd = Math.max(0, now - acceptedAt) / 1_000;
-      metrics.batch_processor_end_to_end_seconds.observe({ value: endToEnd, exemplarLabels });
+      metrics.batch_processor_end_to_end_seconds.observe({ value: endToEnd, labels: {}, exemplarLabels });
       if (ids !== undefined) {
         log.info("thought completed", { thought_id: id, ...ids, end_to_end_s: endToEnd });
       }

@@ -27,7 +27,8 @@ export interface Heartbeat {
 }
 
 export interface Heartbeats {
-  beat(heartbeat: Heartbeat): Promise<void>;
+  /** @returns how many workers stopped beating within the last hour without having left */
+  beat(heartbeat: Heartbeat): Promise<number>;
   /** Takes a worker's line away, when it stops. */
   leave(id: string): Promise<void>;
   /** The workers that are there now. `seenAtMs` is by the database's clock. */
@@ -37,7 +38,7 @@ export interface Heartbeats {
 export function createHeartbeats(database: Database): Heartbeats {
   return {
     async beat({ id, active, expected, processed, failed, cacheHits, cacheMisses, gate }) {
-      await database.query(BEAT, [
+      const [row] = await database.query<{ vanished: number }>(BEAT, [
         id,
         active,
         expected,
@@ -49,6 +50,7 @@ export function createHeartbeats(database: Database): Heartbeats {
         gate.reason,
         gate.since,
       ]);
+      return row?.vanished ?? 0;
     },
     async leave(id) {
       await database.query("delete from workers where id = $1", [id]);
@@ -94,7 +96,12 @@ const BEAT = `
   on conflict (id) do update set seen_at = now(), active = excluded.active, expected = excluded.expected,
     processed = excluded.processed, failed = excluded.failed, cache_hits = excluded.cache_hits,
     cache_misses = excluded.cache_misses, gate_status = excluded.gate_status, gate_reason = excluded.gate_reason,
-    gate_since = excluded.gate_since`;
+    gate_since = excluded.gate_since
+  returning (
+    select count(*)::int from workers
+    where seen_at between now() - interval '${FORGOTTEN_AFTER_S} seconds' and now() - interval '${GONE_AFTER_S} seconds'
+      and id <> $1
+  ) as vanished`;
 
 /** A beat from the future was made before the clock went back: its worker has beaten since, or is gone. */
 const PRESENT = `

@@ -22,9 +22,9 @@ for (const { kind, ignore } of DATABASES) {
           gate,
         });
       const [one, other] = [crypto.randomUUID(), crypto.randomUUID()];
-      await beat(one, 1);
+      assert.equal(await beat(one, 1), 0);
       await database.query("update workers set seen_at = now() - interval '1 minute'");
-      await beat(one, 5_000_000_000);
+      assert.equal(await beat(one, 5_000_000_000), 0, "it is there again");
       await beat(other, 7);
       const present = await heartbeats.present();
       assert.deepEqual(
@@ -45,8 +45,11 @@ for (const { kind, ignore } of DATABASES) {
       assert.ok(Math.abs(seenAtMs - Date.now()) < 60_000);
 
       await heartbeats.leave(other);
+      assert.equal(await beat(one, 1), 0, "one that left is not missed");
       await database.query("update workers set seen_at = now() - interval '11 seconds' where id = $1", [one]);
       assert.deepEqual(await heartbeats.present(), []);
+      assert.equal(await beat(other, 7), 1, "one that stopped without a word is");
+      await heartbeats.leave(other);
       await database.query("update workers set seen_at = now() + interval '1 hour'");
       assert.deepEqual(await heartbeats.present(), [], "nor do those that beat before the clock went back");
       await database.query("update workers set seen_at = now() - interval '2 hours'");

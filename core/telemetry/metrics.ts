@@ -164,6 +164,7 @@ export const CATALOGUE = {
     type: "histogram",
     help: "Time from a thought's acceptance to its stored result, in seconds.",
     on: ["worker"],
+    labels: ["priority"],
     buckets: END_TO_END_BUCKETS,
   },
   batch_processor_batch_size: {
@@ -182,6 +183,11 @@ export const CATALOGUE = {
     help: "Workers that should be running (EXPECTED_WORKERS); every worker reports the same, so take max().",
     on: ["worker"],
   },
+  batch_processor_vanished_workers: {
+    type: "gauge",
+    help: "Workers that stopped reporting without a shutdown within the last hour. Take max().",
+    on: ["worker"],
+  },
   batch_processor_queue_size: {
     type: "gauge",
     help: "Thoughts waiting in the store; every worker reports the same, so take max().",
@@ -191,6 +197,7 @@ export const CATALOGUE = {
     type: "gauge",
     help: "Age of the oldest thought that is not finished, in seconds; 0 when none waits. Take max().",
     on: ["worker"],
+    labels: ["priority"],
   },
   batch_processor_outbox_size: {
     type: "gauge",

@@ -5,8 +5,8 @@
 
 export interface Threshold {
   readonly title: string;
-  /** `ratio` is 0 to 1; the others are SI: seconds, bytes (1 MB = 1,000,000), or a plain count. */
-  readonly unit: "ratio" | "seconds" | "bytes" | "count";
+  /** `ratio` is 0 to 1; the others are SI: seconds, bytes (1 MB = 1,000,000), US dollars, or a plain count. */
+  readonly unit: "ratio" | "seconds" | "bytes" | "usd" | "count";
   /** `above`: more than the value is bad. `below`: less than the value is bad. */
   readonly bad: "above" | "below";
   readonly warn: number;
@@ -48,7 +48,6 @@ export const THRESHOLDS = {
     unit: "ratio",
     bad: "below",
     warn: 0.2,
-    critical: 0.1,
     alert: "CacheHitsLow",
   },
   processingP95: {
@@ -100,7 +99,7 @@ export const THRESHOLDS = {
     critical: 1_000,
   },
   processStarts: {
-    title: "Starts of one process in 15 minutes",
+    title: "Starts of one process in an hour",
     unit: "count",
     bad: "above",
     warn: 3,
@@ -150,6 +149,72 @@ export const THRESHOLDS = {
     warn: 1_000 * MB,
     alert: "WorkerMemoryHigh",
   },
+  eventLoopLag: {
+    title: "Lag of an event loop, 99th percentile",
+    unit: "seconds",
+    bad: "above",
+    warn: 0.5,
+    alert: "EventLoopBlocked",
+  },
+  retryRatio: {
+    title: "Attempts that are repeated",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.25,
+    alert: "RetriesHigh",
+  },
+  costPerHour: {
+    title: "Cost of language models in an hour",
+    unit: "usd",
+    bad: "above",
+    warn: 1,
+    critical: 10,
+    alert: "CostHigh",
+  },
+  modelBadRatio: {
+    title: "Answers of the model that are of no use",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.25,
+    alert: "ModelAnswersBad",
+  },
+  budgetSpent: {
+    title: "Spent of the day's budget",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.8,
+    alert: "BudgetNearlySpent",
+  },
+  transactionAge: {
+    title: "Age of an open transaction",
+    unit: "seconds",
+    bad: "above",
+    warn: 300,
+    alert: "TransactionOpenLong",
+  },
+  checkpointsForced: {
+    title: "Checkpoints forced by a full write-ahead log",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.5,
+    alert: "CheckpointsForced",
+  },
+  transactionsUnfrozen: {
+    title: "Transactions since a database was last frozen",
+    unit: "count",
+    bad: "above",
+    warn: 1_000_000_000,
+    critical: 1_500_000_000,
+    alert: "WraparoundNear",
+  },
+  certificateLifetime: {
+    title: "Time until a certificate ends",
+    unit: "seconds",
+    bad: "below",
+    warn: 14 * 86_400,
+    critical: 3 * 86_400,
+    alert: "CertificateExpiring",
+  },
   diskFree: {
     title: "Free space on a disk",
     unit: "ratio",
@@ -159,6 +224,12 @@ export const THRESHOLDS = {
     alert: "DiskAlmostFull",
   },
 } as const satisfies Record<string, Threshold>;
+
+/** A 95th percentile of fewer events is the slowest of them. */
+export const MIN_QUANTILE_EVENTS = 20;
+
+/** A forecast needs this many samples, three hours of them at a scrape every 15 s. */
+export const MIN_FORECAST_SAMPLES = 720;
 
 /** Below this many look-ups per second the cache's hit ratio says nothing. */
 export const MIN_CACHE_LOOKUPS_PER_S = 0.1;
@@ -192,7 +263,7 @@ export const OBJECTIVES = {
   "api-availability": {
     title: "API availability",
     target: 0.99,
-    good: "A request under /thoughts is answered without a 5xx.",
+    good: "A request under /thoughts gets an answer, and not a 5xx. A scrape counts as a request.",
   },
   "api-latency": {
     title: "API latency",
@@ -205,16 +276,16 @@ export const OBJECTIVES = {
     target: 0.99,
     good: "A thought ends completed, not failed.",
   },
-  "processing-latency": {
-    title: "Processing latency",
+  "completion": {
+    title: "Completion",
     target: 0.95,
-    good: "A thought is completed within 30 s of being claimed.",
-    withinSeconds: 30,
+    good: "A thought is completed within 60 s of being posted, unless its priority is `batch`.",
+    withinSeconds: 60,
   },
   freshness: {
     title: "Freshness",
     target: 0.99,
-    good: "A minute in which the workers report and no thought has waited longer than 5 min.",
+    good: "A minute in which the workers know how long thoughts wait, and none has waited longer than 5 min.",
     withinSeconds: 300,
   },
 } as const satisfies Record<string, Objective>;
@@ -234,5 +305,5 @@ export const BURN_RATES = [
   { alert: "ErrorBudgetBurningSlow", long: "3d", short: "6h", rate: 1 },
 ] as const;
 
-/** Fewer bad events than this in the long window alert nobody: one failure at night is not an outage. */
+/** Fewer bad events than this alert nobody: one failure at night is not an outage. */
 export const MIN_BAD_EVENTS = 10;

@@ -66,6 +66,7 @@ function quickGroups(groups: readonly RuleGroup[], alert: string): RuleGroup[] {
       ...rule,
       expr: quickQuery(rule.expr),
       ...(rule.for !== undefined && { for: quickDuration(rule.for) }),
+      ...(rule.keep_firing_for !== undefined && { keep_firing_for: quickDuration(rule.keep_firing_for) }),
     })),
   })).filter(({ rules }) => rules.length > 0);
 }

@@ -12,6 +12,7 @@ const Rules = z.object({
       alert: z.string().optional(),
       expr: z.string(),
       for: z.string().optional(),
+      keep_firing_for: z.string().optional(),
       labels: z.record(z.string(), z.string()).default({}),
     })),
   })),

@@ -23,8 +23,8 @@ export interface AlertTimes {
 const PENDING_MS = 7 * 60_000;
 /** Beyond its `for`: scrapes and evaluations. */
 const FIRING_MS = 120_000;
-/** Alertmanager groups warnings for 10 s. */
-const DELIVERED_MS = 60_000;
+/** Alertmanager gathers the warnings of a fault for a minute. */
+const DELIVERED_MS = 150_000;
 /** Windows of up to 15 minutes, and a minute between two notifications. */
 const RESOLVED_MS = 20 * 60_000;
 

@@ -4,10 +4,14 @@ import {
   BURN_RATES,
   MIN_BAD_EVENTS,
   MIN_CACHE_LOOKUPS_PER_S,
+  MIN_FORECAST_SAMPLES,
+  MIN_QUANTILE_EVENTS,
   OBJECTIVES,
   type Threshold,
   THRESHOLDS,
 } from "../../core/telemetry/thresholds.ts";
+import { parse } from "yaml";
+import { DASHBOARDS } from "../../stack/dashboards/boards.ts";
 import { bucketsOf } from "./known_metrics.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
@@ -15,6 +19,13 @@ import { readAlertCases, readRules, type Rule } from "./rules.ts";
 /** Where the runbooks stand, one heading per alert. */
 const RUNBOOKS = "docs/runbooks.md";
 const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
+/** What an alert may ask for beside its threshold, so that a few events or samples mean nothing. */
+const MINIMA = [MIN_BAD_EVENTS, MIN_QUANTILE_EVENTS, MIN_FORECAST_SAMPLES, MIN_CACHE_LOOKUPS_PER_S];
+const COMPONENTS = ["api", "workers", "database", "queue", "cache", "model", "host", "monitoring"];
+const SYMPTOMS = ["errors", "waiting"];
+/** Before a symptom fires, its cause must have, by more than Alertmanager waits for others of a group. */
+const CAUSE_FIRES_AFTER = "1m";
+const SYMPTOM_FIRES_AFTER = ["3m", "5m", "15m"];
 const SEVERITIES = ["critical", "warning", "info", "none"];
 /** Fires always, by design; there is nothing to keep it silent. */
 const ALWAYS_FIRES = ["Watchdog"];
@@ -49,7 +60,7 @@ Deno.test("no alert compares with a number of its own", () => {
     ) => [warn, critical]);
     const burn = BURN_RATES.filter(({ alert }) => alert === rule.alert).map(({ rate }) => rate);
     // 0 and 1 are states - down, none, any - not limits.
-    const allowed = [0, 1, ...own, ...burn, MIN_BAD_EVENTS, MIN_CACHE_LOOKUPS_PER_S];
+    const allowed = [0, 1, ...own, ...burn, ...MINIMA];
     const strange = parsePromQL(rule.expr).limits.map(({ value }) => value).filter((v) =>
       !allowed.includes(v)
     );
@@ -106,14 +117,47 @@ Deno.test("each objective's limit is the one its rule counts by", () => {
   }
 });
 
-Deno.test("every quantile's limit lies below the histogram's last finite bucket", () => {
+Deno.test("every limit of a quantile is a bound of its histogram: between bounds a quantile is a guess", () => {
   for (const rule of alerts) {
+    const threshold = thresholds.find(({ alert }) => alert === rule.alert);
+    if (threshold === undefined) continue;
+    const { warn, critical = warn } = threshold;
     for (const metric of quantileMetrics(rule.expr)) {
-      const top = Math.max(...bucketsOf(metric));
-      for (const { value } of parsePromQL(rule.expr).limits) {
-        assert.ok(value < top, `${name(rule)} can't fire: ${metric} ends at ${top}, the limit is ${value}`);
+      for (const limit of [warn, critical]) {
+        assert.ok(bucketsOf(metric).includes(limit), `${name(rule)}: ${metric} has no bucket at ${limit}`);
       }
     }
+  }
+});
+
+Deno.test("every alert names a component, or its target does; those that something causes name their symptom", () => {
+  for (const rule of alerts) {
+    const { component, symptom } = rule.labels ?? {};
+    const tested = cases.filter(({ alert }) => alert === rule.alert).flatMap(({ components }) => components);
+    const named = component === undefined || component.startsWith("{{") ? tested : [component];
+    assert.ok(named.some((one) => COMPONENTS.includes(one ?? "")), `${name(rule)}: ${component}`);
+    if (symptom === undefined || symptom.startsWith("{{")) continue;
+    assert.ok(SYMPTOMS.includes(symptom), `${name(rule)}: ${symptom}`);
+    assert.ok(SYMPTOM_FIRES_AFTER.includes(rule.for ?? ""), `${name(rule)} fires after ${rule.for}`);
+  }
+});
+
+Deno.test("a cause fires before its symptoms, and goes on until their windows have passed", async () => {
+  const { inhibit_rules } = parse(await Deno.readTextFile("config/alertmanager.yml")) as {
+    inhibit_rules: { source_matchers: string[]; target_matchers: string[] }[];
+  };
+  const causes = inhibit_rules
+    .filter(({ target_matchers }) => target_matchers.some((matcher) => /^symptom = /.test(matcher)))
+    .flatMap(({ source_matchers }) =>
+      source_matchers.join().match(/alertname =~? "([^"]+)"/)?.[1]?.split("|") ?? []
+    );
+  assert.ok(causes.length > 0);
+  for (const cause of new Set(causes)) {
+    // Where an alert has two severities, the critical one is the cause.
+    const rule = alerts.findLast(({ alert }) => alert === cause);
+    assert.equal(rule?.for, CAUSE_FIRES_AFTER, cause);
+    assert.match(rule?.keep_firing_for ?? "", /^\d+m$/, cause);
+    assert.equal(rule?.labels?.symptom, undefined, cause);
   }
 });
 
@@ -132,17 +176,21 @@ Deno.test("every alert is tested firing, at each severity, and silent", () => {
 
 Deno.test("every alert says how bad it is, what is wrong, how much, and what to do", () => {
   for (const rule of alerts) {
-    const { summary = "", description = "", runbook_url = "" } = rule.annotations ?? {};
+    const { summary = "", description = "", action = "", runbook_url, dashboard_url = "" } =
+      rule.annotations ??
+        {};
     assert.ok(SEVERITIES.includes(rule.labels?.severity ?? ""), `${name(rule)} has no known severity`);
     assert.ok(
-      summary.length > 0 && description.length > 0,
-      `${name(rule)} needs a summary and a description`,
+      [summary, description, action].every((text) => text.length > 0),
+      `${name(rule)} needs a summary, a description and a first action`,
     );
     const limited = thresholds.some(({ alert, warn }) => alert === rule.alert && warn > 0);
     if (limited && rule.alert !== THRESHOLDS.activeWorkers.alert) {
       assert.match(summary + description, /\$value/, `${name(rule)} does not say the value`);
     }
-    assert.equal(runbook_url, `${RUNBOOKS}#${rule.alert.toLowerCase()}`);
+    assert.equal(runbook_url, `{{ $externalLabels.runbooks }}/${rule.alert}`);
+    const board = dashboard_url.match(/^\{\{ \$externalLabels\.grafana \}\}\/d\/([\w-]+)/)?.[1] ?? "";
+    assert.ok(board in DASHBOARDS, `${name(rule)}: no dashboard ${dashboard_url}`);
   }
 });
 
@@ -168,8 +216,13 @@ Deno.test("JobAbsent names every job that Prometheus scrapes", async () => {
   const config = await Deno.readTextFile("config/prometheus.yml");
   const jobs = [...config.matchAll(/job_name: (\S+)/g)].map(([, job]) => job).sort();
   const rule = alerts.find(({ alert }) => alert === "JobAbsent")!;
-  const named = parsePromQL(rule.expr).selectors.map(({ labels }) => labels.get("job")).sort();
-  assert.deepEqual(named, jobs);
+  const { selectors } = parsePromQL(rule.expr);
+  assert.deepEqual(selectors.map(({ labels }) => labels.get("job")).sort(), jobs);
+  for (const { labels } of selectors) {
+    const [, own = ""] = config.split(`job_name: ${labels.get("job")}\n`);
+    const component = own.match(/component(?:: |, replacement: )(\w+)/)?.[1];
+    assert.equal(labels.get("component"), component, `component of ${labels.get("job")}`);
+  }
 });
 
 function name(rule: Rule): string {
@@ -189,7 +242,9 @@ function quantileMetrics(expr: string): string[] {
 /** A limit as the descriptions write it: 1 %, 30 s, 2 min, 500 MB, 1 GB, 100. */
 function spoken(value: number, unit: Threshold["unit"]): string {
   if (unit === "ratio") return `${Math.round(value * 100)} %`;
+  if (unit === "seconds" && value >= 86_400) return `${value / 86_400} d`;
   if (unit === "seconds") return value <= 60 ? `${value} s` : `${value / 60} min`;
+  if (unit === "usd") return `${value} USD`;
   if (unit === "bytes") return value >= 1e9 ? `${value / 1e9} GB` : `${value / 1e6} MB`;
-  return String(value);
+  return value >= 1e9 ? `${value / 1e9}G` : String(value);
 }

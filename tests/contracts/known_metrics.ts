@@ -5,10 +5,10 @@ import type { Rule } from "./rules.ts";
 
 export const EXPORTER_METRICS = "config/prometheus/exporter-metrics.txt";
 /** What Prometheus itself puts on every series, and makes up. */
-const TARGET_LABELS = ["job", "instance"];
+const TARGET_LABELS = ["job", "instance", "component"];
 const BUILT_IN: Record<string, readonly string[]> = {
   up: TARGET_LABELS,
-  ALERTS: [...TARGET_LABELS, "alertname", "alertstate", "severity", "slo", "window"],
+  ALERTS: [...TARGET_LABELS, "alertname", "alertstate", "severity", "symptom", "slo", "window"],
 };
 
 export type KnownMetrics = ReadonlyMap<string, ReadonlySet<string>>;

@@ -7,6 +7,7 @@ export interface Rule {
   readonly record?: string;
   readonly alert?: string;
   readonly for?: string;
+  readonly keep_firing_for?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -16,6 +17,8 @@ export interface AlertCase {
   readonly alert: string;
   /** Severities of the alerts expected to fire; none when it should stay silent. */
   readonly severities: readonly string[];
+  /** Their label `component`. */
+  readonly components: readonly (string | undefined)[];
 }
 
 export const RULE_FILES = ["recording", "slo", "alerts"].map((name) => `config/prometheus/${name}.yml`);
@@ -37,7 +40,12 @@ export async function ruleTestFiles(): Promise<string[]> {
 
 export async function readAlertCases(): Promise<AlertCase[]> {
   interface TestFile {
-    tests: { alert_rule_test: { alertname: string; exp_alerts: { exp_labels: { severity: string } }[] }[] }[];
+    tests: {
+      alert_rule_test: {
+        alertname: string;
+        exp_alerts: { exp_labels: { severity: string; component?: string } }[];
+      }[];
+    }[];
   }
   const files = await Promise.all((await ruleTestFiles()).map(async (file) => {
     const { tests } = parse(await Deno.readTextFile(file)) as TestFile;
@@ -45,6 +53,7 @@ export async function readAlertCases(): Promise<AlertCase[]> {
       file,
       alert: alertname,
       severities: exp_alerts.map(({ exp_labels }) => exp_labels.severity),
+      components: exp_alerts.map(({ exp_labels }) => exp_labels.component),
     }));
   }));
   return files.flat();

@@ -46,7 +46,8 @@ export interface ComposeFile {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
-const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)-([^}]*))?\}/g;
+/** A default may hold references of its own. */
+const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)-((?:[^{}]|\$\{[^{}]*\})*))?\}/g;
 
 /** A file of this repository, as text. */
 export function readRepositoryFile(path: string): string {
@@ -57,7 +58,7 @@ export function readRepositoryFile(path: string): string {
 export function interpolate(text: string, env: Readonly<Record<string, string>> = {}): string {
   return text.replace(REFERENCE, (whole, name, orEmpty, fallback = "") => {
     if (whole === "$$") return "$";
-    return orEmpty === "" ? env[name] ?? fallback : env[name] || fallback;
+    return (orEmpty === "" ? env[name] : env[name] || undefined) ?? interpolate(fallback, env);
   });
 }
 
