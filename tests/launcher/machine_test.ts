@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
-import { Machine } from "./run_launcher.ts";
+import { inheritedEnvironment, Machine } from "./run_launcher.ts";
 import { fakeStack } from "./fake_stack.ts";
 import {
   type Answer,
@@ -50,6 +50,17 @@ for (
     }));
   });
 }
+
+Deno.test("these tests keep what a machine behind a TLS-inspecting proxy needs, and nothing else", () => {
+  const given: Record<string, string> = {
+    DENO_TLS_CA_STORE: "system",
+    DENO_CERT: "/ca.pem",
+    HTTPS_PROXY: "http://proxy:3128",
+    DATABASE_URL: "postgres://elsewhere",
+  };
+  const { DATABASE_URL: _, ...kept } = given;
+  assert.deepEqual(inheritedEnvironment((name) => given[name]), kept);
+});
 
 Deno.test("variables of the dynamic linker, as CUDA and conda set them, change nothing", async () => {
   await using sandbox = await Machine.make();

@@ -4,13 +4,31 @@ import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 
 const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 
-/** What a machine behind a proxy that inspects TLS needs before Deno trusts a registry. */
-const CERTIFICATES = Object.fromEntries(
-  ["DENO_CERT", "DENO_TLS_CA_STORE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"].flatMap((name) => {
-    const value = Deno.env.get(name);
+/** What Deno needs of the environment to find its cache and, behind a proxy that inspects TLS, to trust a registry. */
+const INHERITED = [
+  "HOME",
+  "DENO_DIR",
+  "XDG_CACHE_HOME",
+  "DENO_CERT",
+  "DENO_TLS_CA_STORE",
+  "SSL_CERT_FILE",
+  "NODE_EXTRA_CA_CERTS",
+  "NPM_CONFIG_REGISTRY",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+];
+
+/** Those variables, for a program that is given no other. */
+export function inheritedEnvironment(get = (name: string) => Deno.env.get(name)): Record<string, string> {
+  return Object.fromEntries(INHERITED.flatMap((name) => {
+    const value = get(name);
     return value === undefined ? [] : [[name, value]];
-  }),
-);
+  }));
+}
 
 export interface Run {
   readonly code: number;
@@ -73,12 +91,9 @@ export class Machine implements AsyncDisposable {
       cwd: join(this.dir, "elsewhere"),
       clearEnv: true,
       env: {
+        ...inheritedEnvironment(),
         PATH: this.bin,
-        HOME: Deno.env.get("HOME") ?? this.dir,
-        DENO_DIR: Deno.env.get("DENO_DIR") ?? "",
         XDG_STATE_HOME: join(this.dir, "state"),
-        XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME") ?? "",
-        ...CERTIFICATES,
         ...env,
       },
       stdout: "piped",

@@ -11,6 +11,8 @@ export interface Answer {
   readonly stderr?: string;
   /** @default 0 */
   readonly code?: number;
+  /** It takes this many seconds. @default 0 */
+  readonly seconds?: number;
   /** Holds only once `compose up` was called. */
   readonly afterUp?: boolean;
   /** Holds only once a container was stopped. */
@@ -36,13 +38,14 @@ export const WITHOUT =
 /** Puts a `docker` into a folder. `calls` is the file where each of its command lines is written down. */
 export async function scriptDocker(dir: string, answers: readonly Answer[]): Promise<{ calls: string }> {
   const cases = await Promise.all([...answers, ...healthyDocker()].map(async (answer, i) => {
-    const { when, stdout = "", stderr = "", code = 0, afterUp = false, afterStop = false } = answer;
+    const { when, stdout = "", stderr = "", code = 0, seconds = 0, afterUp = false, afterStop = false } =
+      answer;
     await Deno.writeTextFile(join(dir, `${i}.out`), stdout);
     await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
     const guard = [afterUp && "up", afterStop && "stop"].filter(Boolean)
       .map((deed) => `[ -e "$here/${deed}" ] &&`).join(" ");
     const pattern = when.replaceAll(" ", "\\ ");
-    return `case "$*" in ${pattern}) ${guard} { cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
+    return `case "$*" in ${pattern}) ${guard} { sleep ${seconds}; cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
   }));
   const calls = join(dir, "calls");
   const script = `#!/bin/sh
