@@ -12,6 +12,8 @@ export interface Service {
   readonly once?: boolean;
   /** Port inside the container, when docker-compose.yml publishes it on the host. */
   readonly port?: number;
+  /** The variable of docker-compose.yml that moves the host's port. */
+  readonly portVariable?: string;
   /** Prometheus jobs that scrape it. */
   readonly jobs: readonly string[];
   /** Prefixes of the metrics that are gone without it. */
@@ -26,13 +28,28 @@ export const SERVICES = [
   { name: "db", does: "thoughts and outbox", core: true, jobs: [] },
   { name: "redis", does: "results already known", core: true, jobs: [] },
   { name: "kafka", does: "transport", core: true, jobs: [] },
-  { name: "api", does: "HTTP API and live page", core: true, port: 8000, jobs: ["thoughtprocessor-api"] },
-  { name: "kafka-worker", does: "batch workers", core: true, port: 8001, jobs: ["kafka-worker"] },
+  {
+    name: "api",
+    does: "HTTP API and live page",
+    core: true,
+    port: 8000,
+    portVariable: "API_PORT",
+    jobs: ["thoughtprocessor-api"],
+  },
+  {
+    name: "kafka-worker",
+    does: "batch workers",
+    core: true,
+    port: 8001,
+    portVariable: "WORKER_PORTS",
+    jobs: ["kafka-worker"],
+  },
   {
     name: "prometheus",
     does: "metrics, rules",
     core: false,
     port: 9090,
+    portVariable: "PROMETHEUS_PORT",
     jobs: ["prometheus"],
     metrics: ["prometheus_"],
   },
@@ -41,6 +58,7 @@ export const SERVICES = [
     does: "alerts",
     core: false,
     port: 9093,
+    portVariable: "ALERTMANAGER_PORT",
     jobs: ["alertmanager"],
     metrics: ["alertmanager_"],
   },
@@ -48,17 +66,27 @@ export const SERVICES = [
     name: "grafana",
     does: "dashboards, logs, traces",
     core: false,
-    port: 3_000,
+    port: 3000,
+    portVariable: "GRAFANA_PORT",
     jobs: ["grafana"],
     metrics: ["grafana_"],
   },
-  { name: "loki", does: "logs", core: false, port: 3100, jobs: ["loki"], metrics: ["loki_"] },
+  {
+    name: "loki",
+    does: "logs",
+    core: false,
+    port: 3100,
+    portVariable: "LOKI_PORT",
+    jobs: ["loki"],
+    metrics: ["loki_"],
+  },
   { name: "promtail", does: "log shipping", core: false, jobs: ["promtail"], metrics: ["promtail_"] },
   {
     name: "tempo",
     does: "traces",
     core: false,
     port: 3200,
+    portVariable: "TEMPO_PORT",
     jobs: ["tempo"],
     metrics: ["tempo_", "traces_"],
   },

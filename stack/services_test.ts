@@ -21,6 +21,9 @@ Deno.test("the table names the container ports that docker-compose.yml publishes
   );
   const named = services.filter((s) => s.port).map((s) => [s.name, s.port]);
   assert.deepEqual(Object.fromEntries(named), Object.fromEntries(published));
+  for (const { name, portVariable } of services.filter((s) => s.port)) {
+    assert.ok(declared[name]!.ports![0]!.includes(`:\${${portVariable}:-`), `${name}: ${portVariable}`);
+  }
 });
 
 Deno.test("the table names every job of prometheus.yml, each for one service", () => {

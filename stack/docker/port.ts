@@ -1,10 +1,13 @@
 /** Who listens on a TCP port of this machine. */
 import type { Host } from "../host.ts";
 
-/** Whether a listener could take the port now. */
-export function isFree(port: number, hostname: string): boolean {
+/**
+ * Whether a listener could take the port now on the loopback address. The launcher may listen nowhere else: a port that
+ * an override publishes on every interface is as good as tested there.
+ */
+export function isFree(port: number): boolean {
   try {
-    Deno.listen({ port, hostname }).close();
+    Deno.listen({ port, hostname: "127.0.0.1" }).close();
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) return false;
@@ -12,6 +15,14 @@ export function isFree(port: number, hostname: string): boolean {
     if (error instanceof Deno.errors.PermissionDenied) return true;
     throw error;
   }
+}
+
+/** The first of so many free ports in a row, from a port on; undefined when there are none. */
+export function freeRow(from: number, count: number): number | undefined {
+  for (let first = from; first + count <= 65_536; first += count) {
+    if (Array.from({ length: count }).every((_, i) => isFree(first + i))) return first;
+  }
+  return undefined;
 }
 
 const ASK_MS = 5_000;

@@ -6,9 +6,9 @@ import { holderOf, isFree } from "./port.ts";
 Deno.test("isFree() sees a listener, and that it is gone", () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
-  assert.equal(isFree(port, "127.0.0.1"), false);
+  assert.equal(isFree(port), false);
   listener.close();
-  assert.equal(isFree(port, "127.0.0.1"), true);
+  assert.equal(isFree(port), true);
 });
 
 Deno.test("holderOf() asks ss, then lsof, and says nothing when neither knows", async () => {

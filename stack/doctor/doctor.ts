@@ -39,7 +39,8 @@ export function doctorChecks(examined: Examined): Check[] {
     {
       name: "ports",
       after: [".env"],
-      run: async () => checkPorts(host, docker, await declared(), await compose.ps()),
+      run: async () =>
+        checkPorts({ host, docker, paths, declared: await declared(), containers: await compose.ps() }),
     },
     {
       name: "images",

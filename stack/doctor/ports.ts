@@ -1,45 +1,91 @@
 /** Host ports: each free, or held by this stack already. */
 import type { Container, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
+import { freeRow, holderOf, isFree } from "../docker/port.ts";
 import { type LaunchFailure, prerequisite } from "../failure.ts";
 import type { Host } from "../host.ts";
-import { holderOf, isFree } from "../docker/port.ts";
+import type { Paths } from "../paths.ts";
+import { type Service, SERVICES } from "../services.ts";
 
-export async function checkPorts(
-  host: Host,
-  docker: Docker,
-  declared: readonly Declared[],
-  containers: readonly Container[],
-): Promise<string> {
-  const published = new Set(containers.flatMap((c) => c.ports.map((p) => p.host)));
-  const names = containers.map((c) => c.name);
-  // A container that is just restarting shows no ports, yet Docker keeps them for it.
-  const ours = async (port: number) => (await docker.publishing(port)).some((name) => names.includes(name));
+export interface PortOptions {
+  readonly host: Host;
+  readonly docker: Docker;
+  readonly paths: Paths;
+  readonly declared: readonly Declared[];
+  readonly containers: readonly Container[];
+}
+
+/** A service that does not get a port that it needs. */
+interface Conflict {
+  readonly service: string;
+  readonly port: number;
+  readonly holder: string;
+  /** Another container holds it. */
+  readonly container: string | undefined;
+  /** "GRAFANA_PORT=3002" */
+  readonly move: string | undefined;
+}
+
+export async function checkPorts(options: PortOptions): Promise<string> {
+  const { host, docker, declared, containers } = options;
+  const published = new Set(containers.flatMap(({ ports }) => ports.map((port) => port.host)));
+  const names = containers.map(({ name }) => name);
   const found: number[] = [];
+  const conflicts: Conflict[] = [];
   for (const { name, ports, replicas } of declared) {
-    for (const { from, to, address } of ports) {
+    for (const { from, to } of ports) {
+      if (from === 0) continue; // any free port
       const all = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-      const taken = all.filter((port) => !published.has(port) && !isFree(port, address));
+      const taken = all.filter((port) => !published.has(port) && !isFree(port));
       const usable = all.filter((port) => !taken.includes(port));
       // Each replica takes one of a range; a range that is too short is Compose's to refuse.
       const needed = Math.min(replicas, all.length);
-      if (usable.length < needed && !await ours(taken[0]!)) {
-        throw await portTaken(taken[0]!, name, host, docker);
-      }
       found.push(...usable.slice(0, needed));
+      if (usable.length >= needed) continue;
+      const port = taken[0]!;
+      const publishing = await docker.publishing(port);
+      // A container that is just restarting shows no ports, yet Docker keeps them for it.
+      if (publishing.some((container) => names.includes(container))) continue;
+      const holder = publishing[0] ? `the container ${publishing[0]}` : await holderOf(port, host);
+      conflicts.push({
+        service: name,
+        port,
+        holder: holder ?? "a program of another user",
+        container: publishing[0],
+        move: moveText(name, to + 1, all.length),
+      });
     }
   }
+  if (conflicts.length > 0) throw portsTaken(conflicts, options.paths);
   return `${found.length} free or ours: ${found.sort((a, b) => a - b).join(" ")}`;
 }
 
-async function portTaken(port: number, service: string, host: Host, docker: Docker): Promise<LaunchFailure> {
-  const [container] = await docker.publishing(port);
-  const holder = container ? `the container ${container}` : await holderOf(port, host);
-  return prerequisite(`Port ${port} is taken, ${service} needs it`, {
-    cause: `held by ${holder ?? "a program of another user"}`,
-    next: [
-      container ? `docker stop ${container}` : "stop that program",
-      "then run the same command again",
-    ],
-  });
+function moveText(name: string, from: number, count: number): string | undefined {
+  const services: readonly Service[] = SERVICES;
+  const variable = services.find((service) => service.name === name)?.portVariable;
+  const first = freeRow(from, count);
+  if (!variable || first === undefined) return undefined;
+  return `${variable}=${count === 1 ? first : `${first}-${first + count - 1}`}`;
+}
+
+function portsTaken(conflicts: readonly Conflict[], { envFile }: Paths): LaunchFailure {
+  const [first, ...others] = conflicts;
+  const containers = [...new Set(conflicts.flatMap(({ container }) => container ?? []))];
+  const moves = conflicts.flatMap(({ move }) => move ?? []);
+  return prerequisite(
+    others.length === 0
+      ? `Port ${first!.port} is taken, ${first!.service} needs it`
+      : `${conflicts.length} ports are taken: ${conflicts.map((c) => `${c.port} (${c.service})`).join(", ")}`,
+    {
+      cause: conflicts.map(({ port, holder }) =>
+        others.length === 0 ? `held by ${holder}` : `${port} is held by ${holder}`
+      )
+        .join("; "),
+      next: [
+        containers.length > 0 ? `docker stop ${containers.join(" ")}` : "stop that program",
+        ...(moves.length > 0 ? [`or move ours: add to ${envFile}: ${moves.join(" ")}`] : []),
+        "then run the same command again",
+      ],
+    },
+  );
 }

@@ -16,6 +16,7 @@ const { net, env, run } = config.permissions.launcher;
  * directory, which is known when it runs and not when it is packed.
  */
 export const PERMISSIONS = [
+  "--no-prompt",
   `--allow-net=${net}`,
   `--allow-env=${env.allow}`,
   "--ignore-env",

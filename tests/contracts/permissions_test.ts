@@ -94,6 +94,7 @@ async function* sourcesBelow(folder: string): AsyncGenerator<string> {
 
 Deno.test("a packed launcher may do the same, but for files", () => {
   assert.deepEqual(PACKED, [
+    "--no-prompt",
     "--allow-net=127.0.0.1",
     `--allow-env=${launcher.env.allow}`,
     "--ignore-env",
@@ -109,8 +110,7 @@ Deno.test({
   async fn() {
     const state = await Deno.makeTempDir();
     // No Docker on that PATH: the doctor says so, which takes the whole view and no engine.
-    const doctor =
-      `PATH=/nowhere ${Deno.execPath()} run --quiet --no-prompt --no-lock "${PACKED.join('" "')}" ` +
+    const doctor = `PATH=/nowhere ${Deno.execPath()} run --quiet --no-lock "${PACKED.join('" "')}" ` +
       "tests/launcher/packed_launcher.ts doctor";
     const runs: [program: string, args: string[], env: Record<string, string>][] = [
       ["sh", ["-c", doctor], {}],

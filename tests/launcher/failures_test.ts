@@ -71,6 +71,26 @@ Deno.test("a port is taken: names who holds it", async () => {
   );
 });
 
+Deno.test("several ports are taken: names each, its holder and the variable that moves it", async () => {
+  using loki = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using prometheus = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const ports = { loki: loki.addr.port, prometheus: prometheus.addr.port };
+  const run = await up([{ when: "* config --format json", stdout: configJson(ports) }], "--json");
+  assert.equal(run.code, EXIT.prerequisite, run.stderr);
+  const [{ what, cause, next }] = JSON.parse(run.stdout).failures;
+  assert.match(what, /^2 ports are taken/);
+  for (const port of Object.values(ports)) assert.ok(cause.includes(`${port} is held by`), cause);
+  const move = next.find((step: string) => step.includes(".env"));
+  assert.match(move, /PROMETHEUS_PORT=\d+ LOKI_PORT=\d+/);
+});
+
+Deno.test("a port that an override publishes on every interface is tested without asking for permission", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const config = configJson({ loki: listener.addr.port }).replace("127.0.0.1", "0.0.0.0");
+  const run = await up([{ when: "* config --format json", stdout: config }]);
+  assertFailure(run, EXIT.prerequisite, /is taken, loki needs it/);
+});
+
 Deno.test("a port is taken by a container: names that", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const run = await up([

@@ -26,8 +26,7 @@ export const urls = {
 
 /** The first of so many ports in a row that nothing listens on. */
 function freePorts(count: number): number {
-  const isRow = (first: number) =>
-    Array.from({ length: count }).every((_, i) => isFree(first + i, "127.0.0.1"));
+  const isRow = (first: number) => Array.from({ length: count }).every((_, i) => isFree(first + i));
   for (let first = 42_000; first < 60_000; first += count) if (isRow(first)) return first;
   throw new Error(`No ${count} free ports in a row between 42000 and 60000`);
 }
