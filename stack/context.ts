@@ -3,11 +3,11 @@ import type { View } from "./checklist.ts";
 import type { Options } from "./cli.ts";
 import { type Compose, createCompose } from "./docker/compose.ts";
 import { createDocker, type Docker } from "./docker/docker.ts";
-import { readEnvFile } from "./docker/env_file.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 import { type LastUp, NOTHING_LEFT_OUT, readLastUp } from "./last_up.ts";
+import type { Login } from "./output/report.ts";
 import type { Paths } from "./paths.ts";
 import type { RunningStack } from "./running_stack.ts";
 import { select, type Selection } from "./services.ts";
@@ -43,12 +43,14 @@ export async function openContext(host: Host, paths: Paths, view: View, options:
   return { host, paths, view, options, docker, compose, selection, lastUp, startedAt: host.now() };
 }
 
-/** Grafana's administrator: as in `.env`, or as docker-compose.yml has it without one. */
-export async function grafanaLogin(paths: Paths): Promise<{ user: string; password: string; file: string }> {
-  const env = await readEnvFile(paths.envFile);
+/** Grafana's administrator, as Compose itself reads the environment, `.env` and docker-compose.yml. */
+export async function grafanaLogin({ compose, paths }: Context): Promise<Login> {
+  const { services } = await compose.config();
+  const variable = (service: string, name: string) =>
+    services.find((declared) => declared.name === service)?.environment[name] || "admin";
   return {
-    user: env.get("GRAFANA_ADMIN_USER") || "admin",
-    password: env.get("GRAFANA_ADMIN_PASSWORD") || "admin",
+    user: variable("grafana", "GF_SECURITY_ADMIN_USER"),
+    password: variable("secrets", "GRAFANA_ADMIN_PASSWORD"),
     file: paths.envFile,
   };
 }
@@ -58,11 +60,12 @@ export async function grafanaLogin(paths: Paths): Promise<{ user: string; passwo
  *
  * @throws {LaunchFailure} of kind service, when there is none
  */
-export async function observe({ host, paths, compose, selection }: Context): Promise<RunningStack> {
+export async function observe(context: Context): Promise<RunningStack> {
+  const { host, paths, compose, selection } = context;
   const [containers, { services }, login] = await Promise.all([
     compose.ps(),
     compose.config(),
-    grafanaLogin(paths),
+    grafanaLogin(context),
   ]);
   if (containers.length === 0) throw notRunning();
   return {

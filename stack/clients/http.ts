@@ -37,7 +37,7 @@ export async function ask(host: Host, url: string, request: Request = {}): Promi
   const { method = "GET", body, login, deadlineMs = 5_000 } = request;
   const headers = new Headers(request.headers);
   if (body !== undefined) headers.set("content-type", "application/json");
-  if (login) headers.set("authorization", `Basic ${btoa(login)}`);
+  if (login) headers.set("authorization", `Basic ${new TextEncoder().encode(login).toBase64()}`);
   const signal = AbortSignal.timeout(deadlineMs);
   try {
     const response = await host.fetch(url, {

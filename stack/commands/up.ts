@@ -41,7 +41,7 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
 
   const stack = await observe(context);
   const { checklist, trace } = options.verify ? await prove(context, stack) : await ready(context, stack);
-  const addresses = addressesOf(stack.endpoints, await grafanaLogin(paths));
+  const addresses = addressesOf(stack.endpoints, await grafanaLogin(context));
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }
 

@@ -4,7 +4,6 @@ import { createEndpoints } from "../endpoints.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
 
 export async function urls(context: Context): Promise<Report> {
-  const { paths, compose } = context;
-  const addresses = addressesOf(createEndpoints(await compose.ps()), await grafanaLogin(paths));
+  const addresses = addressesOf(createEndpoints(await context.compose.ps()), await grafanaLogin(context));
   return createReport(context, { addresses, failures: addresses.length === 0 ? [notRunning()] : [] });
 }

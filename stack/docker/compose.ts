@@ -124,7 +124,8 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
         ports: declared.ports.filter((p) => p.published).map((p) => range(p.published!, p.host_ip)),
         replicas: declared.deploy?.replicas ?? 1,
         mounts: declared.volumes,
-        environment: mapValues(declared.environment, (value) => value ?? ""),
+        // Compose writes a dollar as two, so that its output can be its input.
+        environment: mapValues(declared.environment, (value) => (value ?? "").replaceAll("$$", "$")),
       })),
     };
   }

@@ -29,3 +29,10 @@ Deno.test("ps() does not look for ever", async () => {
   });
   assert.equal(host.commands.length, 4);
 });
+
+Deno.test("config() has passwords as Compose read them, each dollar written as two", async () => {
+  const services = { secrets: { image: "s", environment: { GRAFANA_ADMIN_PASSWORD: "pa$$ss#'\"€" } } };
+  const host = fakeHost({ run: () => ({ stdout: JSON.stringify({ name: "tp", services }) }) });
+  const { services: [secrets] } = await createCompose({ host, paths: checkoutPaths("/nowhere") }).config();
+  assert.equal(secrets!.environment.GRAFANA_ADMIN_PASSWORD, "pa$ss#'\"€");
+});

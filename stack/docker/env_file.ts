@@ -1,5 +1,5 @@
 /** The `.env` file: made once, with random passwords. */
-import { readIfThere, withPath } from "../paths.ts";
+import { withPath } from "../paths.ts";
 
 /** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */
 const PASSWORD_BYTES = 18;
@@ -19,20 +19,6 @@ export async function makeEnvFile(path: string, example: string): Promise<boolea
     if (error instanceof Deno.errors.AlreadyExists) return false;
     throw error;
   }
-}
-
-/** The variables of a `.env` file; none when there is no such file. */
-export async function readEnvFile(path: string): Promise<Map<string, string>> {
-  return parseEnv(await readIfThere(path) ?? "");
-}
-
-export function parseEnv(text: string): Map<string, string> {
-  const lines = text.matchAll(/^(?:export\s+)?(\w+)=(.*)$/gm);
-  return new Map([...lines].map(([, name, value]) => [name!, unquote(value!.trim())]));
-}
-
-function unquote(value: string): string {
-  return /^(["']).*\1$/.test(value) ? value.slice(1, -1) : value;
 }
 
 function password(): string {

@@ -2,6 +2,7 @@
 import type { Dashboard } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
 import { createGrafana } from "../clients/grafana.ts";
+import { Unreachable } from "../clients/http.ts";
 import type { Progress } from "../checklist.ts";
 import type { ServiceName } from "../services.ts";
 import { until } from "../wait.ts";
@@ -23,7 +24,7 @@ export async function sourcesReachable(stack: RunningStack, { say, signal }: Pro
   const grafana = createGrafana({ host, url: endpoints.of("grafana"), login: stack.grafanaLogin });
   const wanted = SOURCES.filter(([name]) => selection.has(name));
   return await until(async () => {
-    for (const [uid, path] of wanted) await grafana.reach(uid, path);
+    for (const [uid, path] of wanted) await grafana.reach(uid, path).catch(refusedLogin);
     return { ready: `${wanted.map(([uid]) => uid).join(", ")} are reachable` };
   }, {
     host,
@@ -43,7 +44,7 @@ export async function dashboardsLoaded(
   const { host, endpoints } = stack;
   const grafana = createGrafana({ host, url: endpoints.of("grafana"), login: stack.grafanaLogin });
   return await until(async () => {
-    const loaded = new Set((await grafana.dashboards()).map((d) => d.uid));
+    const loaded = new Set((await grafana.dashboards().catch(refusedLogin)).map((d) => d.uid));
     const missing = dashboards.filter((d) => !loaded.has(d.uid));
     if (missing.length === 0) return { ready: dashboards.map((d) => d.title).join(", ") };
     return { pending: `waiting for ${missing.map((d) => d.title).join(", ")}` };
@@ -56,18 +57,24 @@ export async function dashboardsLoaded(
   });
 }
 
-function notProvisioned(what: string, why: string): LaunchFailure {
-  const login = / 401 /.test(why);
+/** At once: after five refusals Grafana locks the account. */
+function refusedLogin(error: unknown): never {
+  if (!(error instanceof Unreachable) || error.status !== 401) throw error;
+  throw new LaunchFailure("proof", {
+    what: "Grafana refuses the password that this folder has for it",
+    cause:
+      "its volume was made with another one: Grafana reads GRAFANA_ADMIN_PASSWORD on its first start only",
+    next: [
+      "restore the old .env",
+      "or set the password in the container: grafana cli admin reset-admin-password",
+    ],
+  });
+}
+
+function notProvisioned(what: string, cause: string): LaunchFailure {
   return new LaunchFailure("proof", {
     what,
-    cause: login ? "Grafana refuses the password in .env: its volume was made with another" : why,
-    next: [
-      ...(login
-        ? [
-          "restore the old .env, or reset the password in the container: grafana cli admin reset-admin-password",
-        ]
-        : []),
-      { text: "see what grafana says", verb: "logs grafana" },
-    ],
+    cause,
+    next: [{ text: "see what grafana says", verb: "logs grafana" }],
   });
 }

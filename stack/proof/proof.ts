@@ -26,6 +26,7 @@ export function readinessChecks(stack: RunningStack, dashboards: readonly Dashbo
     {
       name: "dashboards",
       needs: ["grafana"],
+      after: ["data sources"],
       run: (progress) => dashboardsLoaded(stack, dashboards, progress),
     },
   ]);
@@ -59,7 +60,7 @@ export function proofChecks(
       {
         name: "panels",
         needs: ["prometheus"],
-        after: ["targets", ...after],
+        after: ["targets", "dashboards", ...after],
         run: (progress) => panelsFilled(stack, dashboards, thought, progress),
       },
       {
