@@ -16,39 +16,88 @@ type Cost = Pick<Usage, "provider" | "model" | "costUsd">;
 
 const CachedSchema = z.strictObject({
   result: ResultSchema,
+  exact: z.string().optional(),
   cost: z.strictObject({ provider: z.string(), model: z.string(), costUsd: z.number() }).optional(),
 });
 
+/** `exact`: the very text; `alike`: another case, other spaces, another mark at its end. */
+export const HIT_KINDS = ["exact", "alike"] as const;
+export type HitKind = (typeof HIT_KINDS)[number];
+
 export interface AnalysisCache {
+  /** Opaque, and different for texts that are only alike; those find each other's analyses all the same. */
   key(subject: Subject): string;
   /** What is remembered under these keys, in their order. An entry that is damaged counts as missing. */
   find(keys: readonly string[]): Promise<(CachedAnalysis | undefined)[]>;
   remember(analyses: ReadonlyMap<string, CachedAnalysis>): Promise<void>;
 }
 
-export function createAnalysisCache(cache: Cache, { name, version }: Analyser): AnalysisCache {
+/** @param onHit called for each analysis found */
+export function createAnalysisCache(
+  cache: Cache,
+  { name, version }: Analyser,
+  onHit: (kind: HitKind) => void = () => {},
+): AnalysisCache {
   const prefix = `analysis:${name}:${version}:`;
   return {
     key({ text, context }) {
-      return prefix + hash("sha256", JSON.stringify([text, context]), "hex"); // hex: the fastest
+      const alike = [normalised(text), context === null ? null : normalised(context)];
+      const key = prefix + hash("sha256", JSON.stringify(alike), "hex"); // hex: the fastest
+      const same = alike[0] === text && alike[1] === context;
+      return same ? key : `${key}${BETWEEN}${checksum(text)}${checksum(context ?? "")}`;
     },
     async find(keys) {
-      return (await cache.getMany(keys)).map((value) => value === undefined ? undefined : parse(value));
+      const parts = keys.map((key) => key.split(BETWEEN));
+      const values = await cache.getMany(parts.map(([key]) => key!));
+      return values.map((value, at) => {
+        const found = value === undefined ? undefined : parse(value);
+        if (found !== undefined) onHit(found.exact === parts[at]![1] ? "exact" : "alike");
+        return found;
+      });
     },
     remember(analyses) {
-      return cache.setMany(new Map([...analyses].map(([key, analysis]) => [key, toJson(analysis)])));
+      return cache.setMany(
+        new Map([...analyses].map(([whole, analysis]) => {
+          const [key, exact] = whole.split(BETWEEN);
+          return [key!, toJson(analysis, exact)];
+        })),
+      );
     },
   };
 }
 
-function toJson({ result, cost }: CachedAnalysis): string {
-  return cost === undefined ? `{"result":${result}}` : `{"result":${result},"cost":${JSON.stringify(cost)}}`;
+/** Between what alike texts share of a key and what tells them apart. */
+const BETWEEN = "|";
+
+/** Only tells spellings of one text apart, for counting; FNV-1a costs a tenth of a real hash. */
+function checksum(text: string): string {
+  let sum = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
+  return (sum >>> 0).toString(36);
 }
 
-function parse(value: string): CachedAnalysis | undefined {
+const ODD_SPACES = /\s{2}|[^\S ]/;
+
+/** People hardly ever write the very same twice. A question mark stays: it decides what a thought is. */
+function normalised(text: string): string {
+  const lower = text.normalize("NFKC").toLowerCase();
+  const plain = (ODD_SPACES.test(lower) ? lower.replaceAll(/\s+/g, " ") : lower).trim();
+  const end = /[\s.!,;:\u2026?]+$/u.exec(plain)?.[0] ?? "";
+  const kept = plain.slice(0, plain.length - end.length) + (end.includes("?") ? "?" : "");
+  return kept === "" ? text : kept;
+}
+
+function toJson({ result, cost }: CachedAnalysis, exact: string | undefined): string {
+  const which = exact === undefined ? "" : `,"exact":"${exact}"`;
+  return cost === undefined
+    ? `{"result":${result}${which}}`
+    : `{"result":${result},"cost":${JSON.stringify(cost)}${which}}`;
+}
+
+function parse(value: string): CachedAnalysis & { readonly exact?: string | undefined } | undefined {
   try {
-    const { result, cost } = CachedSchema.parse(JSON.parse(value));
-    return { result: JSON.stringify(result), cost };
+    const { result, cost, exact } = CachedSchema.parse(JSON.parse(value));
+    return { result: JSON.stringify(result), cost, exact };
   } catch {
     return undefined;
   }

@@ -24,8 +24,48 @@ Deno.test("a key changes with everything that decides the result, and with nothi
   assert.equal(cache.key({ ...subject }), keys[0]);
 });
 
+for (
+  const [one, other] of [
+    ["Call the dentist", "call the  DENTIST"],
+    ["Call the dentist.", "Call the dentist"],
+    ["  Call the dentist!! ", "Call the dentist"],
+    ["Call the dentist …", "Call the dentist"],
+    ["Caf\u00e9", "Cafe\u0301"],
+    ["\ufb01nish it", "finish it"],
+    ["Really??", "really?!"],
+  ] as const
+) {
+  Deno.test(`"${one}" and "${other}" are alike: one's analysis is found for the other, and counted as that`, async () => {
+    const kinds: string[] = [];
+    const alike = createAnalysisCache(openMemoryCache(60), local, (kind) => kinds.push(kind));
+    const [first, second] = [one, other].map((text) => alike.key({ text, context: null })) as [
+      string,
+      string,
+    ];
+    await alike.remember(new Map([[first, { result }]]));
+    const found = await alike.find([first, second]);
+    assert.deepEqual(found.map((hit) => hit?.result), [result, result]);
+    assert.deepEqual(kinds, ["exact", "alike"]);
+  });
+}
+
+for (
+  const [one, other] of [
+    ["I should quit my job.", "I should quit my job?"],
+    ["a.b", "ab"],
+    ["...", "!!!"],
+    ["no way", "noway"],
+  ] as const
+) {
+  Deno.test(`"${one}" and "${other}" are not alike`, async () => {
+    const fresh = createAnalysisCache(openMemoryCache(60), local);
+    await fresh.remember(new Map([[fresh.key({ text: one, context: null }), { result }]]));
+    assert.deepEqual(await fresh.find([fresh.key({ text: other, context: null })]), [undefined]);
+  });
+}
+
 Deno.test("a key tells nothing of the thought", () => {
-  assert.doesNotMatch(cache.key({ text: "canary", context: "canary" }), /canary/);
+  assert.doesNotMatch(cache.key({ text: "canary", context: "Canary!" }), /canary/i);
 });
 
 Deno.test("what is remembered is found again, with what it cost", async () => {

@@ -4,6 +4,7 @@ import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { FAILURE_REASONS } from "./analysis.ts";
+import { HIT_KINDS } from "./analysis_cache.ts";
 import { GATE_REASONS, type GateState } from "./gate.ts";
 
 /** Three times in a scrape interval of 15 s. */
@@ -39,6 +40,7 @@ export function showGate(metrics: Metrics<"worker">, { reason: closedFor, since,
 /** Sets every label known in advance to 0, so that rates and ratios are never missing. */
 export function initialiseLabels(metrics: Metrics<"worker">): void {
   for (const reason of FAILURE_REASONS) metrics.batch_processor_retries_total.inc({ reason }, 0);
+  for (const kind of HIT_KINDS) metrics.batch_processor_cache_found_total.inc({ kind }, 0);
   for (const reason of ["malformed", "unknown", "duplicate"]) {
     metrics.batch_processor_messages_skipped_total.inc({ reason }, 0);
   }

@@ -62,7 +62,16 @@ export function startWorker(
   const handler = createBatchHandler({
     claims,
     deadLetters,
-    analysis: createAnalysis({ analyser, cache: createAnalysisCache(cache, analyser), metrics, timeoutMs }),
+    analysis: createAnalysis({
+      analyser,
+      cache: createAnalysisCache(
+        cache,
+        analyser,
+        (kind) => metrics.batch_processor_cache_found_total.inc({ kind }),
+      ),
+      metrics,
+      timeoutMs,
+    }),
     settlement: createSettlement({ claims, metrics, log, retryFirstMs }),
     metrics,
     log,

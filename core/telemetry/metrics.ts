@@ -149,6 +149,13 @@ export const CATALOGUE = {
     help: "Thoughts whose analysis was known: in the cache, or just made for the same text.",
     on: ["worker"],
   },
+  batch_processor_cache_found_total: {
+    type: "counter",
+    help:
+      "Analyses found in the cache, by whether they were made of the very same text (exact) or of one alike but for case, spaces or its end (alike).",
+    on: ["worker"],
+    labels: ["kind"],
+  },
   batch_processor_cache_misses_total: {
     type: "counter",
     help: "Thoughts whose analysis had to be made, the cache not having it or not answering.",
