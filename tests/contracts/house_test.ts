@@ -13,6 +13,7 @@ const READS_ENVIRONMENT = [
 /** Programs that answer a person; all others log. */
 const SPEAKS = [
   "core/config.ts",
+  "core/reachable_hosts.ts",
   "dev.ts",
   "worker/operate.ts",
   "tools/make_key.ts",
