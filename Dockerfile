@@ -6,6 +6,7 @@ COPY deno.json deno.lock ./
 COPY core core
 COPY api api
 COPY worker worker
+COPY docs/runbooks.md docs/runbooks.md
 COPY config/http-probe.sh /usr/local/bin/http-probe
 COPY config/start.sh /usr/local/bin/start
 # A checkout made with a strict umask has files that only their owner may read. COPY's own --chmod would need BuildKit,

@@ -24,6 +24,7 @@ import { createSampler, type SamplerOptions } from "./live/sampler.ts";
 import { addPage } from "./live/route.tsx";
 import { answerProblem, Problem } from "./problem.ts";
 import { type App, createRoutes } from "./routes.ts";
+import { addRunbooks } from "./runbooks.ts";
 import { addThoughts } from "./thoughts.ts";
 import { createWatch, type WatchOptions } from "./watch.ts";
 
@@ -95,6 +96,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
   addDocs(app, routes, version);
+  addRunbooks(routes);
   addPage(routes, { sampler, version, monitored });
   routes.refuseOtherMethods();
   startAtZero(metrics, routes.declared);

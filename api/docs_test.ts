@@ -18,6 +18,8 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
     "/metrics",
     "/openapi.json",
     "/pause",
+    "/runbooks",
+    "/runbooks/{alert}",
     "/thoughts",
     "/thoughts/{id}",
     "/thoughts/{id}/cancel",

@@ -14,6 +14,7 @@ const SHIPPED = [
   "core",
   "api",
   "worker",
+  "docs/runbooks.md",
 ];
 
 /** Only tests need these. */
