@@ -98,6 +98,8 @@ Deno.test("keywords are noun phrases of the text, and actions say them as one sa
   assert.deepEqual(analysis.keywords, ["knee", "Berlin marathon"]);
   assert.match(actions[0]!, /about your knee$/);
   assert.match(analyse("What if we had a shared garden?").priority.reason, /^An idea /);
+  assert.deepEqual(analyse("Book flights to Lisbon").analysis.keywords, ["flights", "Lisbon"]);
+  assert.equal(analyse("Did I lock the back door?").analysis.keywords[0], "back door");
   assert.deepEqual(analyse("Buy milk tomorrow").analysis.keywords, ["milk"]);
   assert.deepEqual(analyse("my grandfather's workshop").analysis.keywords, ["grandfather's workshop"]);
 });

@@ -19,12 +19,12 @@ const AT_ONCE = [
 
 /** By kind of thought; `{topic}` is what it is about, as one says it to the writer. */
 const STEPS: Readonly<Record<Type, readonly string[]>> = {
-  task: ["Give {topic} a day and a time", "Do the first two minutes of it now"],
-  idea: ["Describe {topic} in three sentences", "Name the smallest experiment that would test the idea"],
+  task: ["Set a day and a time for {topic}", "Do the first two minutes of it now"],
+  idea: ["Write three sentences about {topic}", "Name the smallest experiment that would test the idea"],
   question: ["Write down what you already know about {topic}", "Ask one person who has answered it before"],
   worry: ["Name what you can influence about {topic}", "Choose one small step and a time for it"],
-  goal: ["Write down how you will measure progress with {topic}", "Plan the first step for this week"],
+  goal: ["Write down what {topic} would change for you", "Plan the first step for this week"],
   memory: ["Note why {topic} stayed with you", "Share it with someone who was there"],
-  gratitude: ["Tell someone what {topic} means to you", "Note what made it possible"],
+  gratitude: ["Tell someone about {topic}", "Note what made it possible"],
   reflection: ["Sum up what you think about {topic} in one sentence", "Decide whether it asks for a change"],
 };

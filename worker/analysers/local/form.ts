@@ -63,7 +63,7 @@ const ELDERS =
   /\b(?:brother|sister|cousin) and i\b|^(?:my |our )?(?:grand\w+|mother|father|mom|dad|aunt|uncle|teacher)\b/;
 
 /** The stretches between commas, colons and their like. */
-function clausesOf(words: readonly Word[]): Word[][] {
+export function clausesOf(words: readonly Word[]): Word[][] {
   const clauses: Word[][] = [[]];
   for (const word of words) {
     if (word.pos === "PUNCT" && word.text !== "-") clauses.push([]);
@@ -80,7 +80,7 @@ function isList(clauses: readonly Word[][]): boolean {
 const LISTED: ReadonlySet<Word["pos"]> = new Set(["NOUN", "PROPN", "ADJ", "NUM", "CCONJ", "DET", "ADP"]);
 
 /** Whether a clause tells somebody to do something: its first word is a verb in its base form. */
-function isImperative(clause: readonly Word[]): boolean {
+export function isImperative(clause: readonly Word[]): boolean {
   const at = clause.findIndex(({ pos, lemma }) => !OPENERS.has(lemma) && pos !== "INTJ" && pos !== "SYM");
   const first = clause[at];
   const next = clause[at + 1];

@@ -84,9 +84,9 @@ export function canBeVerb(word: string): boolean {
   return tagAfter("to", word) === "VERB";
 }
 
-/** Whether a word that begins a sentence is a common noun rather than a name. */
-export function isCommonNoun(word: string): boolean {
-  return tagAfter("the", word) === "NOUN";
+/** Whether a word that begins a sentence is known as a name. */
+export function isName(word: string): boolean {
+  return tagAfter("the", word) === "PROPN";
 }
 
 const tags = new Map<string, PartOfSpeech>();

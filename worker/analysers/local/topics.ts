@@ -1,5 +1,6 @@
 /** What a text is about: its noun phrases. */
-import { isCommonNoun, type Sentence, type Word } from "./reading.ts";
+import { clausesOf, isImperative } from "./form.ts";
+import { isName, type Sentence, type Word } from "./reading.ts";
 
 export interface Topic {
   /** The phrase without its article, as written. */
@@ -29,28 +30,35 @@ export function topicsOf(sentences: readonly Sentence[]): Topic[] {
 
 /** Runs of words that end in a noun: an article or owner, what describes it, and the noun itself. */
 function* phrasesOf({ words }: Sentence): Generator<Word[]> {
+  // "Book flights" and "water the tomatoes" are about flights and tomatoes.
+  const orders = new Set(clausesOf(words).filter(isImperative).map(([first]) => first!));
   let phrase: Word[] = [];
   for (let at = 0; at <= words.length; at++) {
     const word = words[at];
-    if (word !== undefined && belongs(word, phrase, words[at + 1])) {
+    if (word !== undefined && !orders.has(word) && belongs(word, phrase, words[at + 1])) {
       phrase.push(word);
       continue;
     }
     while (phrase.length > 0 && !isNoun(phrase.at(-1)!)) phrase.pop();
     if (phrase.length > 0) yield phrase;
-    phrase = word !== undefined && (isOpener(word) || isNoun(word) || word.pos === "ADJ") ? [word] : [];
+    phrase = word !== undefined && isOpener(word) ? [word] : [];
   }
 }
 
 function belongs(word: Word, phrase: readonly Word[], next: Word | undefined): boolean {
   if (isOpener(word)) return false;
   if (isNoun(word)) return true;
-  if (word.pos === "ADJ") return !phrase.some(isNoun);
+  const described = next !== undefined && (isNoun(next) || next.pos === "ADJ");
+  const opened = phrase.length === 1 && isOpener(phrase[0]!);
+  // "the back door", "the Monday meeting"
+  if (opened && described && (word.pos === "ADV" || TIMES.has(word.lemma.toLowerCase()))) return true;
+  if (word.pos === "ADJ") return !AMOUNTS.has(word.normal) && !phrase.some(isNoun);
   // "left-handed", "my grandfather's workshop"
   if (word.text === "-") return phrase.length > 0 && word.space === "" && next?.space === "";
-  return word.normal === "'s" && phrase.length > 0 && next !== undefined &&
-    (isNoun(next) || next.pos === "ADJ");
+  return word.normal === "'s" && phrase.length > 0 && described;
 }
+
+const AMOUNTS: ReadonlySet<string> = new Set(["more", "most", "many", "much", "few", "enough"]);
 
 const isNoun = ({ pos, lemma }: Word) =>
   (pos === "NOUN" || pos === "PROPN") && !TIMES.has(lemma.toLowerCase());
@@ -77,7 +85,8 @@ const TIMES: ReadonlySet<string> = new Set(
 /** Nouns that name no topic: amounts of time and other things, and stand-ins. */
 const EMPTY: ReadonlySet<string> = new Set(
   ("thing way lot kind sort time day week month year years hour minute morning evening night weekend one something " +
-    "everything nothing anything someone bit couple reason rest idea todo moment end please half i").split(
+    "everything nothing anything someone bit couple reason rest idea todo moment end please half i feeling meh god last people")
+    .split(
       " ",
     ),
 );
@@ -113,5 +122,5 @@ function isSubjectByName(words: readonly Word[], all: readonly Word[]): boolean 
 /** A word is written large where a sentence begins; "Lisbon" everywhere. */
 function uncapitalised(text: string, first: Word): string {
   if (!/^\p{Lu}\p{Ll}+$/u.test(first.text)) return text;
-  return first.pos !== "PROPN" || isCommonNoun(first.text) ? text[0]!.toLowerCase() + text.slice(1) : text;
+  return first.pos !== "PROPN" || !isName(first.text) ? text[0]!.toLowerCase() + text.slice(1) : text;
 }
