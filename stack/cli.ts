@@ -11,6 +11,8 @@ export interface Options {
   readonly json: boolean;
   readonly timeoutMs: number;
   readonly workers?: number;
+  /** A name of its own for this folder's stack. */
+  readonly project?: string;
   /** Undefined when not given: then what the last `up` left out. */
   readonly without?: readonly string[];
   readonly verify: boolean;
@@ -66,6 +68,7 @@ interface Flags {
   readonly json?: boolean;
   readonly timeout?: number;
   readonly workers?: number;
+  readonly project?: string;
   readonly without?: readonly string[];
   readonly verify?: boolean;
   readonly build?: boolean;
@@ -99,6 +102,7 @@ function describe(command: string, version: string, take: Take): Command {
       duration,
     )
     .option("--workers <number>", `worker replicas, 1 to ${MAX_WORKERS} (as in .env, or 3)`, workers)
+    .option("--project <name>", "a stack of its own beside another, with free ports", projectName)
     .option("--no-verify", "do not send the proof thought")
     .option("--no-build", "use the image as it is")
     .option("--open", "open the dashboards in the browser")
@@ -138,6 +142,7 @@ function toOptions(verb: Verb, flags: Flags, named: Named = {}): Options {
     json: flags.json ?? false,
     timeoutMs: flags.timeout ?? duration(DEFAULT_TIMEOUT),
     ...(flags.workers !== undefined && { workers: flags.workers }),
+    ...(flags.project !== undefined && { project: flags.project }),
     ...(flags.without && { without: flags.without.map((name) => name.trim()).filter(Boolean) }),
     verify: flags.verify ?? true,
     build: flags.build ?? true,
@@ -161,6 +166,12 @@ function workers(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS) return count;
   throw new InvalidArgumentError(`Give a number from 1 to ${MAX_WORKERS}: that many ports are published.`);
+}
+
+/** As Compose takes it. */
+function projectName(text: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(text)) return text;
+  throw new InvalidArgumentError("Give a name of small letters, digits, - and _.");
 }
 
 /** The flags of the default verb, which can be given without naming it. */

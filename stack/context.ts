@@ -3,6 +3,8 @@ import type { View } from "./checklist.ts";
 import type { Options } from "./cli.ts";
 import { type Compose, createCompose } from "./docker/compose.ts";
 import { createDocker, type Docker } from "./docker/docker.ts";
+import { projectVariables } from "./docker/side_by_side.ts";
+import { assertDocker } from "./doctor/engine.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
@@ -27,20 +29,34 @@ export interface Context {
 
 /** `up` is about what it is asked for now; every other verb about what the last `up` was asked for. */
 export async function openContext(host: Host, paths: Paths, view: View, options: Options): Promise<Context> {
-  const last = options.verb === "up" ? NOTHING_LEFT_OUT : await readLastUp(paths.lastUpFile);
+  const saved = await readLastUp(paths.lastUpFile);
+  const last = options.verb === "up" ? { ...NOTHING_LEFT_OUT, project: saved.project } : saved;
   const lastUp: LastUp = {
     without: options.without ?? last.without,
     workers: options.workers ?? last.workers,
     environment: last.environment,
+    project: await projectOf(host, paths, options, last),
   };
   const selection = select(lastUp.without);
   const environment = {
     ...lastUp.environment,
+    ...lastUp.project,
     ...(lastUp.workers !== undefined && { WORKER_REPLICAS: `${lastUp.workers}` }),
   };
   const compose = createCompose({ host, paths, environment });
   const docker = createDocker(host);
   return { host, paths, view, options, docker, compose, selection, lastUp, startedAt: host.now() };
+}
+
+async function projectOf(
+  host: Host,
+  paths: Paths,
+  { project }: Options,
+  last: LastUp,
+): Promise<LastUp["project"]> {
+  if (project === undefined || project === last.project.COMPOSE_PROJECT_NAME) return last.project;
+  await assertDocker(createDocker(host));
+  return await projectVariables(project, createCompose({ host, paths }));
 }
 
 /** Grafana's administrator, as Compose itself reads the environment, `.env` and docker-compose.yml. */

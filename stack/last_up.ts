@@ -11,10 +11,12 @@ const LastUp = z.object({
   workers: z.number().optional(),
   /** Variables that this engine needs. */
   environment: z.record(z.string(), z.string()).readonly().default({}),
+  /** Variables of a stack that has a name of its own; they hold until another name is given. */
+  project: z.record(z.string(), z.string()).readonly().default({}),
 }).readonly();
 export type LastUp = z.output<typeof LastUp>;
 
-export const NOTHING_LEFT_OUT: LastUp = { without: [], environment: {} };
+export const NOTHING_LEFT_OUT: LastUp = { without: [], environment: {}, project: {} };
 
 export async function saveLastUp(path: string, lastUp: LastUp): Promise<void> {
   await withPath(path, async () => {

@@ -11,6 +11,7 @@ import { urls } from "./commands/urls.ts";
 import { verify } from "./commands/verify.ts";
 import { type Context, openContext } from "./context.ts";
 import { assertDocker } from "./doctor/engine.ts";
+import { checkProject } from "./doctor/project.ts";
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 import type { Launcher } from "./launcher.ts";
@@ -24,6 +25,8 @@ import type { Paths } from "./paths.ts";
 const VERBS = { up, status, verify, urls, doctor, drill, down, logs };
 /** Verbs that check Docker themselves. */
 const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill"];
+/** Verbs that change the running stack, and whose checklist does not begin with whose it is. */
+const CHANGE_STACK: readonly Verb[] = ["down", "verify"];
 const OPEN_MS = 5_000;
 
 export interface Launch {
@@ -57,6 +60,7 @@ export async function launch({ host, locate, options, launcher, streams }: Launc
       : plainView((text) => stderr.write(text), terminal());
     const context = await openContext(host, await locate(), view, options);
     if (!CHECK_DOCKER.includes(verb)) await assertDocker(context.docker);
+    if (CHANGE_STACK.includes(verb)) await checkProject(context);
     if (verb === "logs" && !json) return await attachLogs(context);
     const report = await VERBS[verb](context);
     print(report);

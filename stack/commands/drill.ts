@@ -1,6 +1,7 @@
 /** Lists the drills, or runs the one that was asked for. */
 import type { Context } from "../context.ts";
 import { assertDocker } from "../doctor/engine.ts";
+import { checkProject } from "../doctor/project.ts";
 import { runDrill } from "../drill/drill.ts";
 import { type Drill, DRILLS } from "../drill/drills.ts";
 import { firesAfter } from "../drill/rules.ts";
@@ -24,6 +25,7 @@ export async function drill(context: Context): Promise<Report> {
     });
   }
   await assertDocker(context.docker);
+  await checkProject(context);
   await assertAllowed(context, chosen);
   const { checklists, result } = await runDrill(context, chosen, options.fast);
   return createReport(context, { checklists, ...(result && { drill: result }) });

@@ -166,6 +166,14 @@ export function createDocker(host: Host) {
     return stdout.split("\n").filter(Boolean);
   }
 
+  /** The folders from which a project's containers were started, running or not. */
+  async function projectFolders(project: string): Promise<string[]> {
+    const filter = `label=com.docker.compose.project=${project}`;
+    const format = '{{.Label "com.docker.compose.project.working_dir"}}';
+    const { stdout } = await query(["ps", "--filter", filter, "--all", "--format", format]);
+    return [...new Set(stdout.split("\n").map((line) => line.trim()).filter(Boolean))];
+  }
+
   async function volumes(project: string): Promise<string[]> {
     const filter = `label=com.docker.compose.project=${project}`;
     const { stdout } = await query(["volume", "ls", "--quiet", "--filter", filter]);
@@ -269,6 +277,7 @@ export function createDocker(host: Host) {
     cannotPull,
     pull,
     publishing,
+    projectFolders,
     volumes,
     exitState,
     stop,

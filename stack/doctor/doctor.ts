@@ -5,6 +5,7 @@ import { checkConfigFiles } from "./config_files.ts";
 import { checkCompose, checkEngine, checkPlatform } from "./engine.ts";
 import { checkImages } from "./images.ts";
 import { checkEnvFile } from "./passwords.ts";
+import { checkProject } from "./project.ts";
 import { checkPorts } from "./ports.ts";
 import { checkDisk, checkMemory } from "./resources.ts";
 import type { Paths } from "../paths.ts";
@@ -32,7 +33,8 @@ export function doctorChecks(examined: Examined): Check[] {
     { name: "docker", run: () => checkEngine(docker) },
     { name: "compose", after: ["docker"], run: () => checkCompose(docker) },
     { name: "platform", after: ["docker"], run: () => checkPlatform(docker) },
-    { name: ".env", after: ["compose"], run: () => checkEnvFile(paths, docker, compose) },
+    { name: "project", after: ["compose"], run: () => checkProject({ docker, compose, paths }) },
+    { name: ".env", after: ["project"], run: () => checkEnvFile(paths, docker, compose) },
     { name: "memory", after: ["docker"], run: () => checkMemory(docker) },
     { name: "disk", after: ["docker"], run: () => checkDisk(host, docker) },
     { name: "config files", run: () => checkConfigFiles(paths.dir) },

@@ -35,8 +35,11 @@ export const SERVICES = ["secrets", "db", "redis", "kafka", "api", "kafka-worker
 export const WITHOUT =
   "alertmanager,grafana,promtail,tempo,node-exporter,postgres-exporter,redis-exporter,kafka-exporter";
 
-/** Puts a `docker` into a folder. `calls` is the file where each of its command lines is written down. */
-export async function scriptDocker(dir: string, answers: readonly Answer[]): Promise<{ calls: string }> {
+/** Puts a `docker` into a folder. `calls` and `environments` are files with a line for each call. */
+export async function scriptDocker(
+  dir: string,
+  answers: readonly Answer[],
+): Promise<{ calls: string; environments: string }> {
   const cases = await Promise.all([...answers, ...healthyDocker()].map(async (answer, i) => {
     const { when, stdout = "", stderr = "", code = 0, seconds = 0, afterUp = false, afterStop = false } =
       answer;
@@ -52,13 +55,14 @@ export async function scriptDocker(dir: string, answers: readonly Answer[]): Pro
 PATH=/usr/bin:/bin
 here='${dir}'
 echo "$*" >>"$here/calls"
+env | grep -E "^(COMPOSE_|APP_IMAGE|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " " >>"$here/environments"; echo >>"$here/environments"
 case "$*" in *\\ up\\ --detach*) : >"$here/up";; stop\\ *) : >"$here/stop";; esac
 ${cases.join("\n")}
 echo "scripted docker knows no answer to: $*" >&2
 exit 99
 `;
   await Deno.writeTextFile(join(dir, "docker"), script, { mode: 0o755 });
-  return { calls };
+  return { calls, environments: join(dir, "environments") };
 }
 
 /** Containers as `docker compose ps --all --format json` tells them. */

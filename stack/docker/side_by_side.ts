@@ -1,0 +1,23 @@
+/** A second stack beside another: a name, an image and host ports of its own. */
+import { SERVICES } from "../services.ts";
+import type { Compose } from "./compose.ts";
+import { freeRow } from "./port.ts";
+
+/** Our image's default name, which two folders must not share. */
+const DEFAULT_IMAGE = "thought-processor";
+
+/** The variables that make a stack of this name; each port stays where it is free, and moves up where it is not. */
+export async function projectVariables(name: string, compose: Compose): Promise<Record<string, string>> {
+  const { services } = await compose.config();
+  const variables: Record<string, string> = { COMPOSE_PROJECT_NAME: name };
+  if (services.some(({ image }) => image === DEFAULT_IMAGE)) variables.APP_IMAGE = name;
+  for (const service of SERVICES) {
+    const [ports] = services.find((declared) => declared.name === service.name)?.ports ?? [];
+    if (!("portVariable" in service) || !ports || ports.from === 0) continue;
+    const count = ports.to - ports.from + 1;
+    const first = freeRow(ports.from, count);
+    if (first === undefined) continue;
+    variables[service.portVariable] = count === 1 ? `${first}` : `${first}-${first + count - 1}`;
+  }
+  return variables;
+}
