@@ -6,7 +6,7 @@ import { type Declared, lastLine } from "../docker/compose.ts";
 import { startupChecks } from "../docker/startup.ts";
 import { doctorChecks } from "../doctor/doctor.ts";
 import { builtImages, cannotPull } from "../doctor/images.ts";
-import { type LaunchFailure, prerequisite } from "../failure.ts";
+import { LaunchFailure, prerequisite } from "../failure.ts";
 import { saveLastUp } from "../last_up.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
 import { select } from "../services.ts";
@@ -26,7 +26,7 @@ export async function up(context: Context): Promise<Report> {
     return createReport(context, { checklists });
   }
   const adapted = await adapt(context);
-  if (!await pass("images", await imageChecks(adapted), true)) return createReport(adapted, { checklists });
+  if (!await pass("images", await imageChecks(adapted))) return createReport(adapted, { checklists });
   return await start(await withLogFiles(adapted, pass), checklists, pass);
 }
 
@@ -35,13 +35,14 @@ type Pass = (name: string, checks: readonly Check[], stopAtFirst?: boolean) => P
 async function start(context: Context, checklists: readonly ChecklistResult[], pass: Pass): Promise<Report> {
   const { host, paths, options, selection, compose, docker, lastUp } = context;
   await saveLastUp(paths.lastUpFile, lastUp);
+  if (!await pass("left out", await leftOutChecks(context))) return createReport(context, { checklists });
   const declared = await wantedServices(context);
   const startup = { host, compose, docker, selection, declared, deadlineMs: options.timeoutMs };
   if (!await pass("services", startupChecks(startup), true)) return createReport(context, { checklists });
 
   const stack = await observe(context);
   const { checklist, trace } = options.verify ? await prove(context, stack) : await ready(context, stack);
-  const addresses = addressesOf(stack.endpoints, await grafanaLogin(context));
+  const addresses = addressesOf(stack.endpoints, await grafanaLogin(context), selection);
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }
 
@@ -71,6 +72,24 @@ async function withLogFiles(context: Context, pass: Pass): Promise<Context> {
   return { ...context, selection: select(without), lastUp: { ...lastUp, without } };
 }
 
+/** Removes what runs from an earlier `up` and is left out now; nothing to remove gives no checks. */
+async function leftOutChecks({ compose, selection }: Context): Promise<Check[]> {
+  const containers = await compose.ps();
+  const running = selection.leftOut.filter(({ name }) => containers.some(({ service }) => service === name));
+  return running.map(({ name }) => ({
+    name,
+    run: async () => {
+      const { code, stderr } = await compose.remove([name]);
+      if (code === 0) return "removed; its data is kept";
+      throw new LaunchFailure("service", {
+        what: `${name} cannot be removed`,
+        cause: lastLine(stderr),
+        next: [{ text: "see what is running", verb: "status" }],
+      });
+    },
+  }));
+}
+
 async function wantedServices({ compose, selection }: Context): Promise<Declared[]> {
   const { services } = await compose.config();
   return services.filter(({ name }) => selection.wanted.some((wanted) => wanted.name === name));
@@ -80,22 +99,28 @@ async function wantedServices({ compose, selection }: Context): Promise<Declared
 async function imageChecks(context: Context): Promise<Check[]> {
   const { docker, options } = context;
   const declared = await wantedServices(context);
-  const ours = builtImages(declared);
+  const ours = [...builtImages(declared)];
+  const built = options.build ? ours.filter((image) => !isPublished(image)) : [];
   const absent = await docker.missing([...new Set(declared.map(({ image }) => image))]);
-  // Without a build, ours may be a released one (APP_IMAGE).
-  const pulled = absent.filter((image) => !options.build || !ours.has(image));
+  const pulled = absent.filter((image) => !built.includes(image));
   return [
     ...pulled.map((image): Check => ({
       name: shortName(image),
       run: async ({ say, signal }) => {
         say("pulling");
-        const why = await docker.pull(image, signal);
+        const why = await docker.pull(image, say, signal);
         if (why === undefined) return `pulled ${image}`;
-        throw ours.has(image) ? notBuilt(image, why) : cannotPull([image], why, declared);
+        const isOurs = ours.includes(image) && !isPublished(image);
+        throw isOurs ? notBuilt(image, why) : cannotPull([image], why, declared);
       },
     })),
-    ...(options.build ? [buildCheck(context, [...ours].join(", "))] : []),
+    ...(built.length > 0 ? [buildCheck(context, built.join(", "))] : []),
   ];
+}
+
+/** A name with a registry, an owner or a version is somebody's release (APP_IMAGE): pulled, not built. */
+function isPublished(image: string): boolean {
+  return /[/:]/.test(image);
 }
 
 function buildCheck({ compose, paths }: Context, name: string): Check {

@@ -4,6 +4,10 @@ import { createEndpoints } from "../endpoints.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
 
 export async function urls(context: Context): Promise<Report> {
-  const addresses = addressesOf(createEndpoints(await context.compose.ps()), await grafanaLogin(context));
+  const addresses = addressesOf(
+    createEndpoints(await context.compose.ps()),
+    await grafanaLogin(context),
+    context.selection,
+  );
   return createReport(context, { addresses, failures: addresses.length === 0 ? [notRunning()] : [] });
 }

@@ -67,7 +67,7 @@ const ConfigShape = z.object({
 /** A quick query. */
 const QUESTION_MS = 20_000;
 /** A first build downloads a base image and every dependency. */
-const BUILD_MS = 15 * 60_000;
+const BUILD_MS = 60 * 60_000;
 /** Longer than any service's grace period. */
 const STOP_MS = 120_000;
 

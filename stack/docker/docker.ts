@@ -4,7 +4,8 @@ import type { Host, Output } from "../host.ts";
 import { lastLine } from "./compose.ts";
 
 const QUESTION_MS = 10_000;
-const PULL_MS = 15 * 60_000;
+/** Longer than one large layer takes on a slow line. */
+const STALLED_MS = 30 * 60_000;
 /** Longer than any service's grace period. */
 const STOP_MS = 120_000;
 const START_MS = 60_000;
@@ -153,10 +154,27 @@ export function createDocker(host: Host) {
     return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 
-  /** @returns why not, or undefined when the image is here now */
-  async function pull(image: string, signal?: AbortSignal): Promise<string | undefined> {
-    const output = await host.run("docker", ["pull", "--quiet", image], { deadlineMs: PULL_MS, signal });
-    if (output.timedOut) return `not complete after ${PULL_MS / 60_000} minutes`;
+  /**
+   * Pulls an image, however long it takes while layers keep coming.
+   *
+   * @param say called with how many of the layers are here
+   * @returns why not, or undefined when the image is here now
+   */
+  async function pull(
+    image: string,
+    say: (progress: string) => void,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const layers = new Map<string, string>();
+    const onLine = (line: string) => {
+      const [, layer, state] = /^([0-9a-f]{12}): (.+)$/.exec(line) ?? [];
+      if (!layer || !state) return;
+      layers.set(layer, state);
+      const done = [...layers.values()].filter((text) => /complete|already exists/i.test(text)).length;
+      say(`pulling: ${done} of ${layers.size} layers`);
+    };
+    const output = await host.run("docker", ["pull", image], { deadlineMs: STALLED_MS, signal, onLine });
+    if (output.timedOut) return `no progress for ${STALLED_MS / 60_000} minutes`;
     return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 

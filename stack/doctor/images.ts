@@ -3,6 +3,7 @@ import type { Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
 import { type LaunchFailure, prerequisite } from "../failure.ts";
 import type { Finding } from "../checklist.ts";
+import { OPTIONAL } from "../services.ts";
 
 export async function checkImages(
   docker: Docker,
@@ -28,13 +29,14 @@ export function cannotPull(
   why: string,
   declared: readonly Declared[],
 ): LaunchFailure {
-  const needing = declared.filter((s) => images.includes(s.image)).map((s) => s.name).join(",");
+  const needing = declared.filter(({ image }) => images.includes(image)).map(({ name }) => name);
+  const canBeLeftOut = needing.every((name) => OPTIONAL.includes(name));
   return prerequisite(`The image ${images.join(", ")} cannot be pulled`, {
     cause: why,
     next: [
       `try by hand: docker pull ${images[0]}`,
       "behind a proxy: https://docs.docker.com/engine/daemon/proxy/",
-      `or start without: --without ${needing}`,
+      ...(canBeLeftOut ? [`or start without: --without ${needing.join(",")}`] : []),
     ],
   });
 }

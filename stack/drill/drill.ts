@@ -1,6 +1,9 @@
 /** A drill from beginning to end: breaks something, watches its alert fire, repairs it and watches the alert resolve. */
+import { dirname, join } from "node:path";
 import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import type { Context } from "../context.ts";
+import { LaunchFailure } from "../failure.ts";
+import { type Paths, withPath } from "../paths.ts";
 import type { Drill } from "./drills.ts";
 import type { Tally } from "./load.ts";
 import { type AlertTimes, openDrillRun } from "./run.ts";
@@ -25,6 +28,7 @@ export async function runDrill(
   drill: Drill,
   fast: boolean,
 ): Promise<{ readonly checklists: readonly ChecklistResult[]; readonly result?: DrillResult }> {
+  using _lock = await lockDrills(context.paths);
   const run = await openDrillRun(context, drill, fast);
   const checklists: ChecklistResult[] = [];
   const pass = async (name: string, checks: readonly Check[]) => {
@@ -40,4 +44,19 @@ export async function runDrill(
   } finally {
     await run.close();
   }
+}
+
+/** One drill at a time: two would repair, and remove, what the other needs. */
+async function lockDrills({ lastUpFile }: Paths): Promise<Disposable> {
+  const path = join(dirname(lastUpFile), "drill.lock");
+  await withPath(path, () => Deno.mkdir(dirname(path), { recursive: true }));
+  const file = await withPath(path, () => Deno.open(path, { create: true, write: true }));
+  // The system releases it when this process ends, however it ends.
+  if (await file.tryLock(true)) return file;
+  file.close();
+  throw new LaunchFailure("drill", {
+    what: "Another drill is running on this stack",
+    cause: `it holds ${path}`,
+    next: ["wait for it, or end it with Ctrl-C: it repairs what it broke"],
+  });
 }

@@ -10,7 +10,10 @@ import { failuresOf } from "../checklist.ts";
 import { SERVICES } from "../services.ts";
 import { openContext } from "../context.ts";
 
-const PATHS: Paths = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: "/nowhere/launcher.json" };
+/** Holds the lock of the drills. */
+const folder = Deno.makeTempDirSync({ prefix: "drill-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const PATHS: Paths = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: `${folder}/launcher.json` };
 const redisDown = DRILLS.find(({ name }) => name === "redis-down")!;
 const PENDING_MS = 5_000;
 

@@ -5,7 +5,7 @@ import type { DrillResult } from "../drill/drill.ts";
 import type { Endpoints } from "../endpoints.ts";
 import { EXIT, type LaunchFailure } from "../failure.ts";
 import { type Launcher, stepText } from "../launcher.ts";
-import { type Service, type ServiceName, SERVICES } from "../services.ts";
+import { type Selection, type Service, type ServiceName, SERVICES } from "../services.ts";
 import { type DrillList, listJson, resultJson } from "./drill_report.ts";
 import { fit, paint, table, type Terminal, wrap } from "./format.ts";
 
@@ -141,12 +141,16 @@ export function addressText(terminal: Terminal, addresses: readonly Address[]): 
   return `\n${[...table(rows), ...logins].join("\n")}\n`;
 }
 
-/** Every published address of the running services, Grafana's first. */
-export function addressesOf(endpoints: Endpoints, login: Login | undefined): Address[] {
+/** Every published address of the running services that are wanted, Grafana's first. */
+export function addressesOf(
+  endpoints: Endpoints,
+  login: Login | undefined,
+  { leftOut }: Selection,
+): Address[] {
   const services: Service[] = SERVICES.toSorted((a, b) =>
     Number(b.name === "grafana") - Number(a.name === "grafana")
   );
-  return services.flatMap((service) => {
+  return services.filter(({ name }) => !leftOut.some((other) => other.name === name)).flatMap((service) => {
     const name = service.name as ServiceName;
     return endpoints.all(name).map((url) => ({
       service: name,

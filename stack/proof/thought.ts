@@ -107,7 +107,9 @@ export function createProofThought(stack: RunningStack) {
   /** Deletes the synthetic thoughts. Their traces and log lines stay. */
   async function forget(): Promise<void> {
     const ids = [id, ...traffic].filter(Boolean);
-    await Promise.allSettled(ids.map((id) => thoughts.remove(id)));
+    // After Ctrl-C too.
+    const { remove } = createThoughts({ host: stack.host.uninterrupted(), url: stack.endpoints.of("api") });
+    await Promise.allSettled(ids.map(remove));
   }
 
   return {

@@ -126,6 +126,22 @@ Deno.test("where the second Prometheus cannot be started, says why, and leaves n
   });
 });
 
+Deno.test("a second drill is refused while one is running, and leaves it alone", async () => {
+  await withStack(() => [], async (machine, calls) => {
+    const launcher = machine.spawn("drill", "worker-down");
+    await waitFor("something is broken", async () => /^stop /m.test(await calls()), { timeoutMs: 20_000 });
+    const second = await machine.launch("drill", "worker-down", "--fast");
+    launcher.kill("SIGINT");
+    const { code } = await launcher.output();
+    assert.equal(second.code, EXIT.drill, second.stderr);
+    assert.match(second.stderr, /Another drill is running/);
+    assert.doesNotMatch(await calls(), /^(run|rm) /m);
+    assert.equal(code, EXIT.interrupted);
+    // The lock ends with its process.
+    assert.doesNotMatch((await machine.launch("drill", "redis-down")).stderr, /Another drill/);
+  });
+});
+
 Deno.test({
   name: "Ctrl-C in a drill repairs, says so, and ends with 130",
   ignore: Deno.build.os === "windows",

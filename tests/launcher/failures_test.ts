@@ -95,7 +95,7 @@ Deno.test("a port is taken by a container: names that", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const run = await up([
     { when: "* config --format json", stdout: configJson({ loki: listener.addr.port }) },
-    { when: "ps --filter *", stdout: "somebody-loki-1\n" },
+    { when: "ps --filter publish=*", stdout: "somebody-loki-1\n" },
   ]);
   assertFailure(
     run,
@@ -109,7 +109,7 @@ Deno.test("an image cannot be pulled: names it, the reason and how to go on with
   const run = await up([
     { when: "image inspect * test/loki:1", stderr: "Error: No such image: test/loki:1", code: 1 },
     {
-      when: "pull * test/loki:1",
+      when: "pull test/loki:1",
       stderr: "Error response from daemon: manifest for test/loki:1 not found",
       code: 1,
     },
@@ -121,6 +121,40 @@ Deno.test("an image cannot be pulled: names it, the reason and how to go on with
     /manifest .* not found/,
     /--without loki/,
   );
+});
+
+Deno.test("an image of the core cannot be pulled: no advice that the launcher would refuse", async () => {
+  const run = await up([
+    { when: "image inspect * test/db:1", code: 1 },
+    { when: "pull test/db:1", stderr: "manifest unknown", code: 1 },
+  ]);
+  assertFailure(run, EXIT.prerequisite, /test\/db:1 cannot be pulled/);
+  assert.doesNotMatch(run.stderr, /--without/);
+});
+
+Deno.test("one failed pull does not end the others, and a pull shows its layers", async () => {
+  const layers = ["Pulling fs layer", "Download complete", "Pull complete"].map((state) =>
+    `0123456789ab: ${state}`
+  );
+  const run = await up([
+    { when: "image inspect * test/db:1", code: 1 },
+    { when: "image inspect * test/loki:1", code: 1 },
+    { when: "pull test/db:1", stderr: "manifest unknown", code: 1 },
+    { when: "pull test/loki:1", stdout: layers.join("\n") + "\n", seconds: 1 },
+  ]);
+  assertFailure(run, EXIT.prerequisite, /test\/db:1 cannot be pulled/);
+  assert.match(run.stderr, /✔ loki +pulled test\/loki:1/);
+});
+
+Deno.test("a published image of ours (APP_IMAGE) is pulled, not built", async () => {
+  await using machine = await Machine.make();
+  const { calls } = await scriptDocker(machine.bin, [
+    { when: "image inspect * test/api:1", code: 1 },
+    { when: "pull test/api:1", stderr: "not today", code: 1 },
+  ]);
+  const run = await machine.launch("up", "--without", WITHOUT);
+  assertFailure(run, EXIT.prerequisite, /test\/api:1 cannot be pulled/);
+  assert.doesNotMatch(await Deno.readTextFile(calls), / build /);
 });
 
 Deno.test("a container exits at once: its code, last lines and likely cause", async () => {
@@ -194,14 +228,16 @@ Deno.test("wrong usage: an unknown verb, service or number", async () => {
 });
 
 Deno.test("our own image was never built, and may not be: says so", async () => {
+  const config = configJson().replace("test/api:1", "thought-processor");
   const run = await up([
-    { when: "image inspect * test/api:1", code: 1 },
-    { when: "pull * test/api:1", stderr: "pull access denied", code: 1 },
+    { when: "* config --format json", stdout: config },
+    { when: "image inspect * thought-processor", code: 1 },
+    { when: "pull thought-processor", stderr: "pull access denied", code: 1 },
   ], "--no-build");
   assertFailure(
     run,
     EXIT.prerequisite,
-    /test\/api:1 is not here/,
+    /thought-processor is not here/,
     /pull access denied/,
     /without --no-build/,
   );

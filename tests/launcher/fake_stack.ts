@@ -4,6 +4,8 @@ export interface FakeStack extends AsyncDisposable {
   readonly port: number;
   /** Bodies of the thoughts that were posted. */
   readonly posted: { traceparent: string }[];
+  /** Paths of the thoughts that were deleted. */
+  readonly deleted: readonly string[];
 }
 
 export interface Behaviour {
@@ -19,6 +21,7 @@ const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
 
 export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {}): FakeStack {
   const posted: FakeStack["posted"] = [];
+  const deleted: string[] = [];
   let scrapes = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
     const { pathname, searchParams } = new URL(request.url);
@@ -27,6 +30,10 @@ export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {})
       posted.push({ traceparent });
       const headers = { "x-trace-id": traceparent.split("-")[1] ?? "" };
       return Response.json({ id: `thought-${posted.length}`, status: "pending" }, { status: 201, headers });
+    }
+    if (request.method === "DELETE") {
+      deleted.push(pathname);
+      return new Response(null, { status: 204 });
     }
     if (pathname.startsWith("/thoughts/")) {
       return Response.json({
@@ -69,5 +76,5 @@ export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {})
     }
     return new Response("not found", { status: 404 });
   });
-  return { port: server.addr.port, posted, [Symbol.asyncDispose]: () => server.shutdown() };
+  return { port: server.addr.port, posted, deleted, [Symbol.asyncDispose]: () => server.shutdown() };
 }

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
+import { fakeStack } from "./fake_stack.ts";
 import { Machine } from "./run_launcher.ts";
-import { psJson, scriptDocker } from "./scripted_docker.ts";
+import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 Deno.test({
   name: "Ctrl-C ends with 130 at once, and says how to go on and how to stop",
@@ -24,6 +25,28 @@ Deno.test({
     assert.match(text, /Interrupted/);
     assert.match(text, /thought-processor down/);
     assert.ok(await Deno.stat(join(machine.state, ".env")));
+  },
+});
+
+Deno.test({
+  name: "Ctrl-C in the proof leaves no thought behind",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using stack = fakeStack({ neverProcess: true });
+    await using machine = await Machine.make();
+    await machine.remember({ without: WITHOUT.split(",") });
+    await scriptDocker(machine.bin, [{
+      when: "* ps --all *",
+      stdout: psJson(healthyContainers(stack.port)),
+    }]);
+    const launcher = machine.spawn("verify", "--json");
+    await until(() => Promise.resolve(stack.posted.length > 0));
+    launcher.kill("SIGINT");
+    const { code, stdout } = await launcher.output();
+    assert.equal(code, EXIT.interrupted);
+    assert.deepEqual(stack.deleted, ["/thoughts/thought-1"]);
+    const { exitCode, failures } = JSON.parse(new TextDecoder().decode(stdout));
+    assert.deepEqual([exitCode, failures[0].kind], [EXIT.interrupted, "interrupted"]);
   },
 });
 

@@ -48,6 +48,21 @@ Deno.test("status misses a service that was wanted and is gone", async () => {
   assert.match(run.stderr, /loki is not running as it should/);
 });
 
+Deno.test("up --without removes what is left out and still runs, and shows no address of it", async () => {
+  await using stack = fakeStack();
+  await using machine = await Machine.make();
+  const containers = [...healthyContainers(stack.port), { service: "grafana", ports: { 3000: 3001 } }];
+  const { calls } = await scriptDocker(machine.bin, [
+    { when: "* ps --all *", stdout: psJson(containers), afterUp: true },
+    { when: "* ps --all *", stdout: psJson(containers) },
+    { when: "* rm --stop --force grafana" },
+  ]);
+  const run = await machine.launch("up", "--without", WITHOUT, "--no-verify");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  assert.match(await Deno.readTextFile(calls), / rm --stop --force grafana\n/);
+  assert.doesNotMatch(run.stdout, /grafana +http|grafana login/);
+});
+
 Deno.test("down keeps the data unless told otherwise", async () => {
   await using machine = await Machine.make();
   const { calls } = await scriptDocker(machine.bin, []);
