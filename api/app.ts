@@ -22,7 +22,9 @@ import { addOperations } from "./operations.ts";
 import { addOperator } from "./operator.ts";
 import { createSampler, type SamplerOptions } from "./live/sampler.ts";
 import { addPage } from "./live/route.tsx";
+import { readPrefix } from "./prefix.ts";
 import { answerProblem, Problem } from "./problem.ts";
+import { addProblems } from "./problems.ts";
 import { type App, createRoutes } from "./routes.ts";
 import { addRunbooks } from "./runbooks.ts";
 import { addThoughts } from "./thoughts.ts";
@@ -80,6 +82,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   const address = (c: Context) => addressOf(c, trustProxy);
   app.use(observe({ metrics, log, addressOf: options.logAddresses ? address : undefined }));
   app.use(securityHeaders());
+  if (trustProxy) app.use(readPrefix);
   const answer = answerProblem(log);
   app.onError(answer);
   app.notFound((c) => answer(new Problem("route-not-found"), c));
@@ -97,6 +100,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
   addDocs(app, routes, version);
   addRunbooks(routes);
+  addProblems(routes);
   addPage(routes, { sampler, version, monitored });
   routes.refuseOtherMethods();
   startAtZero(metrics, routes.declared);

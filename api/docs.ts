@@ -4,7 +4,7 @@ import type { App, Routes } from "./routes.ts";
 import { staticText } from "./static_text.ts";
 
 const START =
-  `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });\n`;
+  `SwaggerUIBundle({ url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null });\n`;
 
 const FILES: Readonly<Record<string, PageFile>> = {
   "swagger-ui.css": {
@@ -29,13 +29,13 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Thought Processor API</title>
-<link rel="icon" href="/live/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="live/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 </head>
 <body>
 <main id="docs"></main>
-<script src="/docs/swagger-ui.js"></script>
-<script src="/docs/start.js"></script>
+<script src="docs/swagger-ui.js"></script>
+<script src="docs/start.js"></script>
 </body>
 </html>
 `;
@@ -50,17 +50,36 @@ export function addDocs(app: App, routes: Routes, version: string): void {
         info: {
           title: "Thought Processor",
           version,
-          description: "Post thoughts, have them analysed, see it happen. Errors are RFC 9457 problems.",
+          description:
+            "Post thoughts, have them analysed, see it happen. Errors are RFC 9457 problems; each type " +
+            "leads to a page that says what to do.",
+          license: { name: "MIT", url: "https://opensource.org/license/mit" },
+          contact: { name: "The maintainers: SECURITY.md says how to reach them" },
         },
+        // Relative to this document, wherever a reverse proxy serves it.
+        servers: [{ url: ".", description: "This server" }],
+        tags: [
+          { name: "Thoughts", description: "Post, read, follow and delete thoughts" },
+          { name: "Operators", description: "Failures, redrives, cancellations, and the workers' pause" },
+          { name: "Operations", description: "For machines: health, metrics, alerts" },
+          { name: "Documentation", description: "This document, and what problems and alerts mean" },
+        ],
       })),
   });
   routes.add(
     {
       method: "get",
       path: "/openapi.json",
+      operationId: "getDocument",
       tags: ["Documentation"],
       summary: "This document",
-      responses: { 200: { description: "OpenAPI 3.1" } },
+      description: "The whole contract, in OpenAPI 3.1.",
+      responses: {
+        200: {
+          description: "OpenAPI 3.1",
+          content: { "application/json": { schema: { type: "object" } } },
+        },
+      },
     },
     [],
     document,
@@ -72,9 +91,11 @@ export function addDocs(app: App, routes: Routes, version: string): void {
     {
       method: "get",
       path: "/docs",
+      operationId: "getDocumentPage",
       tags: ["Documentation"],
       summary: "This document, to read and try",
-      responses: { 200: { description: "A page" } },
+      description: "A page with a form for each operation; it loads nothing from another host.",
+      responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },
     [],
     (c) => c.html(PAGE, 200, { "content-security-policy": DOCS_CSP }),

@@ -18,6 +18,7 @@ Deno.test("the OpenAPI document tells of every route and answer, with the limits
     "/metrics",
     "/openapi.json",
     "/pause",
+    "/problems/{code}",
     "/runbooks",
     "/runbooks/{alert}",
     "/thoughts",
@@ -57,8 +58,8 @@ Deno.test("/docs loads nothing from another host", async () => {
   const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
   assert.ok(files.length >= 3);
   for (const path of files) {
-    assert.match(path, /^\/(docs|live)\//);
-    const file = await api.request(path);
+    assert.match(path, /^(docs|live)\//, "relative, so that it works behind a sub-path");
+    const file = await api.request(`/${path}`);
     assert.equal(file.status, 200, path);
     assert.match(file.headers.get("content-type")!, /^(text\/(javascript|css)|image\/svg\+xml)/);
     assert.ok((await file.text()).length > 50);
@@ -85,4 +86,40 @@ Deno.test("what does not change is not sent again, and compressed where the clie
     assert.equal(refused.headers.get("content-encoding"), null);
     assert.equal(await refused.text(), text);
   }
+});
+
+Deno.test("every problem's type leads to a page that says what to do", async () => {
+  await using api = await openTestApp({ kind: "away" });
+  for (const path of ["/nothing", "/thoughts/1", "/thoughts/01890a5d-ac96-774b-bcce-b302099a8057"]) {
+    const { type, code, title } = await (await api.request(path)).json();
+    assert.equal(type, `/problems/${code}`);
+    const page = await api.request(type);
+    assert.equal(page.status, 200, type);
+    assert.match(await page.text(), new RegExp(`<h1>${title}</h1>`));
+  }
+  const { components } = await (await api.request("/openapi.json")).json();
+  for (const code of components.schemas.Problem.properties.code.enum) {
+    assert.equal((await api.request(`/problems/${code}`)).status, 200, code);
+  }
+  assert.equal((await api.request("/problems/nothing")).status, 404);
+});
+
+Deno.test("behind a sub-path links lead there, if the proxy is trusted", async () => {
+  await using behind = await openTestApp({ access: { trustProxy: true } });
+  const thought = { user_id: "ada", text: "x" };
+  for (const prefix of ["/thoughts-api", "/thoughts-api/"]) {
+    const posted = await behind.post(thought, { "x-forwarded-prefix": prefix });
+    assert.match(posted.headers.get("location")!, /^\/thoughts-api\/thoughts\/[0-9a-f-]{36}$/);
+    const refused = await behind.post({}, { "x-forwarded-prefix": prefix });
+    assert.equal((await refused.json()).type, "/thoughts-api/problems/invalid-request");
+  }
+  for (const prefix of ["//evil.example", "https://evil.example", "/a b", "\\evil"]) {
+    const posted = await behind.post(thought, { "x-forwarded-prefix": prefix });
+    assert.match(posted.headers.get("location")!, /^\/thoughts\//, prefix);
+  }
+  await using direct = await openTestApp();
+  const posted = await direct.post(thought, { "x-forwarded-prefix": "/elsewhere" });
+  assert.match(posted.headers.get("location")!, /^\/thoughts\//, "anybody can send it");
+  const { servers } = await (await direct.request("/openapi.json")).json();
+  assert.equal(servers[0].url, ".", "relative to the document");
 });

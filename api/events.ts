@@ -46,6 +46,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
       path: "/thoughts/{id}/events",
       tags: ["Thoughts"],
       scope: "read",
+      operationId: "followThought",
       summary: "Follow a thought by server-sent events",
       description:
         "One event per state, named `pending`, `processing`, `completed` or `failed`, each once and in " +

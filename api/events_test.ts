@@ -102,7 +102,7 @@ Deno.test("events", async (t) => {
     const open = [await follow(id), await follow(id), await follow(id)];
     const refused = await follow(id);
     assert.equal(refused.status, 503);
-    assert.equal((await refused.json()).type, "urn:thought-processor:problem:too-many-watchers");
+    assert.equal((await refused.json()).type, "/problems/too-many-watchers");
     await open[0]!.body!.cancel();
     open[0] = await follow(id);
     assert.equal(open[0].status, 200);

@@ -4,8 +4,8 @@
  */
 import { getPath } from "hono/utils/url";
 
-/** The path that requests with such a name get; no route has it. */
-export const BAD_HOST_PATH = "/*bad-host";
+/** The path that requests with such a name get; a real one has no space. */
+export const BAD_HOST_PATH = "/ bad host";
 
 /** What Deno puts in the URL of an HTTP/1.1 request without `Host`. (HTTP/2 to this very name looks the same.) */
 const NO_HOST = /^localhost:\d+$/;

@@ -13,6 +13,7 @@ import {
   type Span,
   SpanKind,
 } from "../core/telemetry/tracing.ts";
+import { BAD_HOST_PATH } from "./host.ts";
 import type { Grant } from "./keys.ts";
 
 /** What Hono's context carries from the middleware to handlers and errors. */
@@ -22,6 +23,8 @@ export interface Env {
     ids: { readonly trace_id: string } | { readonly request_id: string };
     /** What the caller's API key stands for, where there are keys. */
     grant?: Grant;
+    /** Where a reverse proxy serves the API, as in `/thoughts-api`; unset at its root. */
+    prefix?: string;
     /** Set by a handler whose response goes on after it returned: when that ends. */
     streaming?: Promise<void>;
   };
@@ -63,7 +66,7 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
     const started = performance.now();
     const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
     const pattern = matchedRoutes(c).at(-1)?.path ?? "/*";
-    const route = pattern === "/*" ? UNMATCHED : pattern;
+    const route = pattern === "/*" || pattern === BAD_HOST_PATH ? UNMATCHED : pattern;
     const name = route === UNMATCHED ? method : `${method} ${route}`;
     const traceparent = c.req.header("traceparent");
     const span = openServerSpan(name, traceparent);

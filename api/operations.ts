@@ -43,8 +43,10 @@ export function addOperations(
     {
       method: "get",
       path: "/health/live",
+      operationId: "getLiveness",
       tags: ["Operations"],
       summary: "Whether this process runs",
+      description: "Tells nothing of its dependencies; for whoever restarts processes that hang.",
       responses: { 200: health("It runs") },
     },
     [],
@@ -55,8 +57,10 @@ export function addOperations(
     {
       method: "get",
       path: "/health/ready",
+      operationId: "getReadiness",
       tags: ["Operations"],
       summary: "Whether this process can do its work",
+      description: "Each dependency with the time it took to answer; for whoever sends it requests.",
       responses: { 200: health("Every dependency is up"), 503: health("Some dependency is down") },
     },
     [],
@@ -70,8 +74,10 @@ export function addOperations(
     {
       method: "get",
       path: "/metrics",
+      operationId: "getMetrics",
       tags: ["Operations"],
-      summary: "Metrics for Prometheus; exemplars when it asks for OpenMetrics",
+      summary: "Metrics for Prometheus",
+      description: "In the text format, or in OpenMetrics with exemplars where `Accept` asks for it.",
       responses: {
         200: { description: "Metrics", content: { "text/plain": { schema: z.string() } } },
       },

@@ -78,6 +78,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "get",
       path: "/failures",
+      operationId: "listFailures",
       summary: "Count failed thoughts by reason",
       description: "`GET /thoughts?status=failed` lists them.",
       responses: { 200: { description: "The reasons", content: json(Failures) } },
@@ -98,7 +99,9 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "post",
       path: "/failures/redrive",
+      operationId: "redriveFailures",
       summary: "Give failed thoughts a full set of new attempts",
+      description: "All of them, or those of one reason, the oldest first.",
       request: { body: { required: true, content: json(RedriveThoughts) } },
       responses: { 200: { description: "How many were redriven", content: json(Redriven) } },
     },
@@ -116,6 +119,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "post",
       path: "/thoughts/{id}/redrive",
+      operationId: "redriveThought",
       summary: "Give one failed thought a full set of new attempts",
       description: "A thought that waits or is being analysed already stays as it is.",
       request: byId,
@@ -132,6 +136,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "post",
       path: "/thoughts/{id}/cancel",
+      operationId: "cancelThought",
       summary: "End a thought that waits or is being analysed",
       description: "It fails with the reason `cancelled`. Cancelling it again changes nothing.",
       request: byId,
@@ -148,7 +153,9 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "get",
       path: "/pause",
+      operationId: "getPause",
       summary: "Tell whether the workers are paused, since when and by whom",
+      description: "A pause outlives restarts; it lasts until somebody ends it.",
       responses: { 200: { description: "The pause", content: json(PauseState) } },
     },
     [],
@@ -159,6 +166,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "put",
       path: "/pause",
+      operationId: "pauseWorkers",
       summary: "Pause all workers",
       description:
         "What is being analysed ends; nothing else begins until the pause is over, restarts included. Thoughts are " +
@@ -180,7 +188,9 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
     {
       method: "delete",
       path: "/pause",
+      operationId: "resumeWorkers",
       summary: "End the pause",
+      description: "Where the workers are not paused, nothing changes.",
       responses: { 204: { description: "The workers are not paused" } },
     },
     [],

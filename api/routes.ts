@@ -12,6 +12,9 @@ import { ProblemJson } from "./schemas.ts";
 export type App = OpenAPIHono<Env>;
 
 export interface Route extends Omit<RouteConfig, "security"> {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
   /** The scope that an API key needs. @default the route is open to everybody */
   readonly scope?: Scope;
 }
@@ -33,27 +36,70 @@ const noStore: MiddlewareHandler = (c, next) => {
 };
 const problemContent = { "application/problem+json": { schema: ProblemJson } };
 
+/** Headers that responses share, by the name of their component in the document. */
+const HEADERS = {
+  RequestId: "Leads to the log line of the request, when tracing is off",
+  TraceId: "The request's trace, when tracing is on",
+  RetryAfter: "Seconds after which another try makes sense",
+  WwwAuthenticate: "How to authenticate",
+  RateLimit: "What is left of the limit, and the seconds until it starts anew",
+  RateLimitPolicy: "The limit, and its window in seconds",
+} as const;
+const header = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` });
+
+/** The headers of a response, by its status. */
+function headersOf(status: number, limited: boolean) {
+  return {
+    "x-request-id": header("RequestId"),
+    "x-trace-id": header("TraceId"),
+    ...(status === 401 ? { "www-authenticate": header("WwwAuthenticate") } : {}),
+    ...(status === 429 || status === 503 ? { "retry-after": header("RetryAfter") } : {}),
+    ...(limited ? { "ratelimit": header("RateLimit"), "ratelimit-policy": header("RateLimitPolicy") } : {}),
+  };
+}
+
 /** @param guards the checks that run before the handler of a route with a scope */
 export function createRoutes(app: App, guards: (scope: Scope) => readonly MiddlewareHandler<Env>[]): Routes {
   const declared: DeclaredRoute[] = [];
   const pages: { readonly path: string; readonly method: string }[] = [];
-  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer" });
+  const document = app.openAPIRegistry;
+  document.registerComponent("securitySchemes", "apiKey", {
+    type: "http",
+    scheme: "bearer",
+    description: "A key made with `deno task key`. Needed only where the API is configured with keys.",
+  });
+  for (const [name, description] of Object.entries(HEADERS)) {
+    document.registerComponent("headers", name, { description, schema: { type: "string" } });
+  }
   return {
     declared,
     add({ scope, ...route }, problems, handler) {
+      const limited = scope !== undefined;
+      const refusals = limited ? ["unauthorized", "forbidden", "misdirected", "rate-limited"] as const : [];
       const responses = { ...route.responses };
-      const refusals = scope === undefined
-        ? []
-        : ["unauthorized", "forbidden", "misdirected", "rate-limited"] as const;
-      for (const code of [...problems, ...refusals, "internal"] as const) {
+      // A host name that is not one is refused everywhere.
+      for (const code of [...problems, ...refusals, "invalid-request", "internal"] as const) {
         const { status, title } = PROBLEMS[code];
         responses[status] ??= { description: title, content: problemContent };
       }
-      const security = scope === undefined ? [] : [{ apiKey: [scope] }];
-      app.openAPIRegistry.registerPath({ ...route, security, responses });
+      for (const [status, response] of Object.entries(responses)) {
+        if ("$ref" in response) continue;
+        responses[status] = {
+          ...response,
+          headers: { ...response.headers, ...headersOf(Number(status), limited) },
+        };
+      }
+      document.registerPath({
+        ...route,
+        description: limited
+          ? `${route.description}\n\nScope of the API key: \`${scope}\`.`
+          : route.description,
+        security: limited ? [{ apiKey: [] }] : [],
+        responses,
+      });
       const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
       const method = route.method.toUpperCase();
-      for (const guard of scope === undefined ? [] : [noStore, ...guards(scope)]) app.on(method, path, guard);
+      for (const guard of limited ? [noStore, ...guards(scope)] : []) app.on(method, path, guard);
       app.on(method, path, handler);
       declared.push({ method: route.method, path, statuses: Object.keys(responses).map(Number) });
     },

@@ -29,9 +29,11 @@ export function addRunbooks(routes: Routes): void {
     {
       method: "get",
       path: "/runbooks",
+      operationId: "getRunbooks",
       tags: ["Documentation"],
       summary: "The runbooks of all alerts",
-      responses: { 200: { description: "A page" } },
+      description: "A page that leads to each of them.",
+      responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },
     [],
     async (c) => {
@@ -47,10 +49,12 @@ export function addRunbooks(routes: Routes): void {
     {
       method: "get",
       path: "/runbooks/{alert}",
+      operationId: "getRunbook",
       tags: ["Documentation"],
-      summary: "What to do about an alert, by its name",
+      summary: "What to do about an alert",
+      description: "By the alert's name, as in `runbook_url`.",
       request: { params: z.object({ alert: z.string().max(100) }) },
-      responses: { 200: { description: "A page" } },
+      responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },
     ["route-not-found"],
     async (c) => {

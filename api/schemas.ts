@@ -2,7 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { ResultSchema } from "../core/result.ts";
 import { isAtMost, LIMITS, STATUSES, type Thought, THOUGHT_PRIORITIES } from "../core/thought.ts";
-import { Problem } from "./problem.ts";
+import { Problem, PROBLEM_CODES } from "./problem.ts";
 
 /** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
 const Text = (max: number) =>
@@ -18,8 +18,8 @@ export const CreateThought = z.strictObject({
   user_id: UserId,
   text: Text(LIMITS.textChars).describe("The thought"),
   context: Text(LIMITS.contextChars).nullish().describe("What helps to understand it"),
-  priority: z.enum(THOUGHT_PRIORITIES).default("interactive")
-    .describe("`batch` waits behind `interactive`: its turn costs its user more"),
+  priority: z.enum(THOUGHT_PRIORITIES).optional()
+    .describe("`batch` waits behind `interactive`, the default: its turn costs its user more"),
 }).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });
 
 /** Several lines of one header arrive as one, with a comma between them; so a key has none. */
@@ -29,7 +29,10 @@ export const IdempotencyKey = z.string()
 
 export const ThoughtId = z.uuid().describe("UUID, version 7");
 
-export const Accepted = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) }).openapi("Accepted");
+const EXAMPLE_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+export const Accepted = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) })
+  .openapi("Accepted", { example: { id: EXAMPLE_ID, status: "pending" } });
 
 export const ThoughtJson = z.strictObject({
   id: ThoughtId,
@@ -43,7 +46,27 @@ export const ThoughtJson = z.strictObject({
   error: z.string().nullable().describe("Why the last attempt failed"),
   created_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable().describe("When it completed or failed for good"),
-}).openapi("Thought");
+}).openapi("Thought", {
+  example: {
+    id: EXAMPLE_ID,
+    user_id: "ada",
+    text: "I should call the dentist tomorrow",
+    context: null,
+    priority: "interactive",
+    status: "completed",
+    attempts: 1,
+    result: {
+      classification: { type: "task", urgency: "medium", tone: "neutral" },
+      analysis: { summary: "A call to the dentist, due tomorrow", keywords: ["dentist"] },
+      value: { health: 0.4 },
+      actions: ["Call the dentist"],
+      priority: { level: "medium", score: 50, reason: "It is due tomorrow" },
+    },
+    error: null,
+    created_at: "2026-01-01T12:00:00.000Z",
+    finished_at: "2026-01-01T12:00:00.120Z",
+  },
+});
 
 export const ThoughtPage = z.strictObject({
   thoughts: z.array(ThoughtJson),
@@ -60,14 +83,24 @@ export const ListQuery = z.strictObject({
 });
 
 export const ProblemJson = z.object({
-  type: z.string(),
+  type: z.string().describe("Leads to a page that says what to do").openapi({ format: "uri-reference" }),
+  code: z.enum(PROBLEM_CODES).describe("The last part of the type"),
   title: z.string(),
   status: z.int(),
   detail: z.string().optional(),
   errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
   trace_id: z.string().optional().describe("The request's trace, when tracing is on"),
   request_id: z.string().optional().describe("In the log line of the request, when tracing is off"),
-}).openapi("Problem");
+}).openapi("Problem", {
+  example: {
+    type: "/problems/invalid-request",
+    code: "invalid-request",
+    title: "The request is not valid",
+    status: 400,
+    errors: [{ field: "text", message: "must not be blank" }],
+    request_id: "0b9b6a3c-4a5f-4b87-9c1e-3f6f0d6f7a51",
+  },
+});
 
 /**
  * Parses a value of the request.

@@ -62,6 +62,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       path: "/thoughts",
       tags: ["Thoughts"],
       scope: "write",
+      operationId: "createThought",
       summary: "Post a thought",
       description:
         "It is stored before the response and analysed soon after. With an `Idempotency-Key`, posting the same " +
@@ -97,7 +98,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const key = c.req.header("idempotency-key");
       const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");
       const { text: raw, json } = await readJson(c.req.raw, body);
-      const { user_id: userId, text, context = null, priority } = parse(CreateThought, json);
+      const { user_id: userId, text, context = null, priority = "interactive" } = parse(CreateThought, json);
       refuseDuplicateKeys(raw);
       if (!reaches(c.var.grant, userId)) {
         throw new Problem("forbidden", {
@@ -134,7 +135,9 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       path: "/thoughts/{id}",
       tags: ["Thoughts"],
       scope: "read",
-      summary: "Read a thought and, once there is one, its result",
+      operationId: "getThought",
+      summary: "Read a thought",
+      description: "With its result, once there is one, or the reason why its last attempt failed.",
       request: byId,
       responses: { 200: { description: "The thought", content: json(ThoughtJson) } },
     },
@@ -151,6 +154,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       path: "/thoughts",
       tags: ["Thoughts"],
       scope: "read",
+      operationId: "listThoughts",
       summary: "List thoughts, the newest first",
       description:
         "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: one that " +
@@ -179,7 +183,11 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       path: "/thoughts/{id}",
       tags: ["Thoughts"],
       scope: "delete",
-      summary: "Delete a thought, whatever its state",
+      operationId: "deleteThought",
+      summary: "Delete a thought",
+      description:
+        "Whatever its state. An analysis under way is thrown away, a copy of it in the cache stays " +
+        "there under a hash of the text until it expires.",
       request: byId,
       responses: { 204: { description: "Deleted" } },
     },
@@ -230,10 +238,10 @@ function page(thoughts: readonly Thought[], next: string | null): Uint8Array<Arr
 function created(c: Context<Env>, inserted: Inserted): Response {
   switch (inserted.outcome) {
     case "stored":
-      c.header("location", `/thoughts/${inserted.id}`);
+      c.header("location", `${c.var.prefix ?? ""}/thoughts/${inserted.id}`);
       return c.json({ id: inserted.id, status: "pending" }, 201);
     case "repeated":
-      c.header("location", `/thoughts/${inserted.id}`);
+      c.header("location", `${c.var.prefix ?? ""}/thoughts/${inserted.id}`);
       c.header("idempotent-replayed", "true");
       return c.json({ id: inserted.id, status: inserted.status }, 201);
     case "conflict":

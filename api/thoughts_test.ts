@@ -199,7 +199,7 @@ Deno.test("a database that is away is answered 503 with Retry-After, and said in
     assert.equal(response.status, 503);
     assert.ok(Number(response.headers.get("retry-after")) > 0);
     const problem = await response.json();
-    assert.equal(problem.type, "urn:thought-processor:problem:unavailable");
+    assert.equal(problem.type, "/problems/unavailable");
     assert.doesNotMatch(JSON.stringify(problem), /refused/, "what the database said is for the log");
     const line = api.lines().find((line) =>
       line.msg === "request failed" && line.request_id === problem.request_id

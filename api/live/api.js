@@ -41,7 +41,7 @@ export async function follow(id, onStatus) {
   for (;;) {
     try {
       const headers = last === "" ? {} : { "last-event-id": last };
-      const response = await call(`/thoughts/${id}/events`, { headers });
+      const response = await call(`thoughts/${id}/events`, { headers });
       if (response.status === 204) return;
       for await (const { name, data } of eventsOf(response.body)) {
         last = name;

@@ -18,7 +18,7 @@ byId("post").addEventListener("submit", async (event) => {
   byId("problem").textContent = "";
   button.disabled = true;
   try {
-    const response = await call("/thoughts", {
+    const response = await call("thoughts", {
       method: "POST",
       // Pressed twice, or sent again by a browser, it is still one thought.
       headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
@@ -54,7 +54,7 @@ async function showProgress(id) {
   byId("steps").dataset.status = "";
   try {
     await follow(id, (status) => shown === id && showStatus(status));
-    const thought = await (await call(`/thoughts/${id}`)).json();
+    const thought = await (await call(`thoughts/${id}`)).json();
     if (shown !== id) return;
     if (thought.result !== null) byId("result").replaceChildren(drawResult(thought.result));
     else byId("problem").textContent = `This thought could not be analysed: ${thought.error}`;
@@ -80,7 +80,7 @@ function showStatus(status) {
 
 async function list() {
   try {
-    const { thoughts } = await (await call(`/thoughts?limit=${LISTED}`)).json();
+    const { thoughts } = await (await call(`thoughts?limit=${LISTED}`)).json();
     const recent = byId("recent");
     const open = new Set(
       [...recent.querySelectorAll("details[open]")].map((details) => details.parentElement.id),
@@ -98,7 +98,7 @@ async function list() {
 
 async function state() {
   try {
-    const { tiles, history, monitored } = await (await call("/samples")).json();
+    const { tiles, history, monitored } = await (await call("samples")).json();
     for (const [key, { value, level }] of Object.entries(tiles)) {
       const tile = byId(`tile-${key}`);
       tile.dataset.level = level;

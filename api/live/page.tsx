@@ -10,22 +10,22 @@ export function Page({ version }: { readonly version: string }) {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>Thought Processor</title>
-        <link rel="icon" href="/live/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/live/uplot.css" />
-        <link rel="stylesheet" href="/live/page.css" />
-        <link rel="stylesheet" href="/live/thought.css" />
-        <link rel="stylesheet" href="/live/tiles.css" />
-        <script type="module" src="/live/page.js"></script>
+        <link rel="icon" href="live/icon.svg" type="image/svg+xml" />
+        <link rel="stylesheet" href="live/uplot.css" />
+        <link rel="stylesheet" href="live/page.css" />
+        <link rel="stylesheet" href="live/thought.css" />
+        <link rel="stylesheet" href="live/tiles.css" />
+        <script type="module" src="live/page.js"></script>
       </head>
       <body>
         <a class="skip" href="#text">Skip to posting a thought</a>
         <header>
           <h1>
-            <img src="/live/icon.svg" alt="" width="28" height="28" /> Thought Processor
+            <img src="live/icon.svg" alt="" width="28" height="28" /> Thought Processor
           </h1>
           <nav aria-label="More">
-            <a href="/docs">API documentation</a>
-            <a href="/metrics">Metrics</a>
+            <a href="docs">API documentation</a>
+            <a href="metrics">Metrics</a>
             <a id="grafana" data-port="3001" hidden href="#">Grafana</a>
             <a id="prometheus" data-port="9090" hidden href="#">Prometheus</a>
           </nav>

@@ -161,11 +161,11 @@ Deno.test("the page and its files load nothing from elsewhere, and its state is 
   assert.match(policy, /^default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|http|\*/);
   const html = await page.text();
-  const files = [...html.matchAll(/(?:src|href)="(\/live\/[^"]+)"/g)].map(([, path]) => path!);
+  const files = [...html.matchAll(/(?:src|href)="(live\/[^"]+)"/g)].map(([, path]) => path!);
   const script = await (await api.request("/live/page.js")).text();
-  files.push(...[...script.matchAll(/from "\.(\/[^"]+)"/g)].map(([, path]) => `/live${path}`));
+  files.push(...[...script.matchAll(/from "\.(\/[^"]+)"/g)].map(([, path]) => `live${path}`));
   assert.ok(files.length >= 6);
-  for (const path of files) assert.equal((await api.request(path)).status, 200, path);
+  for (const path of files) assert.equal((await api.request(`/${path}`)).status, 200, path);
   assert.equal((await api.request("/live/page.tsx")).status, 404);
   const state = await (await api.request("/samples")).json();
   assert.deepEqual(state, {

@@ -50,7 +50,7 @@ testOnServices("an API that starts before PostgreSQL waits for it, and says so",
   await using api = startApi(url.href);
   const address = await loggedUrl(api, "url");
   const refused = await posted(address, 503);
-  assert.equal((await refused.json()).type, "urn:thought-processor:problem:unavailable");
+  assert.equal((await refused.json()).type, "/problems/unavailable");
   assert.ok(refused.headers.has("retry-after"));
   assert.equal(await readyReason(address), "not reachable");
 
