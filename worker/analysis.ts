@@ -1,155 +1,143 @@
-/** The analyses of a batch: known ones from the cache, the others made by the analyser and remembered. */
+/** The analysis stage: known results from the cache, the others by the analyser; each thought ends by itself. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Claim } from "../core/store/claims.ts";
-import { DeadlineError, within } from "../core/deadline.ts";
+import { within } from "../core/deadline.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import { ResultSchema } from "../core/result.ts";
-import { type Analyser, AnalysisError, type Usage } from "./analysers/analyser.ts";
+import type { Analyser, Usage } from "./analysers/analyser.ts";
 import type { AnalysisCache, CachedAnalysis } from "./analysis_cache.ts";
 import type { BatchTrace } from "./batch_trace.ts";
-
-/** How an analysis went; a result is JSON, written once for store and cache. The words of a failure hold no thought text. */
-export type Outcome =
-  | { readonly ok: true; readonly result: string; readonly usage?: Usage | undefined }
-  | {
-    readonly ok: false;
-    readonly reason: FailureReason;
-    readonly error: string;
-    readonly usage?: Usage | undefined;
-  };
-
-/** Why an attempt failed; the label of `batch_processor_retries_total`. */
-export const FAILURE_REASONS = [
-  "analyser_error",
-  "analyser_timeout",
-  "invalid_result",
-  "unstorable_result",
-] as const;
-export type FailureReason = (typeof FAILURE_REASONS)[number];
+import type { Gate } from "./gate.ts";
+import type { HeldClaim } from "./held.ts";
+import { endingOf, type Outcome, outcomeOf, outcomeOfError } from "./outcome.ts";
 
 export interface Analysis {
-  /** Analyses claimed thoughts; outcomes come in their order. Never throws. */
-  run(claimed: readonly Claim[], trace: BatchTrace): Promise<Outcome[]>;
+  /** Analyses claimed thoughts, which have passed the gate. Each one's end is told as it comes. Never throws. */
+  run(group: readonly HeldClaim[], trace: BatchTrace): Promise<void>;
 }
 
 export interface AnalysisOptions {
   readonly analyser: Analyser;
   readonly cache: AnalysisCache;
+  readonly gate: Gate;
   readonly metrics: Metrics<"worker">;
   /** An analysis is given up after this. */
   readonly timeoutMs: number;
+  /** Called once for each claim. */
+  readonly onEnd: (held: HeldClaim, outcome: Outcome) => void;
 }
 
-export function createAnalysis({ analyser, cache, metrics, timeoutMs }: AnalysisOptions): Analysis {
-  return {
-    async run(claimed, trace) {
-      const keys = claimed.map((claim) => cache.key(claim));
-      const firsts = new Map(
-        claimed.toReversed().map((claim, at) => [keys[claimed.length - 1 - at]!, claim]),
-      );
-
-      const startedAt = Date.now();
-      const known = await cache.find([...firsts.keys()]);
-      trace.step("look up analyses", startedAt, { "db.system.name": "redis", "db.operation.name": "MGET" });
-
-      const outcomes = new Map<string, Outcome>();
-      const missing = new Map<string, Claim>();
-      [...firsts].forEach(([key, claim], at) => {
-        const hit = known[at];
-        if (hit === undefined) missing.set(key, claim);
-        else {
-          outcomes.set(key, { ok: true, result: hit.result });
-          if (hit.cost) {
-            metrics.batch_processor_cost_saved_usd_total.inc(costLabels(hit.cost), hit.cost.costUsd);
-          }
-        }
-      });
-      metrics.batch_processor_cache_misses_total.inc(missing.size);
-      metrics.batch_processor_cache_hits_total.inc(claimed.length - missing.size);
-
-      await analyse(missing, outcomes, trace);
-      // Not waited for: the results are stored meanwhile. It never throws, and takes no longer than the cache allows.
-      void remember(missing, outcomes);
-      return keys.map((key) => outcomes.get(key)!);
-    },
-  };
-
-  /** Several lanes share one iterator: each takes the next thought as soon as it is free. */
-  async function analyse(
-    missing: ReadonlyMap<string, Claim>,
-    outcomes: Map<string, Outcome>,
-    trace: BatchTrace,
-  ) {
-    const queue = missing.entries();
-    let lastTurn = performance.now();
-    const lane = async () => {
-      for (const [key, claim] of queue) {
-        const outcome = trace.analysis(claim, analyser, () => analyseOne(analyser, claim, timeoutMs));
-        outcomes.set(key, outcome instanceof Promise ? await outcome : outcome);
-        if (performance.now() - lastTurn < MAX_TURN_MS) continue;
-        await nextTurn();
-        lastTurn = performance.now();
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(analyser.concurrency, missing.size) }, lane));
-  }
-
-  function remember(missing: ReadonlyMap<string, Claim>, outcomes: ReadonlyMap<string, Outcome>) {
-    const made = new Map<string, CachedAnalysis>();
-    for (const key of missing.keys()) {
-      const outcome = outcomes.get(key)!;
-      countUsage(outcome.usage);
-      if (outcome.ok) made.set(key, { result: outcome.result, cost: outcome.usage && costOf(outcome.usage) });
-    }
-    return cache.remember(made);
-  }
-
-  function countUsage(usage: Usage | undefined) {
-    if (usage === undefined) return;
-    const labels = costLabels(usage);
-    metrics.batch_processor_tokens_total.inc({ ...labels, direction: "input" }, usage.inputTokens);
-    metrics.batch_processor_tokens_total.inc({ ...labels, direction: "output" }, usage.outputTokens);
-    metrics.batch_processor_cost_usd_total.inc(labels, usage.costUsd);
-  }
+/** Claims of thoughts with the same text: one analysis serves them all. */
+interface Job {
+  readonly key: string;
+  readonly claims: readonly [HeldClaim, ...HeldClaim[]];
 }
 
 /** Analysers that never wait give way to heartbeats, scrapes and deadlines this often. */
 const MAX_TURN_MS = 10;
 
-const costLabels = ({ provider, model }: Pick<Usage, "provider" | "model">) => ({ provider, model });
-const costOf = ({ provider, model, costUsd }: Usage) => ({ provider, model, costUsd });
+export function createAnalysis(options: AnalysisOptions): Analysis {
+  const { analyser, cache, gate, metrics, timeoutMs, onEnd } = options;
+  const jobs: Job[] = [];
+  const made = new Map<string, CachedAnalysis>();
+  let running = 0;
+  /** When an analysis last succeeded, by performance.now(). */
+  let lastSuccess = -Infinity;
 
-/** Stays synchronous when the analyser does: a promise and a timer per thought would cost more than the analysis. */
-function analyseOne(analyser: Analyser, claim: Claim, timeoutMs: number): Outcome | Promise<Outcome> {
-  const deadline = new AbortController();
-  try {
-    const analysed = analyser.analyse(claim, deadline.signal);
-    if (!(analysed instanceof Promise)) return check(analysed.result, analysed.usage);
-    return within(timeoutMs, "The analyser", analysed)
-      .then(({ result, usage }) => check(result, usage), failed)
-      .finally(() => deadline.abort());
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-function check(result: unknown, usage: Usage | undefined): Outcome {
-  const checked = ResultSchema.safeParse(result);
-  if (checked.success) return { ok: true, result: JSON.stringify(checked.data), usage };
-  const where = checked.error.issues[0]?.path.join(".") || "as a whole";
   return {
-    ok: false,
-    reason: "invalid_result",
-    error: `The analyser's result is not valid (${where})`,
-    usage,
+    async run(group, trace) {
+      const byKey = Map.groupBy(group, ({ claim }) => cache.key(claim));
+      const startedAt = Date.now();
+      const known = await cache.find([...byKey.keys()]);
+      trace.step("look up analyses", startedAt, { "db.system.name": "redis", "db.operation.name": "MGET" });
+
+      let missing = 0;
+      [...byKey].forEach(([key, claims], at) => {
+        const hit = known[at];
+        if (hit === undefined) {
+          missing++;
+          jobs.push({ key, claims: claims as [HeldClaim, ...HeldClaim[]] });
+          return;
+        }
+        if (hit.cost) metrics.batch_processor_cost_saved_usd_total.inc(labels(hit.cost), hit.cost.costUsd);
+        for (const held of claims) onEnd(held, { ok: true, result: hit.result });
+      });
+      metrics.batch_processor_cache_misses_total.inc(missing);
+      metrics.batch_processor_cache_hits_total.inc(group.length - missing);
+      if (group.length > missing) gate.giveBack(group.length - missing);
+      while (running < Math.min(analyser.concurrency, running + jobs.length)) void runner();
+    },
   };
+
+  /** Takes one job after the other until there is none. */
+  async function runner(): Promise<void> {
+    running++;
+    let lastTurn = performance.now();
+    for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+      const analysed = analyse(job);
+      if (analysed instanceof Promise) await analysed;
+      if (performance.now() - lastTurn < MAX_TURN_MS) continue;
+      await nextTurn();
+      lastTurn = performance.now();
+    }
+    running--;
+  }
+
+  /** Stays synchronous when the analyser does: a promise and a timer per thought would cost more than the analysis. */
+  function analyse(job: Job): void | Promise<void> {
+    const wanted = () => job.claims.find(({ state }) => state === "analysing");
+    const held = wanted();
+    if (held === undefined) return gate.giveBack(1); // lost or released while it waited for its turn
+    const { claim, trace } = held;
+    const startedAt = performance.now();
+    let thrown: unknown;
+    const failed = (error: unknown): Outcome => {
+      thrown = error;
+      // One that times out beside others that do not is slow by itself; "beside" reaches back by one deadline, since
+      // where there is one lane nothing else runs meanwhile.
+      return outcomeOfError(error, lastSuccess > startedAt - timeoutMs, claim.attempt - claim.charged);
+    };
+    const attempt = (): Outcome | Promise<Outcome> => {
+      const deadline = new AbortController();
+      try {
+        const analysed = analyser.analyse(claim, deadline.signal);
+        if (!(analysed instanceof Promise)) return outcomeOf(analysed.result, analysed.usage);
+        for (const one of job.claims) one.abort = () => wanted() ?? deadline.abort();
+        return within(timeoutMs, "The analyser", analysed)
+          .then(({ result, usage }) => outcomeOf(result, usage), failed)
+          .finally(() => deadline.abort());
+      } catch (error) {
+        return failed(error);
+      }
+    };
+    const finish = (outcome: Outcome): void => {
+      if (outcome.ok) lastSuccess = performance.now();
+      gate.report(endingOf(outcome, thrown));
+      countUsage(outcome.usage);
+      if (outcome.ok) {
+        remember(job.key, { result: outcome.result, cost: outcome.usage && costOf(outcome.usage) });
+      }
+      for (const one of job.claims) onEnd(one, outcome);
+    };
+    const outcome = trace.analysis(claim, analyser, attempt);
+    return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
+  }
+
+  /** Not waited for: the cache never throws, and takes no longer than it may. What comes in one turn goes together. */
+  function remember(key: string, analysis: CachedAnalysis): void {
+    made.set(key, analysis);
+    if (made.size > 1) return;
+    queueMicrotask(() => {
+      void cache.remember(new Map(made));
+      made.clear();
+    });
+  }
+
+  function countUsage(usage: Usage | undefined): void {
+    if (usage === undefined) return;
+    metrics.batch_processor_tokens_total.inc({ ...labels(usage), direction: "input" }, usage.inputTokens);
+    metrics.batch_processor_tokens_total.inc({ ...labels(usage), direction: "output" }, usage.outputTokens);
+    metrics.batch_processor_cost_usd_total.inc(labels(usage), usage.costUsd);
+  }
 }
 
-function failed(error: unknown): Outcome {
-  if (error instanceof DeadlineError) return { ok: false, reason: "analyser_timeout", error: error.message };
-  if (error instanceof AnalysisError) {
-    return { ok: false, reason: "analyser_error", error: error.message, usage: error.usage };
-  }
-  const kind = error instanceof Error ? error.name : typeof error;
-  return { ok: false, reason: "analyser_error", error: `The analyser failed (${kind})` };
-}
+const labels = ({ provider, model }: Pick<Usage, "provider" | "model">) => ({ provider, model });
+const costOf = ({ provider, model, costUsd }: Usage) => ({ provider, model, costUsd });

@@ -18,7 +18,7 @@ import {
   type Traceparent,
 } from "../core/telemetry/tracing.ts";
 import type { Analyser } from "./analysers/analyser.ts";
-import type { Outcome } from "./analysis.ts";
+import type { Outcome } from "./outcome.ts";
 
 export interface BatchTrace {
   /** Records a step that the whole batch took together and that ends now. */
@@ -29,11 +29,14 @@ export interface BatchTrace {
     analyser: Analyser,
     run: () => Outcome | Promise<Outcome>,
   ): Outcome | Promise<Outcome>;
+  /** Records a step of one thought that ends now. */
+  stepOf(id: string, name: string, startedAt: number, attributes: Attributes): void;
   /** Marks a thought's attempt as failed. */
   fail(id: string, reason: string): void;
   /** The ids of a sampled thought's span, as log fields. */
   ids(id: string): { readonly trace_id: string; readonly span_id: string } | undefined;
-  end(): void;
+  /** Ends a thought's span. */
+  end(id: string): void;
 }
 
 /** OpenTelemetry's default limit of links on a span. */
@@ -82,7 +85,14 @@ export function traceBatch(
     );
   }
 
+  receive?.span.end();
+
   return {
+    stepOf(id, name, startTime, attributes) {
+      const parent = processing.get(id)?.traceparent;
+      if (parent === undefined) return;
+      recordSpan(name, { kind: SpanKind.CLIENT, parent, startTime, endTime: Date.now(), attributes });
+    },
     step(name, from, attributes) {
       const endTime = Date.now();
       const kind = SpanKind.CLIENT;
@@ -114,9 +124,9 @@ export function traceBatch(
       const traceparent = processing.get(id)?.traceparent;
       return traceparent === undefined ? undefined : traceFields(traceparent);
     },
-    end() {
-      for (const { span } of processing.values()) span.end();
-      receive?.span.end();
+    end(id) {
+      processing.get(id)?.span.end();
+      processing.delete(id);
     },
   };
 }

@@ -1,31 +1,64 @@
 /** The gauges that tell how much waits; the store is asked on a beat of its own, never by a scrape. */
-import type { Claims } from "../core/store/claims.ts";
 import { repeat } from "../core/retry.ts";
+import type { Claims } from "../core/store/claims.ts";
+import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import { FAILURE_REASONS } from "./analysis.ts";
-import { HIT_KINDS } from "./analysis_cache.ts";
+import { THOUGHT_PRIORITIES } from "../core/thought.ts";
 import { GATE_REASONS, type GateState } from "./gate.ts";
 
 /** Three times in a scrape interval of 15 s. */
 const EVERY_MS = 5_000;
+/** The time over which the rate of all workers is taken. */
+const RATE_MS = 60_000;
 
 export interface GaugesOptions {
-  readonly claims: Claims;
+  readonly claims: Pick<Claims, "waiting">;
+  readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Keeps the gauges current until the signal aborts. While the store does not answer they stay as they were. */
-export function runGauges({ claims, metrics, log, signal }: GaugesOptions): Promise<void> {
+/** Keeps the gauges current until the signal aborts. While the store does not answer they are absent: nobody knows. */
+export function runGauges({ claims, heartbeats, metrics, log, signal }: GaugesOptions): Promise<void> {
+  const doneBy = createDoneBy();
   return repeat("gauges", { log, signal }, async () => {
-    const { thoughts, oldestS, outbox } = await claims.waiting();
-    metrics.batch_processor_queue_size.set(thoughts.interactive + thoughts.batch);
-    metrics.batch_processor_oldest_waiting_seconds.set(Math.max(oldestS.interactive, oldestS.batch));
-    metrics.batch_processor_outbox_size.set(outbox);
+    try {
+      const [{ thoughts, oldestS, outbox }, workers] = await Promise.all([
+        claims.waiting(),
+        heartbeats.present(),
+      ]);
+      const total = thoughts.interactive + thoughts.batch;
+      metrics.batch_processor_queue_size.set(total);
+      metrics.batch_processor_outbox_size.set(outbox);
+      for (const priority of THOUGHT_PRIORITIES) {
+        metrics.batch_processor_waiting_thoughts.set({ priority }, thoughts[priority]);
+        metrics.batch_processor_oldest_waiting_seconds.set({ priority }, oldestS[priority]);
+      }
+      const perSecond = doneBy(
+        workers.map(({ id, processed, failed }) => ({ id, done: processed + failed })),
+      );
+      if (total === 0) metrics.batch_processor_drain_seconds.set(0);
+      else if (perSecond > 0) metrics.batch_processor_drain_seconds.set(total / perSecond);
+      else metrics.batch_processor_drain_seconds.remove();
+    } catch (error) {
+      forget(metrics);
+      throw error;
+    }
     return EVERY_MS;
   });
+}
+
+/** Takes the samples away that nobody can vouch for. */
+export function forget(metrics: Metrics<"worker">): void {
+  metrics.batch_processor_queue_size.remove();
+  metrics.batch_processor_outbox_size.remove();
+  metrics.batch_processor_drain_seconds.remove();
+  for (const priority of THOUGHT_PRIORITIES) {
+    metrics.batch_processor_waiting_thoughts.remove({ priority });
+    metrics.batch_processor_oldest_waiting_seconds.remove({ priority });
+  }
 }
 
 /** Shows the gate as it is now. */
@@ -37,14 +70,21 @@ export function showGate(metrics: Metrics<"worker">, { reason: closedFor, since,
   metrics.batch_processor_gate_lanes.set(limit);
 }
 
-/** Sets every label known in advance to 0, so that rates and ratios are never missing. */
-export function initialiseLabels(metrics: Metrics<"worker">): void {
-  for (const reason of FAILURE_REASONS) metrics.batch_processor_retries_total.inc({ reason }, 0);
-  for (const kind of HIT_KINDS) metrics.batch_processor_cache_found_total.inc({ kind }, 0);
-  for (const reason of ["malformed", "unknown", "duplicate"]) {
-    metrics.batch_processor_messages_skipped_total.inc({ reason }, 0);
-  }
-  for (const reason of ["stale_claim", "lost_message"]) {
-    metrics.batch_processor_requeued_total.inc({ reason }, 0);
-  }
+/** Thoughts a second that all workers have finished over the last minute, from their counts. */
+function createDoneBy(now = () => performance.now()) {
+  let samples: { readonly at: number; readonly done: ReadonlyMap<string, number> }[] = [];
+  return (workers: readonly { readonly id: string; readonly done: number }[]): number => {
+    samples = [...samples.filter(({ at }) => now() - at <= RATE_MS), {
+      at: now(),
+      done: new Map(workers.map(({ id, done }) => [id, done])),
+    }];
+    const [first] = samples;
+    const elapsedS = (now() - first!.at) / 1_000;
+    if (elapsedS === 0) return 0;
+    const finished = workers.reduce(
+      (sum, { id, done }) => sum + Math.max(0, done - (first!.done.get(id) ?? 0)),
+      0,
+    );
+    return finished / elapsedS;
+  };
 }

@@ -11,6 +11,8 @@ const app = createOperations({
   readiness: () => Promise.resolve({ status: up ? "up" : "down", dependencies: {} }),
   active: () => active,
   gate: () => gate,
+  lanes: { busy: () => 3 },
+  relay: () => ({ blockedMs: () => 2_500 }),
 });
 
 Deno.test("a worker that runs is live, also when its dependencies are down", async () => {

@@ -1,38 +1,95 @@
-/** The reconciler: finds thoughts whose worker died or whose message was lost, and queues them again. */
-import type { Claims } from "../core/store/claims.ts";
+/** The reconciler: finds thoughts whose worker died or whose message was lost, and announces them again. */
+import type { Queue, Watermark } from "../core/queue/queue.ts";
 import { repeat } from "../core/retry.ts";
-import type { Logger } from "../core/telemetry/log.ts";
+import type { Announcement, Claims } from "../core/store/claims.ts";
+import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 
-/** Thoughts queued again by one look, so that a look stays short; the next one finds the rest. */
-const LIMIT = 5_000;
+/** Unfinished thoughts looked at together. */
+const PART = 10_000;
+/** A round looks at the next part until this much time is spent; the next round goes on where it ended. */
+const ROUND_MS = 100;
+/** Announcements that are followed at once. */
+const FOLLOWED = 5_000;
 
 export interface ReconcilerOptions {
-  readonly claims: Claims;
+  readonly claims: Pick<Claims, "look" | "releaseStale" | "announceAgain">;
+  readonly queue: Pick<Queue, "watermark" | "passed">;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Pause between two looks. */
+  /** Pause between two rounds. */
   readonly everyMs: number;
-  /** A pending thought's message counts as lost when it has not been handled for this long. */
+  /** A thought's message is not looked for before it is this old. */
   readonly lostAfterMs: number;
+  /** Claims are not released before the database has answered for this long: their workers renew them first. */
+  readonly graceMs: number;
 }
 
-/** Runs until the signal aborts; an outage of the database is waited out. */
+/** Announcements made before a watermark: once the group has passed it, their messages were taken or lost. */
+interface Followed {
+  readonly announcements: readonly Announcement[];
+  readonly watermark: Watermark;
+}
+
+/** Runs until the signal aborts; an outage of the database or the queue is waited out. */
 export function runReconciler(options: ReconcilerOptions): Promise<void> {
-  const { claims, metrics, log, signal, everyMs, lostAfterMs } = options;
-  return repeat("reconciler", { log, signal }, async () => {
-    const look = await claims.look(null, LIMIT);
-    const { waiting: { size: retried }, failed: { size: givenUp } } = await claims.releaseStale(look.stale);
-    const lost = await claims.announceAgain(
-      look.announced.filter(({ queuedAt }) => Date.now() - Date.parse(queuedAt) > lostAfterMs),
-    );
-    metrics.batch_processor_requeued_total.inc({ reason: "stale_claim" }, retried);
-    metrics.batch_processor_requeued_total.inc({ reason: "lost_message" }, lost);
-    metrics.batch_processor_thoughts_failed_total.inc(givenUp);
-    if (retried + givenUp + lost > 0) {
-      log.warn("thoughts queued again", { stale_claims: retried, given_up: givenUp, lost });
+  const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs } = options;
+  let after: string | null = null;
+  let followed: Followed | undefined;
+  let answeringSince = performance.now();
+
+  async function look(): Promise<Announcement[]> {
+    const announced: Announcement[] = [];
+    const startedAt = performance.now();
+    do {
+      const part = await claims.look(after, PART, lostAfterMs);
+      after = part.next;
+      announced.push(...part.announced);
+      if (part.stale.length > 0 && performance.now() - answeringSince > graceMs) await release(part.stale);
+    } while (after !== null && performance.now() - startedAt < ROUND_MS && announced.length < FOLLOWED);
+    return announced.slice(0, FOLLOWED);
+  }
+
+  async function release(stale: Parameters<Claims["releaseStale"]>[0]): Promise<void> {
+    const { waiting, failed } = await claims.releaseStale(stale);
+    metrics.batch_processor_crashes_total.inc(waiting.size + failed.size);
+    metrics.batch_processor_requeued_total.inc({ reason: "stale_claim" }, waiting.size);
+    metrics.batch_processor_thoughts_failed_total.inc(failed.size);
+    if (waiting.size > 0) {
+      log.warn("thoughts of a worker that went away, each to be tried alone", { thoughts: waiting.size });
     }
+    for (const id of failed) {
+      log.error("thought given up: its worker's process ended each time", { thought_id: id });
+    }
+  }
+
+  async function follow(announced: readonly Announcement[]): Promise<void> {
+    if (followed !== undefined && await queue.passed(followed.watermark)) {
+      const lost = await claims.announceAgain(followed.announcements);
+      followed = undefined;
+      metrics.batch_processor_requeued_total.inc({ reason: "lost_message" }, lost);
+      if (lost > 0) log.warn("thoughts whose message was lost, announced again", { thoughts: lost });
+    }
+    // The watermark is read after the announcements: each of their messages lies before it.
+    if (followed === undefined && announced.length > 0) {
+      followed = { announcements: announced, watermark: await queue.watermark() };
+    }
+  }
+
+  return repeat("reconciler", { log, signal }, async () => {
+    let announced: Announcement[];
+    try {
+      announced = await look();
+    } catch (error) {
+      answeringSince = Infinity; // until it has answered again
+      throw error;
+    } finally {
+      if (answeringSince === Infinity) answeringSince = performance.now();
+    }
+    await follow(announced).catch((error) =>
+      log.warn("lost messages not looked for", { reason: reason(error) })
+    );
     return everyMs;
   });
 }

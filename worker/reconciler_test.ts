@@ -31,8 +31,10 @@ testOnDatabase(
       metrics,
       log,
       signal: stop.signal,
+      queue: { watermark: () => Promise.resolve({}), passed: () => Promise.resolve(true) },
       everyMs: 5,
       lostAfterMs: 60_000,
+      graceMs: 0,
     });
     await waitFor("a few looks", async () => (await database.query("select from outbox")).length >= 2, {
       everyMs: 10,
@@ -58,6 +60,7 @@ testOnDatabase(
     assert.equal(await metric(`batch_processor_requeued_total{reason="stale_claim"}`), 1);
     assert.equal(await metric(`batch_processor_requeued_total{reason="lost_message"}`), 1);
     assert.equal(await metric("batch_processor_thoughts_failed_total"), 1);
-    assert.equal(logged.match(/thoughts queued again/g)?.length, 1);
+    assert.equal(logged.match(/to be tried alone/g)?.length, 1);
+    assert.equal(logged.match(/announced again/g)?.length, 1);
   },
 );

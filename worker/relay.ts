@@ -1,42 +1,83 @@
-/** The relay: moves what stands in the outbox to the queue. Every worker runs one; none needs to know of the others. */
+/** The relay: moves what is due from the outbox to the queue, no more than this worker is about to take. */
+import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
 import { repeat } from "../core/retry.ts";
-import type { Logger } from "../core/telemetry/log.ts";
-import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { DeadLetters } from "../core/store/dead_letters.ts";
 import type { Outbox } from "../core/store/outbox.ts";
-import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
+import { type Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
 import { isSampled, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
+import type { Window } from "./window.ts";
 
 /** Messages sent by one transaction. */
 const BATCH = 1_000;
-/** Pause when the outbox is empty: with one poll per worker, what an idle system adds to a thought's way. */
+/** Pause when there is nothing to send, or no room: with one poll per worker, what an idle system adds to a thought's way. */
 const IDLE_MS = 50;
+/** How often delayed messages are looked at, and dead letters sent. */
+const ASIDE_MS = 200;
 
 export interface RelayOptions {
   readonly outbox: Outbox;
-  readonly deadLetters: DeadLetters;
-  readonly queue: Queue;
+  readonly deadLetters: Pick<DeadLetters, "take">;
+  readonly queue: Pick<Queue, "publish">;
+  readonly window: Window;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
+export interface Relay {
+  /** Resolves when the signal has aborted. */
+  readonly done: Promise<void>;
+  /** For how long messages could not be sent, in milliseconds; 0 while they can. */
+  blockedMs(): number;
+}
+
 /** Runs until the signal aborts; an outage of the queue or the database is waited out. */
-export function runRelay({ outbox, deadLetters, queue, metrics, log, signal }: RelayOptions): Promise<void> {
-  return repeat("relay", { log, signal }, async () => {
-    await outbox.ripen(BATCH);
-    await deadLetters.take(BATCH, (messages) => publish(queue, messages, metrics));
-    const sent = await outbox.take(BATCH, (messages) => publish(queue, messages, metrics));
-    return sent === BATCH ? 0 : IDLE_MS;
+export function startRelay(options: RelayOptions): Relay {
+  const { outbox, deadLetters, queue, window, metrics, log, signal } = options;
+  let blockedSince: number | undefined;
+
+  async function publish(messages: readonly Message[]): Promise<void> {
+    try {
+      const refused = await send(queue, messages, metrics);
+      blockedSince = undefined;
+      if (refused.length === 0) return;
+      metrics.batch_processor_messages_refused_total.inc(refused.length);
+      log.error("messages refused by the queue, dropped", {
+        messages: refused.length,
+        first: `${refused[0]!.topic} ${refused[0]!.value}`,
+      });
+    } catch (error) {
+      blockedSince ??= performance.now();
+      throw error;
+    }
+  }
+
+  /** What is not a thought's turn has a loop of its own, so that neither holds the other. */
+  const aside = repeat("dead letters", { log, signal }, async () => {
+    const ripened = await outbox.ripen(BATCH);
+    const dead = await deadLetters.take(BATCH, publish);
+    return ripened === BATCH || dead === BATCH ? 0 : ASIDE_MS;
   });
+  const thoughts = repeat("relay", { log, signal }, async () => {
+    const room = Math.min(BATCH, await window.room());
+    const sent = room < 1 ? 0 : await outbox.take(room, publish);
+    if (sent === 0 && room >= 1) blockedSince = undefined; // nothing is due
+    return sent === BATCH ? 0 : sent > 0 && sent === room ? 5 : IDLE_MS;
+  });
+
+  return {
+    done: Promise.all([aside, thoughts]).then(() => {}),
+    blockedMs: () => blockedSince === undefined ? 0 : performance.now() - blockedSince,
+  };
 }
 
 /** A sampled thought's message carries the producer span that sent it; no other message makes a span. */
-async function publish(
-  queue: Queue,
+async function send(
+  queue: Pick<Queue, "publish">,
   messages: readonly Message[],
   metrics: Metrics<"worker">,
-): Promise<void> {
+): Promise<readonly Message[]> {
   const spans = messages.filter(({ traceparent }) => isSampled(traceparent)).map((message) => ({
     message,
     ...openSpan(`send ${message.topic}`, {
@@ -52,11 +93,13 @@ async function publish(
   }));
   const traced = new Map<Message, string>(spans.map(({ message, traceparent }) => [message, traceparent]));
   try {
-    await queue.publish(
+    const refused = await queue.publish(
       messages.map((message) => ({ ...message, traceparent: traced.get(message) ?? message.traceparent })),
     );
+    const dead = (those: readonly Message[]) => those.filter(({ topic }) => topic === DEAD_TOPIC).length;
+    metrics.batch_processor_dead_letters_total.inc(dead(messages) - dead(refused));
+    return refused;
   } finally {
     for (const { span } of spans) span.end();
   }
-  metrics.batch_processor_dead_letters_total.inc(messages.filter(({ topic }) => topic === DEAD_TOPIC).length);
 }

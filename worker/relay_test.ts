@@ -9,7 +9,7 @@ import { type Message, type Queue, QueueUnavailableError } from "../core/queue/q
 import { aThought } from "../tests/support/thoughts.ts";
 import { testOnDatabase } from "../tests/support/databases.ts";
 import { waitFor } from "../tests/support/wait.ts";
-import { runRelay } from "./relay.ts";
+import { startRelay } from "./relay.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
 /** Runs a relay over this database until its outbox is empty; returns what it published, publish by publish. */
@@ -21,12 +21,20 @@ async function relay(database: Database, refusals = 0) {
     publish(given) {
       if (refusals-- > 0) return Promise.reject(new QueueUnavailableError("away"));
       published.push(given);
-      return Promise.resolve();
+      return Promise.resolve([]);
     },
   };
   const metrics = createMetrics("worker", "0");
   const stop = new AbortController();
-  const running = runRelay({ outbox, deadLetters, queue: queue as Queue, metrics, log, signal: stop.signal });
+  const { done } = startRelay({
+    outbox,
+    deadLetters,
+    queue,
+    window: { room: () => Promise.resolve(5_000) },
+    metrics,
+    log,
+    signal: stop.signal,
+  });
   await waitFor(
     "an empty outbox",
     async () => (await database.query("select from outbox union all select from dead_letters")).length === 0,
@@ -35,7 +43,7 @@ async function relay(database: Database, refusals = 0) {
     },
   );
   stop.abort();
-  await running;
+  await done;
   const [dead] = (await metrics.batch_processor_dead_letters_total.get()).values;
   return { published, deadLetters: dead!.value };
 }

@@ -1,132 +1,153 @@
-/** How a batch ends: results stored under their fence, failures queued again or given up, all of it counted. */
-import type { Claim, Claims, Completion, Failure } from "../core/store/claims.ts";
-import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
+/** The last stage: results stored under their fence, failures announced again or ended, in bulk by what has gathered. */
 import { backoffMs, pause } from "../core/retry.ts";
+import type { Claim, Claims, Completion, Ended, Failure, Stored } from "../core/store/claims.ts";
+import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import type { FailureReason, Outcome } from "./analysis.ts";
-import type { BatchTrace } from "./batch_trace.ts";
+import type { Held, HeldClaim } from "./held.ts";
+import type { Lanes } from "./lanes.ts";
+import type { Failed, Outcome } from "./outcome.ts";
 
 export interface Settlement {
-  /**
-   * Settles claimed thoughts.
-   *
-   * @param claimedAt when the batch began, in milliseconds since the epoch
-   * @throws {DatabaseUnavailableError} when the database stays away longer than {@link STORE_DEADLINE_MS}
-   */
-  settle(
-    claimed: readonly Claim[],
-    outcomes: readonly Outcome[],
-    claimedAt: number,
-    trace: BatchTrace,
-  ): Promise<Counts>;
+  /** Settles a claim soon: at once when it is alone, else with what has gathered meanwhile. */
+  settle(held: HeldClaim, outcome: Outcome): void;
 }
 
-/** What became of the thoughts of a batch. */
-export type Counts = Readonly<Record<"completed" | "retried" | "given_up" | "fenced", number>>;
-
 export interface SettlementOptions {
-  readonly claims: Claims;
+  readonly claims: Pick<Claims, "complete" | "fail">;
+  readonly held: Held;
+  readonly lanes: Lanes;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   /** Pause before the second attempt; it doubles with each one, up to {@link RETRY_MAX_MS}. */
   readonly retryFirstMs: number;
+  /** Called when settling fails for another reason than an absent database: a mistake in the program. */
+  readonly onMistake: (error: unknown) => void;
 }
 
-/** Results are offered to an absent database for this long; after that the thoughts are analysed again. */
-const STORE_DEADLINE_MS = 60_000;
+/** Claims settled by one statement. */
+const CHUNK = 1_000;
+/** Statements under way at once: while one waits for the disk, the next is prepared. */
+const WRITERS = 2;
 /** Below the horizon beyond which no delay is believed (core/store/clock_skew.ts). */
 const RETRY_MAX_MS = 60_000;
 
-type FailedClaim = Claim & { readonly reason: FailureReason; readonly error: string };
+interface Settling {
+  readonly held: HeldClaim;
+  readonly outcome: Outcome;
+}
 
-export function createSettlement({ claims, metrics, log, retryFirstMs }: SettlementOptions): Settlement {
-  return {
-    async settle(claimed, outcomes, claimedAt, trace) {
-      const completions: Completion[] = [];
-      const failures: FailedClaim[] = [];
-      claimed.forEach((claim, at) => {
-        const outcome = outcomes[at]!;
-        if (outcome.ok) completions.push({ id: claim.id, attempt: claim.attempt, result: outcome.result });
-        else failures.push({ ...claim, reason: outcome.reason, error: outcome.error });
-      });
+export function createSettlement(options: SettlementOptions): Settlement {
+  const { claims, held: registry, lanes, metrics, log, retryFirstMs, onMistake } = options;
+  const gathered: Settling[] = [];
+  let writers = 0;
 
-      const startedAt = Date.now();
-      const { stored, refused } = await untilStored(() => complete(completions));
-      for (const claim of claimed) {
-        if (refused.has(claim.id)) failures.push({ ...claim, ...UNSTORABLE });
+  async function write(): Promise<void> {
+    writers++;
+    for (let part = gathered.splice(0, CHUNK); part.length > 0; part = gathered.splice(0, CHUNK)) {
+      try {
+        await store(part);
+      } catch (error) {
+        onMistake(error);
       }
-      const { waiting: retried, failed: givenUp } = failures.length === 0
-        ? { waiting: new Set<string>(), failed: new Set<string>() }
-        : await untilStored(() => claims.fail(failures.map(toFailure)));
-      trace.step("store results", startedAt, {
+      for (const { held } of part) {
+        held.trace.end(held.claim.id);
+        registry.remove(held);
+      }
+      lanes.settled(part.length);
+    }
+    writers--;
+  }
+
+  async function store(part: readonly Settling[]): Promise<void> {
+    const startedAt = Date.now();
+    const completed: HeldClaim[] = [];
+    const completions: Completion[] = [];
+    const failures = new Map<string, Failed>();
+    for (const { held, outcome } of part) {
+      const { id, attempt } = held.claim;
+      if (!outcome.ok) failures.set(id, outcome);
+      else {
+        completed.push(held);
+        completions.push({ id, attempt, result: outcome.result });
+      }
+    }
+    const { stored, fenced, refused } = await complete(completions);
+    for (const id of refused) failures.set(id, UNSTORABLE);
+    const failing = part.map(({ held }) => held).filter(({ claim }) => failures.has(claim.id));
+    const ended = await fail(failing.map(({ claim }) => toFailure(claim, failures.get(claim.id)!)));
+    for (const { held } of part) {
+      held.trace.stepOf(held.claim.id, "store results", startedAt, {
         "db.system.name": "postgresql",
         "db.operation.name": "UPDATE",
       });
-
-      countCompleted(claimed, stored, claimedAt, trace);
-      countFailed(failures, retried, givenUp, trace);
-      const fenced = claimed.length - stored.size - retried.size - givenUp.size;
-      metrics.batch_processor_fenced_writes_total.inc(fenced);
-      return { completed: stored.size, retried: retried.size, given_up: givenUp.size, fenced };
-    },
-  };
-
-  /** One bulk write; if the database refuses a value, one by one, so that the others get through. */
-  async function complete(
-    completions: readonly Completion[],
-  ): Promise<{ stored: Set<string>; refused: Set<string> }> {
-    if (completions.length === 0) return { stored: new Set(), refused: new Set() };
-    try {
-      return { stored: await (await claims.complete(completions)).stored as Set<string>, refused: new Set() };
-    } catch (error) {
-      if (!(error instanceof UnstorableError)) throw error;
-      if (completions.length === 1) return { stored: new Set(), refused: new Set([completions[0]!.id]) };
     }
-    const stored = new Set<string>();
-    const refused = new Set<string>();
-    for (const completion of completions) {
-      const one = await complete([completion]);
-      for (const id of one.stored) stored.add(id);
-      for (const id of one.refused) refused.add(id);
+    metrics.batch_processor_fenced_writes_total.inc(fenced.size);
+    countCompleted(completed, stored);
+    for (const { claim, trace } of failing) {
+      countFailed(claim, failures.get(claim.id)!, ended, trace.ids(claim.id));
+      trace.fail(claim.id, failures.get(claim.id)!.reason);
     }
-    return { stored, refused };
+    log.info("settled", {
+      completed: stored.size,
+      waiting: ended.waiting.size,
+      failed: ended.failed.size,
+      fenced: fenced.size,
+      ms: Date.now() - startedAt,
+    });
   }
 
-  /** Repeating is safe: a write that went through unseen finds its claim settled, and does nothing. */
+  async function complete(completions: readonly Completion[]): Promise<Stored & { refused: Set<string> }> {
+    const stored = new Set<string>();
+    const fenced = new Set<string>();
+    const refused = await byHalves(completions, async (part) => {
+      const done = await untilStored(() => claims.complete(part));
+      done.stored.forEach((id) => stored.add(id));
+      done.fenced.forEach((id) => fenced.add(id));
+    });
+    return { stored, fenced, refused: new Set(refused.map(({ id }) => id)) };
+  }
+
+  async function fail(failures: readonly Failure[]): Promise<Ended> {
+    const waiting = new Set<string>();
+    const failed = new Set<string>();
+    const refused = await byHalves(failures, async (part) => {
+      const ended = await untilStored(() => claims.fail(part));
+      ended.waiting.forEach((id) => waiting.add(id));
+      ended.failed.forEach((id) => failed.add(id));
+    });
+    for (const { id } of refused) log.error("the database refuses a thought's failure", { thought_id: id });
+    return { waiting, failed };
+  }
+
+  /**
+   * Offers a write until the database takes it: the claims are held meanwhile, and lanes end the intake. Repeating is
+   * safe: a write that went through unseen finds its claim settled, and does nothing.
+   */
   async function untilStored<T>(write: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + STORE_DEADLINE_MS;
     for (let failures = 0;; failures++) {
       try {
         return await write();
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || performance.now() > deadline) throw error;
+        if (!(error instanceof DatabaseUnavailableError)) throw error;
         log.warn("results not stored, trying again", { reason: reason(error) });
         await pause(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }));
       }
     }
   }
 
-  function toFailure({ id, attempt, reason, error }: FailedClaim): Failure {
-    return {
-      id,
-      attempt,
-      error,
-      kind: "charged",
-      reason,
-      delayMs: backoffMs(attempt - 1, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS }),
-    };
+  function toFailure({ id, attempt, charged }: Claim, { kind, error, reason, delayMs }: Failed): Failure {
+    const delay = delayMs ??
+      (reason === "stopped"
+        ? 0
+        : backoffMs(kind === "released" ? 0 : charged - 1, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS }));
+    return { id, attempt, error, kind, reason, delayMs: delay };
   }
 
-  function countCompleted(
-    claimed: readonly Claim[],
-    stored: ReadonlySet<string>,
-    claimedAt: number,
-    trace: BatchTrace,
-  ) {
+  function countCompleted(completed: readonly HeldClaim[], stored: ReadonlySet<string>) {
     const now = Date.now();
     metrics.batch_processor_thoughts_processed_total.inc(stored.size);
-    for (const { id, acceptedAt } of claimed) {
+    for (const { claim: { id, acceptedAt }, claimedAt, trace } of completed) {
       if (!stored.has(id)) continue;
       const ids = trace.ids(id);
       const exemplarLabels: Record<string, string> = ids === undefined ? {} : { trace_id: ids.trace_id };
@@ -144,24 +165,52 @@ export function createSettlement({ claims, metrics, log, retryFirstMs }: Settlem
   }
 
   function countFailed(
-    failures: readonly FailedClaim[],
-    retried: ReadonlySet<string>,
-    givenUp: ReadonlySet<string>,
-    trace: BatchTrace,
+    { id, attempt }: Claim,
+    { kind, reason, error }: Failed,
+    ended: Ended,
+    ids: { readonly trace_id: string } | undefined,
   ) {
-    metrics.batch_processor_thoughts_failed_total.inc(givenUp.size);
-    for (const { id, attempt, reason, error } of failures) {
-      trace.fail(id, reason);
-      const fields = { thought_id: id, attempt, reason, error, ...trace.ids(id) };
-      if (retried.has(id)) {
-        metrics.batch_processor_retries_total.inc({ reason });
-        log.warn("attempt failed, will be made again", fields);
-      } else if (givenUp.has(id)) log.error("thought given up", fields);
+    const fields = { thought_id: id, attempt, reason, error, ...ids };
+    if (ended.failed.has(id)) {
+      metrics.batch_processor_thoughts_failed_total.inc();
+      log.error("thought given up", fields);
+    } else if (!ended.waiting.has(id)) return; // its claim was no longer ours, or it was deleted
+    else if (kind === "released") metrics.batch_processor_released_total.inc({ reason });
+    else {
+      metrics.batch_processor_retries_total.inc({ reason });
+      log.warn("attempt failed, will be made again", fields);
     }
   }
+
+  return {
+    settle(held, outcome) {
+      if (held.state !== "analysing") return;
+      held.state = "settling";
+      gathered.push({ held, outcome });
+      lanes.analysed();
+      // Analysers that never wait end many in one turn: these go together.
+      if (writers < WRITERS && gathered.length === 1) queueMicrotask(() => void write());
+    },
+  };
 }
 
-const UNSTORABLE = {
+/** Writes all together; if the database refuses a value, finds it by halving, so that the others get through. */
+async function byHalves<T>(items: readonly T[], write: (part: readonly T[]) => Promise<void>): Promise<T[]> {
+  if (items.length === 0) return [];
+  try {
+    await write(items);
+    return [];
+  } catch (error) {
+    if (!(error instanceof UnstorableError)) throw error;
+    if (items.length === 1) return [items[0]!];
+  }
+  const half = items.length >> 1;
+  return [...await byHalves(items.slice(0, half), write), ...await byHalves(items.slice(half), write)];
+}
+
+const UNSTORABLE: Failed = {
+  ok: false,
+  kind: "charged",
   reason: "unstorable_result",
   error: "The database refuses the analyser's result",
-} as const;
+};

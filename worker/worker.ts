@@ -6,25 +6,38 @@ import type { Database } from "../core/store/database.ts";
 import { createDeadLetters } from "../core/store/dead_letters.ts";
 import { createHeartbeats } from "../core/store/heartbeats.ts";
 import { createReadiness } from "../core/health.ts";
-import { pause, repeat } from "../core/retry.ts";
+import { repeat } from "../core/retry.ts";
 import { observeEventLoop } from "../core/telemetry/event_loop.ts";
-import type { Logger } from "../core/telemetry/log.ts";
+import { type Logger, reason } from "../core/telemetry/log.ts";
+import { within } from "../core/deadline.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
-import type { Queue, Subscription } from "../core/queue/queue.ts";
+import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
 import type { Analyser } from "./analysers/analyser.ts";
-import { createBatchHandler } from "./batch.ts";
 import { openGate } from "./gate/open.ts";
-import { initialiseLabels, runGauges } from "./gauges.ts";
+import { forget, runGauges } from "./gauges.ts";
+import { createHeld, type HeldClaim, runRenewals } from "./held.ts";
+import { createIntake } from "./intake.ts";
+import { createLanes } from "./lanes.ts";
+import type { Failed } from "./outcome.ts";
 import { runHeartbeat } from "./presence.ts";
 import { createOperations } from "./operations.ts";
 import { runReconciler } from "./reconciler.ts";
-import { runRelay } from "./relay.ts";
+import { startRelay } from "./relay.ts";
 import { createSettlement } from "./settlement.ts";
+import { runSuspects } from "./suspects.ts";
+import { createWindow } from "./window.ts";
 import { listen } from "../core/listen.ts";
+
+/** A stop waits so long for the analyses under way; with what follows it stays below the process's own deadline. */
+const STOP_GRACE_MS = 15_000;
+/** And so long for the database to take what they came to. */
+const STORE_GRACE_MS = 5_000;
+
+const STOPPED: Failed = { ok: false, kind: "released", reason: "stopped", error: null };
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -45,38 +58,54 @@ export interface Worker extends AsyncDisposable {
 
 /**
  * Starts a worker. It serves its health at once and joins the consumer group as soon as the queue lets it. Disposing
- * stops taking work, finishes what is held, and leaves the group; database, queue and cache stay the caller's.
+ * stops taking work, finishes what is held as far as time allows, releases the rest, and leaves the group; database,
+ * queue and cache stay the caller's.
  */
 export function startWorker(
   { config, version, database, queue, cache, analyser, log }: WorkerOptions,
 ): Worker {
   const metrics = createMetrics("worker", version);
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
-  initialiseLabels(metrics);
+  forget(metrics); // until the store has been asked
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;
   const gate = openGate({ config, analyser, database, metrics, log });
   const claims = createClaims(database, { leaseMs, maxAttempts });
   const outbox = createOutbox(database);
   const deadLetters = createDeadLetters(database);
-  const handler = createBatchHandler({
+  const heartbeats = createHeartbeats(database);
+  const held = createHeld();
+  const capacity = Math.min(config.batchSize, analyser.batchSize);
+  const lanes = createLanes({ capacity });
+  metrics.batch_processor_lanes.set(capacity);
+  const settlement = createSettlement({
     claims,
-    deadLetters,
-    analysis: createAnalysis({
-      analyser,
-      cache: createAnalysisCache(
-        cache,
-        analyser,
-        (kind) => metrics.batch_processor_cache_found_total.inc({ kind }),
-      ),
-      metrics,
-      timeoutMs,
-    }),
-    settlement: createSettlement({ claims, metrics, log, retryFirstMs }),
+    held,
+    lanes,
     metrics,
     log,
-    leaseMs,
+    retryFirstMs,
+    onMistake: (error) => failure.reject(error),
   });
+  const analysis = createAnalysis({
+    analyser,
+    cache: createAnalysisCache(
+      cache,
+      analyser,
+      (kind) => metrics.batch_processor_cache_found_total.inc({ kind }),
+    ),
+    gate,
+    metrics,
+    timeoutMs,
+    onEnd: settlement.settle,
+  });
+  const intake = createIntake({ claims, deadLetters, lanes, gate, held, analysis, metrics, log });
+  let taken = 0;
+  const handler: Handler = async (messages, signal) => {
+    const count = await intake(messages, signal);
+    taken += count;
+    return count;
+  };
 
   const stop = new AbortController();
   const { signal } = stop;
@@ -95,32 +124,56 @@ export function startWorker(
     hostname: config.workerHost,
     port: config.workerPort,
     setting: "WORKER_PORT",
-    fetch: createOperations({ metrics, readiness, active, gate: gate.state }).fetch,
+    fetch: createOperations({
+      metrics,
+      readiness,
+      active,
+      gate: gate.state,
+      lanes,
+      relay: () => relay,
+    }).fetch,
     log,
     onFailure: () => metrics.http_accept_failures_total.inc(),
   });
   const { hostname, port } = server.addr;
 
   const joining = repeat("joining the queue", { log, signal }, async () => {
-    subscription = await queue.subscribe(handler, Math.min(config.batchSize, analyser.batchSize));
+    try {
+      subscription = await queue.subscribe(handler, Math.min(config.batchSize, analyser.batchSize));
+    } catch (error) {
+      if (error instanceof QueueMisconfiguredError) failure.reject(error);
+      throw error;
+    }
     subscription.failed.catch(failure.reject);
-    await pause(2 ** 31 - 1, signal);
+    await aborted(signal);
     await subscription[Symbol.asyncDispose]();
     return 0;
   });
+  const relay = startRelay({
+    outbox,
+    deadLetters,
+    queue,
+    window: createWindow({ queue, capacity, taken: () => taken }),
+    metrics,
+    log,
+    signal,
+  });
   const loops = [
-    runRelay({ outbox, deadLetters, queue, metrics, log, signal }),
+    relay.done,
     runReconciler({
       claims,
+      queue,
       metrics,
       log,
       signal,
       everyMs: config.reconcileEveryMs,
       lostAfterMs: config.requeueAfterMs,
+      graceMs: leaseMs / 2,
     }),
-    runGauges({ claims, metrics, log, signal }),
+    runGauges({ claims, heartbeats, metrics, log, signal }),
+    runSuspects({ claims, lanes, gate, held, analysis, log, signal }),
     runHeartbeat({
-      heartbeats: createHeartbeats(database),
+      heartbeats,
       metrics,
       expected: config.expectedWorkers,
       active,
@@ -130,6 +183,39 @@ export function startWorker(
     }),
     joining,
   ];
+  const emptied = new AbortController();
+  const renewing = runRenewals({
+    held,
+    claims,
+    leaseMs,
+    metrics,
+    log,
+    signal: emptied.signal,
+    onLost(lost) {
+      held.remove(lost);
+      lanes.giveBack(1);
+      lost.abort?.();
+      log.info("claim lost, its analysis is given up", { thought_id: lost.claim.id });
+    },
+  });
+
+  /** Lets what is under way end, for a while; then the rest goes back, uncharged, and others begin it anew. */
+  async function empty(): Promise<void> {
+    await within(STOP_GRACE_MS, "The analyser", lanes.idle()).catch(() => {
+      const rest = held.all().filter(({ state }) => state === "analysing");
+      log.warn("stopping, unfinished thoughts go back to the queue", { thoughts: rest.length });
+      for (const one of rest) release(one);
+    });
+    await within(STORE_GRACE_MS, "The database", lanes.idle()).catch((error) =>
+      log.error("stopping with unsettled claims", { reason: reason(error), thoughts: held.all().length })
+    );
+    emptied.abort();
+  }
+
+  function release(one: HeldClaim): void {
+    settlement.settle(one, STOPPED);
+    one.abort?.();
+  }
 
   return {
     failed: failure.promise,
@@ -137,9 +223,14 @@ export function startWorker(
     async [Symbol.asyncDispose]() {
       stop.abort();
       eventLoop[Symbol.dispose]();
-      await Promise.all(loops);
+      await Promise.all([...loops, empty(), renewing]);
       await gate[Symbol.asyncDispose]();
       await server.shutdown();
     },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }

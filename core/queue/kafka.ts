@@ -1,24 +1,23 @@
 /**
- * Kafka, by kafkajs 2.2.4. That library is no longer maintained; what must be minded with it stands here and in
- * docs/decisions/0003-kafkajs.md.
+ * Kafka, by kafkajs 2.2.4. That library is no longer maintained; what must be minded with it stands here, in
+ * `kafka_consumer.ts` and in docs/decisions/0003-kafkajs.md.
  */
-import { type Batch, type EachBatchPayload, type KafkaMessage, Partitioners, type Producer } from "kafkajs";
+import { type Admin, Partitioners, type Producer } from "kafkajs";
 import { within } from "../deadline.ts";
-import { backoffMs, pause } from "../retry.ts";
-import { type Logger, reason } from "../telemetry/log.ts";
+import { reason } from "../telemetry/log.ts";
 import {
   CONNECT_TIMEOUT_MS,
   createKafkaConnection,
   type KafkaConnection,
   type KafkaConnectionOptions,
 } from "./kafka_connection.ts";
+import { consume } from "./kafka_consumer.ts";
+import { createBacklog, endsOf, isPassed } from "./kafka_offsets.ts";
 import {
-  type Handler,
   type Message,
   type Queue,
+  QueueMisconfiguredError,
   QueueUnavailableError,
-  type ReceivedMessage,
-  type Subscription,
   THOUGHTS_TOPIC,
 } from "./queue.ts";
 
@@ -28,20 +27,11 @@ export interface KafkaOptions extends KafkaConnectionOptions {
 }
 
 const PUBLISH_TIMEOUT_MS = 15_000;
-/** A worker that is silent this long loses its partitions to the others. */
-const SESSION_TIMEOUT_MS = 15_000;
-/** How often a worker that handles a batch says that it lives; one that waits says so after each fetch. */
-const HEARTBEAT_MS = 3_000;
-/**
- * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went back an hour
- * would silence a worker for an hour, and it would be dropped from the group. So none is left out.
- */
-const HEARTBEAT_ALWAYS = -Infinity;
-/** A batch may take this long after a rebalance was called before its worker is taken for dead. */
-const REBALANCE_TIMEOUT_MS = 60_000;
-/** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
-const FETCH_WAIT_MS = 500;
-const MAX_BYTES_PER_PARTITION = 1_048_576;
+const ASK_TIMEOUT_MS = 5_000;
+/** Far below what a broker takes in one batch by default (1 MB). */
+const MAX_BATCH_BYTES = 262_144;
+/** Answers of a broker that will be the same for the same messages. */
+const REFUSALS = /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD/;
 
 /** Connects lazily and keeps trying: an outage delays, and is shown by {@link Queue.ping}. */
 export function openKafka(options: KafkaOptions): Queue {
@@ -50,6 +40,7 @@ export function openKafka(options: KafkaOptions): Queue {
   const newAdmin = () => connection.client.admin({ retry: { retries: 0 } });
   let admin = newAdmin();
   let producer: Promise<Producer> | undefined;
+  const backlog = createBacklog({ connection, ask });
 
   /** Connects once for all callers; a failed attempt is forgotten, so that the next caller tries again. */
   function connected(): Promise<Producer> {
@@ -73,29 +64,78 @@ export function openKafka(options: KafkaOptions): Queue {
     producer = undefined;
   }
 
+  /** Sends messages; those that the broker refuses are found by halving, so that they do not hold the others. */
+  async function send(messages: readonly Message[], partition: number | undefined): Promise<Message[]> {
+    try {
+      await within(
+        PUBLISH_TIMEOUT_MS,
+        "Kafka",
+        connected().then((to) => sendBatch(to, connection, messages, partition)),
+      );
+      return [];
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (messages.length === 1) return [messages[0]!];
+      const half = messages.length >> 1;
+      return [
+        ...await send(messages.slice(0, half), partition),
+        ...await send(messages.slice(half), partition),
+      ];
+    }
+  }
+
+  /** Asks the broker something over the administrative connection, which is made anew after a failure. */
+  async function ask<T>(what: (admin: Admin) => Promise<T>, timeoutMs = ASK_TIMEOUT_MS): Promise<T> {
+    try {
+      return await within(timeoutMs, "Kafka", admin.connect().then(() => what(admin)));
+    } catch (error) {
+      // Not waited for: a silent broker is waited for in vain, and the next question must not meet this connection.
+      admin.disconnect().catch(() => {});
+      admin = newAdmin();
+      throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
+    }
+  }
+
   return {
     name: brokers.join(","),
     async publish(messages) {
-      try {
-        await within(PUBLISH_TIMEOUT_MS, "Kafka", connected().then((to) => send(to, connection, messages)));
-      } catch (error) {
-        forget();
-        throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
+      const refused: Message[] = [];
+      for (const [topic, ofTopic] of Map.groupBy(messages, ({ topic }) => topic)) {
+        for (const part of inParts(ofTopic)) {
+          const own = topic === THOUGHTS_TOPIC ? backlog.nextPartition() : undefined;
+          try {
+            const left = await send(part, own);
+            if (topic === THOUGHTS_TOPIC) backlog.published(part.length - left.length);
+            refused.push(...left);
+          } catch (error) {
+            forget();
+            if (error instanceof QueueMisconfiguredError) throw error;
+            throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
+          }
+        }
       }
+      return refused;
     },
     async subscribe(handler, batchSize) {
       await connected();
-      return consume(connection, handler, { batchSize, partitionsAtOnce, log });
+      return await consume(connection, {
+        async handler(messages, signal) {
+          const taken = await handler(messages, signal);
+          backlog.taken(taken);
+          return taken;
+        },
+        batchSize,
+        partitionsAtOnce,
+        onAssigned: backlog.assigned,
+        log,
+      });
     },
+    backlog: () => backlog.size(),
+    watermark: () => ask((admin) => endsOf(admin, connection.topic(THOUGHTS_TOPIC))),
+    passed: (watermark) =>
+      ask((admin) => isPassed(admin, connection.topic(THOUGHTS_TOPIC), connection.group, watermark)),
     async ping() {
-      try {
-        await within(CONNECT_TIMEOUT_MS, "Kafka", admin.connect().then(() => admin.describeCluster()));
-      } catch (error) {
-        // Not waited for: a silent broker is waited for in vain, and the next ping must not meet this connection.
-        admin.disconnect().catch(() => {});
-        admin = newAdmin();
-        throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
-      }
+      await ask((admin) => admin.describeCluster(), CONNECT_TIMEOUT_MS);
     },
     async [Symbol.asyncDispose]() {
       await Promise.allSettled([admin.disconnect(), producer?.then((made) => made.disconnect())]);
@@ -103,130 +143,54 @@ export function openKafka(options: KafkaOptions): Queue {
   };
 }
 
-async function send(
+/** @param partition where they go @default any, at random */
+async function sendBatch(
   producer: Producer,
   connection: KafkaConnection,
   messages: readonly Message[],
+  partition: number | undefined,
 ): Promise<void> {
-  const byTopic = Map.groupBy(messages, ({ topic }) => topic);
   await producer.sendBatch({
     acks: -1,
-    topicMessages: [...byTopic].map(([topic, group]) => ({
-      topic: connection.topic(topic),
-      messages: group.map(({ value, reason, traceparent }) => ({
+    topicMessages: [{
+      topic: connection.topic(messages[0]!.topic),
+      messages: messages.map(({ value, reason, traceparent }) => ({
         key: null,
         value,
+        ...(partition === undefined ? {} : { partition }),
         headers: { ...(reason === null ? {} : { reason }), ...(traceparent === null ? {} : { traceparent }) },
       })),
-    })),
+    }],
   });
 }
 
-async function consume(
-  connection: KafkaConnection,
-  handler: Handler,
-  options: { readonly batchSize: number; readonly partitionsAtOnce: number; readonly log: Logger },
-): Promise<Subscription> {
-  const { batchSize, partitionsAtOnce, log } = options;
-  const consumer = connection.client.consumer({
-    groupId: connection.group,
-    sessionTimeout: SESSION_TIMEOUT_MS,
-    heartbeatInterval: HEARTBEAT_ALWAYS,
-    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    maxWaitTimeInMs: FETCH_WAIT_MS,
-    maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
-    allowAutoTopicCreation: false,
-    // The retries of an outage must not add up to a crash for good.
-    retry: {
-      initialRetryTime: 200,
-      maxRetryTime: 3_000,
-      retries: 8,
-      restartOnFailure: () => Promise.resolve(true),
-    },
-  });
-  let stopping = false;
-  let lastSeen = -Infinity;
-  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
-  failed.catch(() => {});
-
-  const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH, STOP, DISCONNECT } = consumer.events;
-  for (const alive of [GROUP_JOIN, HEARTBEAT]) consumer.on(alive, () => void (lastSeen = performance.now()));
-  for (const gone of [REBALANCING, STOP, DISCONNECT]) consumer.on(gone, () => void (lastSeen = -Infinity));
-  consumer.on(CRASH, ({ payload }) => {
-    lastSeen = -Infinity;
-    if (payload.restart) log.warn("Kafka consumer crashed, restarting", { reason: reason(payload.error) });
-    else fail(new Error(`The Kafka consumer died: ${reason(payload.error)}`, { cause: payload.error }));
-  });
-
-  try {
-    await consumer.connect();
-    await consumer.subscribe({ topic: connection.topic(THOUGHTS_TOPIC), fromBeginning: true });
-    await consumer.run({
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: partitionsAtOnce,
-      // Nothing may leave this function: an exception here can stop the consumer while the process looks healthy.
-      eachBatch: (payload) =>
-        handleBatch(payload, handler, { batchSize, log, stopping: () => stopping }).catch((error) =>
-          log.error("batch abandoned, it will come again", { reason: reason(error) })
-        ),
-    });
-  } catch (error) {
-    await consumer.disconnect().catch(() => {}); // the caller tries again with a new one
-    throw error;
-  }
-
-  return {
-    active: () => performance.now() - lastSeen < SESSION_TIMEOUT_MS,
-    failed,
-    async [Symbol.asyncDispose]() {
-      stopping = true;
-      await consumer.disconnect(); // waits for the batches under way, then leaves the group
-    },
-  };
-}
-
-/**
- * Handles one partition's batch, chunk after chunk, committing after each: so the committed offsets are always the
- * contiguous prefix that is done with. A chunk that fails is tried again in place while this worker still owns the
- * partition; heartbeats go on meanwhile.
- */
-async function handleBatch(
-  { batch, resolveOffset, heartbeat, isRunning, isStale, commitOffsetsIfNecessary, uncommittedOffsets }:
-    EachBatchPayload,
-  handler: Handler,
-  { batchSize, log, stopping }: { batchSize: number; log: Logger; stopping: () => boolean },
-): Promise<void> {
-  let rebalancing = false;
-  const over = () => stopping() || rebalancing || !isRunning() || isStale();
-  const beat = () => heartbeat().catch(() => void (rebalancing = true));
-  const beating = setInterval(beat, HEARTBEAT_MS);
-  try {
-    for (let at = 0, failures = 0; at < batch.messages.length && !over();) {
-      const chunk = batch.messages.slice(at, at + batchSize);
-      try {
-        await handler(chunk.map((message) => received(batch, message)), over);
-      } catch (error) {
-        log.warn("batch failed, trying again", { reason: reason(error), messages: chunk.length });
-        await pause(backoffMs(failures++, { firstMs: 200, maxMs: 5_000 }));
-        continue;
-      }
-      failures = 0;
-      at += chunk.length;
-      resolveOffset(chunk.at(-1)!.offset);
-      // A commit that fails costs only duplicates, which the store drops.
-      await commitOffsetsIfNecessary(uncommittedOffsets()).catch(() => void (rebalancing = true));
+/** Cuts a list of messages into parts of at most {@link MAX_BATCH_BYTES}, each of one message at least. */
+function inParts(messages: readonly Message[]): Message[][] {
+  const parts: Message[][] = [];
+  let bytes = Infinity;
+  for (const message of messages) {
+    // Three bytes are the most that a UTF-16 unit takes; the rest is room for a record's own fields.
+    const size =
+      3 * (message.value.length + (message.reason?.length ?? 0) + (message.traceparent?.length ?? 0)) + 100;
+    if (bytes + size > MAX_BATCH_BYTES) {
+      parts.push([]);
+      bytes = 0;
     }
-  } finally {
-    clearInterval(beating);
+    parts.at(-1)!.push(message);
+    bytes += size;
   }
+  return parts;
 }
 
-function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
-  return {
-    topic: THOUGHTS_TOPIC,
-    position: `${batch.topic}/${batch.partition}/${message.offset}`,
-    value: message.value?.toString() ?? "",
-    reason: null,
-    traceparent: message.headers?.traceparent?.toString() ?? null,
-  };
+/** kafkajs wraps a broker's answer, sometimes more than once. */
+function isRefusal(error: unknown): boolean {
+  for (
+    let at = error;
+    at instanceof Error;
+    at = at.cause ?? ("originalError" in at ? at.originalError : undefined)
+  ) {
+    if ("type" in at && REFUSALS.test(String(at.type))) return true;
+    if ("errors" in at && Array.isArray(at.errors) && at.errors.some(isRefusal)) return true;
+  }
+  return false;
 }

@@ -29,11 +29,12 @@ export function openMemoryQueue(log: Logger): Queue {
       }
       const batch = waiting.slice(0, batchSize);
       try {
-        await handler(batch, () => signal.aborted);
-        waiting.splice(0, batch.length);
+        const taken = await handler(batch, signal);
+        waiting.splice(0, taken);
         failures = 0;
+        if (taken === 0) await pause(NOTHING_TAKEN_MS, signal);
       } catch (error) {
-        log.warn("batch failed, trying again", { reason: reason(error), messages: batch.length });
+        log.warn("messages not taken, trying again", { reason: reason(error), messages: batch.length });
         await pause(backoffMs(failures++, { firstMs: 100, maxMs: 5_000 }), signal);
       }
     }
@@ -52,7 +53,7 @@ export function openMemoryQueue(log: Logger): Queue {
         waiting.push({ ...message, position: `${message.topic}/0/${published++}` });
       }
       wake();
-      return Promise.resolve();
+      return Promise.resolve([]);
     },
     subscribe(handler, batchSize): Promise<Subscription> {
       const stop = new AbortController();
@@ -67,7 +68,13 @@ export function openMemoryQueue(log: Logger): Queue {
         },
       });
     },
+    backlog: () => Promise.resolve(waiting.length),
+    watermark: () => Promise.resolve({ end: published }),
+    passed: ({ end }) => Promise.resolve(published - waiting.length >= end!),
     ping: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+/** Pause after a handler that took nothing, so that it can't turn the processor hot. */
+const NOTHING_TAKEN_MS = 50;

@@ -21,7 +21,7 @@ Deno.test("messages arrive in order, in batches of at most the size asked for, w
   const received: string[][] = [];
   await using _subscription = await queue.subscribe((batch) => {
     received.push(batch.map(({ value }) => value));
-    return Promise.resolve();
+    return Promise.resolve(batch.length);
   }, 2);
   await all(received, 5);
   await queue.publish([message("later")]);
@@ -34,7 +34,7 @@ Deno.test("each message has a position of its own", async () => {
   const positions: string[] = [];
   await using _subscription = await queue.subscribe((batch) => {
     positions.push(...batch.map(({ position }) => position));
-    return Promise.resolve();
+    return Promise.resolve(batch.length);
   }, 10);
   await queue.publish(messages(2));
   await queue.publish(messages(1));
@@ -49,7 +49,7 @@ Deno.test("a batch whose handler throws comes again, with nothing lost behind it
   await using _subscription = await queue.subscribe((batch) => {
     if (failures++ < 2) return Promise.reject(new Error("no database"));
     received.push(batch.map(({ value }) => value));
-    return Promise.resolve();
+    return Promise.resolve(batch.length);
   }, 3);
   await queue.publish(messages(4));
   await all(received, 4);
@@ -63,7 +63,7 @@ Deno.test("a full queue refuses all of a publish, and takes it once there is roo
   const received: string[][] = [];
   await using _subscription = await queue.subscribe((batch) => {
     received.push(batch.map(({ value }) => value));
-    return Promise.resolve();
+    return Promise.resolve(batch.length);
   }, 1_000);
   await all(received, 9_999);
   await queue.publish(messages(2));
@@ -76,7 +76,7 @@ Deno.test("dead letters are not consumed", async () => {
   const received: string[][] = [];
   await using _subscription = await queue.subscribe((batch) => {
     received.push(batch.map(({ value }) => value));
-    return Promise.resolve();
+    return Promise.resolve(batch.length);
   }, 10);
   await queue.publish([message("dead", DEAD_TOPIC), message("alive")]);
   await all(received, 1);
@@ -89,11 +89,12 @@ Deno.test("unsubscribing finishes the batch under way and takes no other; only t
   const finish = Promise.withResolvers<void>();
   const handled: string[] = [];
   let told = false;
-  const subscription = await queue.subscribe(async ([first], stopping) => {
+  const subscription = await queue.subscribe(async ([first], signal) => {
     begun.resolve();
     await finish.promise;
-    told = stopping();
+    told = signal.aborted;
     handled.push(first!.value);
+    return 1;
   }, 1);
   assert.ok(subscription.active());
   await queue.publish(messages(2));
@@ -106,7 +107,7 @@ Deno.test("unsubscribing finishes the batch under way and takes no other; only t
 
 Deno.test("unsubscribing from an idle queue, or while a batch waits for its next try, does not hang", async () => {
   await using queue = openMemoryQueue(log);
-  await (await queue.subscribe(() => Promise.resolve(), 1))[Symbol.asyncDispose]();
+  await (await queue.subscribe(() => Promise.resolve(1), 1))[Symbol.asyncDispose]();
   const failed = Promise.withResolvers<void>();
   const subscription = await queue.subscribe(() => {
     failed.resolve();
@@ -115,4 +116,19 @@ Deno.test("unsubscribing from an idle queue, or while a batch waits for its next
   await queue.publish(messages(1));
   await failed.promise;
   await subscription[Symbol.asyncDispose]();
+});
+
+Deno.test("what was not taken comes again; the backlog is what was not taken, a watermark is passed when all before it was", async () => {
+  await using queue = openMemoryQueue(log);
+  await queue.publish(messages(3));
+  const watermark = await queue.watermark();
+  const received: string[][] = [];
+  await using _subscription = await queue.subscribe((batch) => {
+    received.push(batch.map(({ value }) => value));
+    return Promise.resolve(received.length < 3 ? 1 : 0);
+  }, 10);
+  await waitFor("three calls", () => Promise.resolve(received.length >= 3));
+  assert.deepEqual(received.slice(0, 3), [["0", "1", "2"], ["1", "2"], ["2"]]);
+  assert.equal(await queue.backlog(), 1);
+  assert.equal(await queue.passed(watermark), false);
 });

@@ -24,10 +24,12 @@ export interface ReceivedMessage extends Message {
 }
 
 /**
- * Handles messages together. When it resolves they are done with, and their offsets may be committed; when it throws
- * they come again after a pause. `stopping` says that the consumer wants to end: finish soon.
+ * Takes messages over, as many as it has room for, and returns how many of them, from the first on: their offsets are
+ * then committed, so they must be safe elsewhere (their claims are in the store). It is called again for the rest, and
+ * after a pause when it throws. It may wait for room, until the signal aborts: then the consumer stops or is to give its
+ * partitions back, and 0 is a good answer.
  */
-export type Handler = (messages: readonly ReceivedMessage[], stopping: () => boolean) => Promise<void>;
+export type Handler = (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<number>;
 
 export interface Subscription extends AsyncDisposable {
   /** True while this process is a live member of the consumer group. */
@@ -36,17 +38,30 @@ export interface Subscription extends AsyncDisposable {
   readonly failed: Promise<never>;
 }
 
+/** A place in the queue; opaque but to the queue that made it. */
+export type Watermark = Readonly<Record<string, number>>;
+
 export interface Queue extends AsyncDisposable {
   /** Which queue this is, for people. */
   readonly name: string;
   /**
-   * Resolves when every message is safe with the queue.
+   * Resolves when every message is safe with the queue, but for those it will never take, such as too long ones: these
+   * are returned. Thoughts go where this process's own consumer finds them, if it has one.
    *
-   * @throws {QueueUnavailableError} when some may not be; publish them all again
+   * @throws {QueueUnavailableError} when some may not be safe; publish them all again
    */
-  publish(messages: readonly Message[]): Promise<void>;
+  publish(messages: readonly Message[]): Promise<readonly Message[]>;
   /** Consumes {@link THOUGHTS_TOPIC}, at most `batchSize` messages at a time. Disposing finishes what is held. */
   subscribe(handler: Handler, batchSize: number): Promise<Subscription>;
+  /**
+   * Messages that this process's consumer will be given and has not taken yet: an estimate, right again each second.
+   * Infinite while it is given none.
+   */
+  backlog(): Promise<number>;
+  /** The end of the queue now. */
+  watermark(): Promise<Watermark>;
+  /** Whether everything before a watermark has been taken, or is gone: by retention, or with a topic made anew. */
+  passed(watermark: Watermark): Promise<boolean>;
   /** Answers when the queue does; throws when it does not. */
   ping(): Promise<void>;
 }
@@ -54,4 +69,9 @@ export interface Queue extends AsyncDisposable {
 /** Thrown when the queue can't be reached, or has no room now. */
 export class QueueUnavailableError extends Error {
   override readonly name = "QueueUnavailableError";
+}
+
+/** Thrown when the queue is set up so that it can't be used; the message says what to do. */
+export class QueueMisconfiguredError extends Error {
+  override readonly name = "QueueMisconfiguredError";
 }

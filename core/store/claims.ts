@@ -88,6 +88,8 @@ export interface ClaimsOptions {
 export interface Claims {
   /** Takes those thoughts that are waiting; leaves out the others, and those that must be tried alone. */
   claim(ids: readonly string[]): Promise<Claim[]>;
+  /** Whether thoughts wait that must be tried alone. */
+  hasSuspects(): Promise<boolean>;
   /** Takes a thought that must be tried alone, since its worker died with it before; null when there is none. */
   claimSuspect(): Promise<Claim | null>;
   /** Which of these thoughts exist. */
@@ -98,8 +100,12 @@ export interface Claims {
   complete(completions: readonly Completion[]): Promise<Stored>;
   /** Ends attempts: each thought is announced again after its delay, or fails. */
   fail(failures: readonly Failure[]): Promise<Ended>;
-  /** Looks at `limit` unfinished thoughts after the one with this id, in the order of their ids. */
-  look(after: string | null, limit: number): Promise<Look>;
+  /**
+   * Looks at `limit` unfinished thoughts after the one with this id, in the order of their ids.
+   *
+   * @param announcedMs announcements younger than this are left out
+   */
+  look(after: string | null, limit: number, announcedMs: number): Promise<Look>;
   /** Announces thoughts again whose claim is stale, to be tried alone; those that crashed {@link MAX_CRASHES} times fail. */
   releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
   /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
@@ -114,6 +120,9 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
   return {
     async claim(ids) {
       return (await database.query<ClaimRow>(CLAIM, [uuids(ids.toSorted()), leaseMs])).map(fromRow);
+    },
+    async hasSuspects() {
+      return (await database.query(HAS_SUSPECTS)).length > 0;
     },
     async claimSuspect() {
       const [row] = await database.query<ClaimRow>(CLAIM_SUSPECT, [leaseMs]);
@@ -153,8 +162,8 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       }));
       return ended(await database.query(FAIL, [JSON.stringify(rows), maxAttempts]));
     },
-    async look(after, limit) {
-      const rows = await database.query<LookRow>(LOOK, [after ?? FIRST_ID, limit]);
+    async look(after, limit, announcedMs) {
+      const rows = await database.query<LookRow>(LOOK, [after ?? FIRST_ID, limit, announcedMs]);
       return {
         stale: rows.filter(({ kind }) => kind === "stale").map(({ id, attempt }) => ({ id, attempt })),
         announced: rows.filter(({ kind }) => kind === "announced")
@@ -251,10 +260,14 @@ const CLAIM = `
   where t.id = any(array[wanted.id]) and t.status = 'pending' and t.crashes = 0
   returning t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.traceparent, t.created_at`;
 
+const DUE_SUSPECTS = `outbox
+    where suspect and available_at not between now() + interval '1 microsecond' and ${HORIZON}`;
+
+const HAS_SUSPECTS = `select from ${DUE_SUSPECTS} limit 1`;
+
 const CLAIM_SUSPECT = `
   with next as materialized (
-    select thought_id, attempts from outbox
-    where suspect and available_at not between now() + interval '1 microsecond' and ${HORIZON}
+    select thought_id, attempts from ${DUE_SUSPECTS}
     order by available_at limit 1 for update skip locked
   ), gone as (
     delete from outbox o using next
@@ -361,7 +374,9 @@ const LOOK = `
   from looked left join lateral (
     select true as there from outbox where thought_id = looked.id limit 1
   ) o on true
-  where status = 'pending' and o.there is null`;
+  where status = 'pending' and o.there is null and queued_at not between now() - ${
+  interval("$3")
+} and ${HORIZON}`;
 
 const ANNOUNCE_AGAIN = `
   with again as (

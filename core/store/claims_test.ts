@@ -129,7 +129,7 @@ testOnDatabases("what is claimed, finished, given up or unknown is left out of a
 
 /** Releases every stale claim, as the reconciler does. */
 async function releaseStale(claims: Claims) {
-  const { waiting, failed } = await claims.releaseStale((await claims.look(null, 100)).stale);
+  const { waiting, failed } = await claims.releaseStale((await claims.look(null, 100, 0)).stale);
   return [waiting.size, failed.size];
 }
 
@@ -201,7 +201,7 @@ testOnDatabases("a renewed claim is not stale; an outdated one can't be renewed"
   const [id] = await store(aThought());
   const [first] = await claims.claim([id!]);
   await expire(database);
-  const { stale } = await claims.look(null, 10);
+  const { stale } = await claims.look(null, 10, 0);
   assert.deepEqual(await claims.renew([first!]), new Set([id]));
   assert.deepEqual((await claims.releaseStale(stale)).waiting, new Set(), "renewed since it was found");
   await expire(database);
@@ -320,21 +320,21 @@ testOnDatabases("a look finds what is stale and what is announced, part by part"
   const { claims, store } = setUp(database);
   const ids = await store(...Array.from({ length: 5 }, () => aThought()));
   await claims.claim(ids.slice(0, 3));
-  assert.deepEqual((await claims.look(null, 10)).stale, [], "none is stale yet");
+  assert.deepEqual((await claims.look(null, 10, 0)).stale, [], "none is stale yet");
   await expire(database);
-  const first = await claims.look(null, 2);
+  const first = await claims.look(null, 2, 0);
   assert.deepEqual(first.stale.map(({ id }) => id), ids.slice(0, 2));
-  const second = await claims.look(first.next, 2);
+  const second = await claims.look(first.next, 2, 0);
   assert.deepEqual(second.stale.map(({ id }) => id), [ids[2]]);
   assert.deepEqual(second.announced.map(({ id }) => id), [ids[3]]);
-  const third = await claims.look(second.next, 2);
+  const third = await claims.look(second.next, 2, 0);
   assert.deepEqual([third.announced.map(({ id }) => id), third.next], [[ids[4]], null]);
 });
 
 testOnDatabases("a lost announcement is made again, once", async (database) => {
   const { claims, store, announced } = setUp(database);
   const [id] = await store(aThought());
-  const lost = (await claims.look(null, 10)).announced;
+  const lost = (await claims.look(null, 10, 0)).announced;
   assert.deepEqual(lost.map(({ id }) => id), [id]);
   assert.deepEqual(
     await Promise.all([claims.announceAgain(lost), claims.announceAgain(lost)]).then((counts) =>
@@ -343,7 +343,7 @@ testOnDatabases("a lost announcement is made again, once", async (database) => {
     [0, 1],
   );
   assert.deepEqual(await announced(), [id]);
-  assert.deepEqual((await claims.look(null, 10)).announced, [], "it is in the outbox");
+  assert.deepEqual((await claims.look(null, 10, 0)).announced, [], "it is in the outbox");
   await database.query("delete from outbox");
   assert.equal(await claims.announceAgain(lost), 0, "it has been announced since");
 });
@@ -353,7 +353,7 @@ testOnDatabases("what is delayed, under way or done is not lost", async (databas
   const [delayed, claimed, completed] = await claims.claim(await store(aThought(), aThought(), aThought()));
   await claims.fail([failure(delayed!, { delayMs: 60_000 })]);
   await claims.complete([completion(completed!)]);
-  assert.deepEqual((await claims.look(null, 10)).announced, []);
+  assert.deepEqual((await claims.look(null, 10, 0)).announced, []);
   assert.equal(await claims.announceAgain([{ id: claimed!.id, queuedAt: "2020-01-01" }]), 0);
 });
 

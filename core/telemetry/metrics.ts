@@ -20,6 +20,8 @@ interface Declaration {
   readonly help: string;
   readonly on: readonly Service[];
   readonly labels?: readonly string[];
+  /** Every value that a label is known to take: each is exposed as 0 from the start, so that rates are never missing. */
+  readonly values?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds of a histogram's buckets, in the unit its name ends with. */
   readonly buckets?: readonly number[];
 }
@@ -118,15 +120,41 @@ export const CATALOGUE = {
   },
   batch_processor_retries_total: {
     type: "counter",
-    help: "Attempts that failed and were queued again, by what failed.",
+    help: "Attempts that failed, were charged, and are made again, by what failed.",
     on: ["worker"],
     labels: ["reason"],
+    values: { reason: ["analyser_error", "analyser_timeout", "invalid_result", "unstorable_result"] },
+  },
+  batch_processor_released_total: {
+    type: "counter",
+    help:
+      "Attempts that ended without being charged: the model was away (unavailable), nothing got through (analyser_timeout), or the worker stopped.",
+    on: ["worker"],
+    labels: ["reason"],
+    values: { reason: ["unavailable", "analyser_timeout", "stopped"] },
+  },
+  batch_processor_crashes_total: {
+    type: "counter",
+    help:
+      "Claims whose lease ran out, since their worker's process ended or stood still. Their thoughts are tried alone; after three they fail.",
+    on: ["worker"],
+  },
+  batch_processor_renewal_failures_total: {
+    type: "counter",
+    help: "Statements that should have renewed leases and failed.",
+    on: ["worker"],
+  },
+  batch_processor_messages_refused_total: {
+    type: "counter",
+    help: "Messages dropped because Kafka will never take them, such as too long ones.",
+    on: ["worker"],
   },
   batch_processor_messages_skipped_total: {
     type: "counter",
     help: "Messages that needed no work: malformed, of an unknown thought, or a duplicate.",
     on: ["worker"],
     labels: ["reason"],
+    values: { reason: ["malformed", "unknown", "duplicate"] },
   },
   batch_processor_fenced_writes_total: {
     type: "counter",
@@ -135,9 +163,10 @@ export const CATALOGUE = {
   },
   batch_processor_requeued_total: {
     type: "counter",
-    help: "Thoughts the reconciler queued again: claim gone stale, or message lost.",
+    help: "Thoughts the reconciler announced again: claim gone stale, or message lost.",
     on: ["worker"],
     labels: ["reason"],
+    values: { reason: ["stale_claim", "lost_message"] },
   },
   batch_processor_dead_letters_total: {
     type: "counter",
@@ -155,6 +184,7 @@ export const CATALOGUE = {
       "Analyses found in the cache, by whether they were made of the very same text (exact) or of one alike but for case, spaces or its end (alike).",
     on: ["worker"],
     labels: ["kind"],
+    values: { kind: ["exact", "alike"] },
   },
   batch_processor_cache_misses_total: {
     type: "counter",
@@ -176,7 +206,7 @@ export const CATALOGUE = {
   },
   batch_processor_batch_size: {
     type: "histogram",
-    help: "Messages handled together.",
+    help: "Messages taken over from the queue together.",
     on: ["worker"],
     buckets: BATCH_BUCKETS,
   },
@@ -197,24 +227,50 @@ export const CATALOGUE = {
   },
   batch_processor_queue_size: {
     type: "gauge",
-    help: "Thoughts waiting in the store; every worker reports the same, so take max().",
+    help:
+      "Thoughts that are not finished, wherever they are: in the outbox, in Kafka or claimed. Absent while the store cannot be read. Every worker reports the same, so take max().",
     on: ["worker"],
+  },
+  batch_processor_waiting_thoughts: {
+    type: "gauge",
+    help: "The thoughts of batch_processor_queue_size, by priority. Take max().",
+    on: ["worker"],
+    labels: ["priority"],
   },
   batch_processor_oldest_waiting_seconds: {
     type: "gauge",
-    help: "Age of the oldest thought that is not finished, in seconds; 0 when none waits. Take max().",
+    help:
+      "Age of the oldest thought that is not finished, in seconds, by priority; 0 when none is. Absent while the store cannot be read. Take max().",
+    on: ["worker"],
+    labels: ["priority"],
+  },
+  batch_processor_drain_seconds: {
+    type: "gauge",
+    help:
+      "Seconds until all that waits is done, at the rate of all workers in the last minute; absent while nothing is done. Take max().",
+    on: ["worker"],
+  },
+  batch_processor_lanes: {
+    type: "gauge",
+    help: "Thoughts that this worker may have in analysis at once.",
+    on: ["worker"],
+  },
+  batch_processor_lanes_busy: {
+    type: "gauge",
+    help: "Thoughts that this worker has in analysis now.",
     on: ["worker"],
     labels: ["priority"],
   },
   batch_processor_outbox_size: {
     type: "gauge",
-    help: "Messages in the outbox, due or delayed. Take max().",
+    help:
+      "Thoughts in the outbox: their turn has not come, or their delay is not over. Kafka holds about half a second of work; the rest of a backlog is here. Take max().",
     on: ["worker"],
   },
   batch_processor_outbox_age_seconds: {
     type: "gauge",
     help:
-      "How long the oldest due message has waited in the outbox, in seconds; 0 when none is due. Take max().",
+      "For how long this worker could not send what is due in the outbox, in seconds; 0 while it can. A backlog that waits for its turn does not count. Take max().",
     on: ["worker"],
   },
   batch_processor_tokens_total: {
@@ -356,6 +412,13 @@ export function createMetrics<S extends Service>(service: S, version: string): M
     }
   }
   const metrics = instruments as Metrics<S>;
+  for (const [name, { values = {} }] of Object.entries(CATALOGUE) as [MetricName, Declaration][]) {
+    const counter = instruments[name];
+    if (!(counter instanceof Counter)) continue;
+    for (const [label, known] of Object.entries(values)) {
+      for (const value of known) counter.inc({ [label]: value }, 0);
+    }
+  }
   const { app_build_info: buildInfo, app_resident_memory_bytes: resident } = metrics as Metrics<Service>;
   buildInfo.set({ service, version, deno: Deno.version.deno }, 1);
 

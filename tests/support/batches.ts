@@ -12,7 +12,10 @@ import { createAnalysis } from "../../worker/analysis.ts";
 import { createAnalysisCache } from "../../worker/analysis_cache.ts";
 import type { Analyser } from "../../worker/analysers/analyser.ts";
 import { createLocalAnalyser } from "../../worker/analysers/local.ts";
-import { createBatchHandler } from "../../worker/batch.ts";
+import { createOpenGate, type Gate } from "../../worker/gate.ts";
+import { createHeld, runRenewals } from "../../worker/held.ts";
+import { createIntake } from "../../worker/intake.ts";
+import { createLanes } from "../../worker/lanes.ts";
 import { createSettlement } from "../../worker/settlement.ts";
 
 export interface BatchesOptions {
@@ -22,6 +25,8 @@ export interface BatchesOptions {
   readonly maxAttempts?: number;
   readonly leaseMs?: number;
   readonly timeoutMs?: number;
+  /** @default open */
+  readonly gate?: Gate;
   /** Wraps the claims that the handler uses. */
   readonly around?: (claims: Claims) => Claims;
 }
@@ -43,21 +48,65 @@ export interface Batches {
 export function startBatches(database: Database, options: BatchesOptions = {}): Batches {
   const { analyser = createLocalAnalyser(), cache = openMemoryCache(60), maxAttempts = 2, leaseMs = 60_000 } =
     options;
-  const { timeoutMs = 5_000, around = (claims) => claims } = options;
+  const { timeoutMs = 5_000, gate = createOpenGate({ lanes: 1 }), around = (claims) => claims } = options;
   let logged = "";
   const log = createLogger({ service: "test", write: (lines) => logged += lines });
   const metrics = createMetrics("worker", "0");
   const store = createStore(database);
   const claims = createClaims(database, { leaseMs, maxAttempts });
-  const handler = createBatchHandler({
+  const held = createHeld();
+  const lanes = createLanes({ capacity: analyser.batchSize > 1_000 ? 1_000 : analyser.batchSize });
+  let mistake: { readonly error: unknown } | undefined;
+  const settlement = createSettlement({
     claims: around(claims),
-    deadLetters: createDeadLetters(database),
-    analysis: createAnalysis({ analyser, cache: createAnalysisCache(cache, analyser), metrics, timeoutMs }),
-    settlement: createSettlement({ claims: around(claims), metrics, log, retryFirstMs: 10 }),
+    held,
+    lanes,
     metrics,
     log,
-    leaseMs,
+    retryFirstMs: 10,
+    onMistake: (error) => mistake = { error },
   });
+  const analysis = createAnalysis({
+    analyser,
+    cache: createAnalysisCache(cache, analyser),
+    gate,
+    metrics,
+    timeoutMs,
+    onEnd: settlement.settle,
+  });
+  const intake = createIntake({
+    claims: around(claims),
+    deadLetters: createDeadLetters(database),
+    lanes,
+    gate,
+    held,
+    analysis,
+    metrics,
+    log,
+  });
+  async function handle(messages: ReceivedMessage[]): Promise<void> {
+    const renewals = new AbortController();
+    const renewing = runRenewals({
+      held,
+      claims: around(claims),
+      leaseMs,
+      onLost: (lost) => {
+        held.remove(lost);
+        lanes.giveBack(1);
+        lost.abort?.();
+      },
+      metrics,
+      log,
+      signal: renewals.signal,
+    });
+    for (let at = 0; at < messages.length;) {
+      at += await intake(messages.slice(at), new AbortController().signal);
+    }
+    await lanes.idle();
+    renewals.abort();
+    await renewing;
+    if (mistake !== undefined) throw mistake.error;
+  }
   let offset = 0;
   return {
     store,
@@ -72,7 +121,7 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
       await database.query("delete from outbox");
     },
     handle: (...values) =>
-      handler(
+      handle(
         values.map((value): ReceivedMessage => ({
           topic: THOUGHTS_TOPIC,
           position: `${THOUGHTS_TOPIC}/0/${offset++}`,
@@ -80,7 +129,6 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
           reason: null,
           traceparent: null,
         })),
-        () => false,
       ),
     async metric(sample) {
       const line = (await metrics.expose()).body.split("\n").find((line) => line.startsWith(`${sample} `));

@@ -1,0 +1,155 @@
+/** The consumer of Kafka: takes messages as far as the handler has room, commits what was taken, and gives way quickly. */
+import type { Batch, EachBatchPayload, KafkaMessage } from "kafkajs";
+import { backoffMs, pause } from "../retry.ts";
+import { type Logger, reason } from "../telemetry/log.ts";
+import { type KafkaConnection, unreadableTopic } from "./kafka_connection.ts";
+import { type Handler, type ReceivedMessage, type Subscription, THOUGHTS_TOPIC } from "./queue.ts";
+
+export interface ConsumerOptions {
+  readonly handler: Handler;
+  readonly batchSize: number;
+  readonly partitionsAtOnce: number;
+  /** Told the partitions that this consumer has from now on; none while the group rebalances. */
+  readonly onAssigned: (partitions: readonly number[]) => void;
+  readonly log: Logger;
+}
+
+/** A worker that is silent this long loses its partitions to the others. */
+const SESSION_TIMEOUT_MS = 15_000;
+/** How often a worker that waits for room says that it lives, and hears of a rebalance. */
+const HEARTBEAT_MS = 1_000;
+/**
+ * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went back an hour
+ * would silence a worker for an hour, and it would be dropped from the group. So none is left out.
+ */
+const HEARTBEAT_ALWAYS = -Infinity;
+/** A member may take this long to give its partitions back before it is taken for dead. */
+const REBALANCE_TIMEOUT_MS = 20_000;
+/** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
+const FETCH_WAIT_MS = 500;
+const MAX_BYTES_PER_PARTITION = 1_048_576;
+/** Pause after a handler that took nothing though nothing is over, so that it can't turn the processor hot. */
+const NOTHING_TAKEN_MS = 50;
+
+/** Joins the group. @throws {Error} when the group can't be joined now */
+export async function consume(connection: KafkaConnection, options: ConsumerOptions): Promise<Subscription> {
+  const { handler, batchSize, partitionsAtOnce, onAssigned, log } = options;
+  const topic = connection.topic(THOUGHTS_TOPIC);
+  const consumer = connection.client.consumer({
+    groupId: connection.group,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_ALWAYS,
+    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
+    allowAutoTopicCreation: false,
+    // The retries of an outage must not add up to a crash for good.
+    retry: {
+      initialRetryTime: 200,
+      maxRetryTime: 3_000,
+      retries: 8,
+      restartOnFailure: (error) => Promise.resolve(!isUnreadable(error)),
+    },
+  });
+  const stopping = new AbortController();
+  let lastSeen = -Infinity;
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  failed.catch(() => {});
+
+  const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH, STOP, DISCONNECT } = consumer.events;
+  for (const alive of [GROUP_JOIN, HEARTBEAT]) consumer.on(alive, () => void (lastSeen = performance.now()));
+  for (const gone of [REBALANCING, STOP, DISCONNECT]) consumer.on(gone, () => void (lastSeen = -Infinity));
+  consumer.on(GROUP_JOIN, ({ payload }) => onAssigned(payload.memberAssignment[topic] ?? []));
+  for (const gone of [REBALANCING, STOP]) consumer.on(gone, () => onAssigned([]));
+  consumer.on(CRASH, ({ payload }) => {
+    lastSeen = -Infinity;
+    if (payload.restart) log.warn("Kafka consumer crashed, restarting", { reason: reason(payload.error) });
+    else if (isUnreadable(payload.error)) fail(unreadableTopic(topic, payload.error));
+    else fail(new Error(`The Kafka consumer died: ${reason(payload.error)}`, { cause: payload.error }));
+  });
+
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: partitionsAtOnce,
+      // Nothing may leave this function: an exception here can stop the consumer while the process looks healthy.
+      eachBatch: (payload) =>
+        handleBatch(payload, handler, { batchSize, log, stopping: stopping.signal }).catch((error) =>
+          log.error("batch abandoned, it will come again", { reason: reason(error) })
+        ),
+    });
+  } catch (error) {
+    await consumer.disconnect().catch(() => {}); // the caller tries again with a new one
+    throw error;
+  }
+
+  return {
+    active: () => performance.now() - lastSeen < SESSION_TIMEOUT_MS,
+    failed,
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await consumer.disconnect(); // waits for the handlers, then leaves the group
+    },
+  };
+}
+
+/**
+ * Hands one partition's batch over, as far as there is room, and commits what was taken: so the committed offsets are
+ * always a prefix whose claims are in the store. A handler that throws is called again while this worker still owns the
+ * partition; heartbeats go on meanwhile.
+ */
+async function handleBatch(
+  { batch, resolveOffset, heartbeat, isRunning, isStale, commitOffsetsIfNecessary, uncommittedOffsets }:
+    EachBatchPayload,
+  handler: Handler,
+  { batchSize, log, stopping }: { batchSize: number; log: Logger; stopping: AbortSignal },
+): Promise<void> {
+  const rebalancing = new AbortController();
+  const over = AbortSignal.any([stopping, rebalancing.signal]);
+  const beating = setInterval(() => {
+    if (!isRunning() || isStale()) rebalancing.abort();
+    heartbeat().catch(() => rebalancing.abort());
+  }, HEARTBEAT_MS);
+  try {
+    for (
+      let at = 0, failures = 0;
+      at < batch.messages.length && !over.aborted && isRunning() && !isStale();
+    ) {
+      const chunk = batch.messages.slice(at, at + batchSize);
+      let taken: number;
+      try {
+        taken = await handler(chunk.map((message) => received(batch, message)), over);
+      } catch (error) {
+        log.warn("messages not taken, trying again", { reason: reason(error), messages: chunk.length });
+        await pause(backoffMs(failures++, { firstMs: 200, maxMs: 5_000 }), over);
+        continue;
+      }
+      failures = 0;
+      if (taken === 0) {
+        await pause(NOTHING_TAKEN_MS, over);
+        continue;
+      }
+      at += taken;
+      resolveOffset(batch.messages[at - 1]!.offset);
+      // A commit that fails costs only duplicates, which the store drops.
+      await commitOffsetsIfNecessary(uncommittedOffsets()).catch(() => rebalancing.abort());
+    }
+  } finally {
+    clearInterval(beating);
+  }
+}
+
+function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
+  return {
+    topic: THOUGHTS_TOPIC,
+    position: `${batch.topic}/${batch.partition}/${message.offset}`,
+    value: message.value?.toString() ?? "",
+    reason: null,
+    traceparent: message.headers?.traceparent?.toString() ?? null,
+  };
+}
+
+/** kafkajs reads gzip alone of all compressions. */
+const isUnreadable = (error: Error) => /compression not implemented/i.test(error.message);

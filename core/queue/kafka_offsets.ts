@@ -1,0 +1,103 @@
+/** Where the group and the topic's ends are: how much a consumer has before it, and what it has passed. */
+import type { Admin } from "kafkajs";
+import type { KafkaConnection } from "./kafka_connection.ts";
+import { THOUGHTS_TOPIC, type Watermark } from "./queue.ts";
+
+export interface BacklogOptions {
+  readonly connection: KafkaConnection;
+  readonly ask: <T>(what: (admin: Admin) => Promise<T>) => Promise<T>;
+}
+
+export interface Backlog {
+  /** The partition that the next messages go to: this consumer's in turn; any while it has none. */
+  nextPartition(): number | undefined;
+  published(count: number): void;
+  taken(count: number): void;
+  assigned(partitions: readonly number[]): void;
+  /** Messages in this consumer's partitions that it has not taken; infinite while it has none. */
+  size(): Promise<number>;
+}
+
+/** Kafka is asked this often at most; between, what was published and taken here is counted. */
+const ASK_EVERY_MS = 1_000;
+
+export function createBacklog({ connection, ask }: BacklogOptions): Backlog {
+  let partitions: readonly number[] = [];
+  let turn = 0;
+  let askedAt = -Infinity;
+  let estimate = 0;
+
+  async function askKafka(): Promise<void> {
+    askedAt = performance.now();
+    const before = estimate;
+    const own = new Set(partitions);
+    const { topic, group } = { topic: connection.topic(THOUGHTS_TOPIC), group: connection.group };
+    try {
+      const places = await ask((admin) => placesOf(admin, topic, group));
+      const lag = places.filter(({ partition }) => own.has(partition))
+        .reduce((sum, { high, low, committed }) => sum + Math.max(0, high - Math.max(committed, low)), 0);
+      estimate = lag + estimate - before; // what moved meanwhile; seen twice at worst, until the next time
+    } catch {
+      // Kafka is away: then nothing can be published either, and its absence is told where that fails.
+    }
+  }
+
+  return {
+    nextPartition: () => partitions.length === 0 ? undefined : partitions[turn++ % partitions.length],
+    published: (count) => void (estimate += count),
+    taken: (count) => void (estimate -= count),
+    assigned(given) {
+      partitions = given;
+      askedAt = -Infinity;
+    },
+    async size() {
+      if (partitions.length === 0) return Infinity;
+      if (performance.now() - askedAt > ASK_EVERY_MS) await askKafka();
+      return Math.max(0, estimate);
+    },
+  };
+}
+
+interface Place {
+  readonly partition: number;
+  /** The oldest offset that is kept. */
+  readonly low: number;
+  readonly high: number;
+  /** The group's; -1 before its first commit. */
+  readonly committed: number;
+}
+
+async function placesOf(admin: Admin, topic: string, groupId: string): Promise<Place[]> {
+  const [ends, [offsets]] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  ]);
+  const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+  return ends.map(({ partition, low, high }) => ({
+    partition,
+    low: Number(low),
+    high: Number(high),
+    committed: committed.get(partition) ?? -1,
+  }));
+}
+
+/** The end of each partition of a topic. */
+export async function endsOf(admin: Admin, topic: string): Promise<Watermark> {
+  const ends = await admin.fetchTopicOffsets(topic);
+  return Object.fromEntries(ends.map(({ partition, high }) => [partition, Number(high)]));
+}
+
+/** Whether the group has committed past a watermark in each partition, or what lay before it is gone. */
+export async function isPassed(
+  admin: Admin,
+  topic: string,
+  group: string,
+  watermark: Watermark,
+): Promise<boolean> {
+  const places = await placesOf(admin, topic, group);
+  return places.every(({ partition, low, high, committed }) => {
+    const end = watermark[partition] ?? 0;
+    const madeAnew = high < end;
+    return madeAnew || Math.max(low, committed) >= end;
+  });
+}
