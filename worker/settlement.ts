@@ -147,7 +147,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
   function countCompleted(completed: readonly HeldClaim[], stored: ReadonlySet<string>) {
     const now = Date.now();
     metrics.batch_processor_thoughts_processed_total.inc(stored.size);
-    for (const { claim: { id, acceptedAt }, claimedAt, trace } of completed) {
+    for (const { claim: { id, acceptedAt, priority }, claimedAt, trace } of completed) {
       if (!stored.has(id)) continue;
       const ids = trace.ids(id);
       const exemplarLabels: Record<string, string> = ids === undefined ? {} : { trace_id: ids.trace_id };
@@ -157,7 +157,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
       });
       // The two clocks may differ by a little.
       const endToEnd = Math.max(0, now - acceptedAt) / 1_000;
-      metrics.batch_processor_end_to_end_seconds.observe({ value: endToEnd, labels: {}, exemplarLabels });
+      metrics.batch_processor_end_to_end_seconds.observe({
+        value: endToEnd,
+        labels: { priority },
+        exemplarLabels,
+      });
       if (ids !== undefined) {
         log.info("thought completed", { thought_id: id, ...ids, end_to_end_s: endToEnd });
       }

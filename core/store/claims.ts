@@ -14,6 +14,7 @@ export interface Claim {
   readonly charged: number;
   readonly text: string;
   readonly context: string | null;
+  readonly priority: ThoughtPriority;
   readonly traceparent: Traceparent | null;
   /** When the thought was accepted, in milliseconds since the epoch. */
   readonly acceptedAt: number;
@@ -195,6 +196,7 @@ interface ClaimRow {
   charged: number;
   text: string;
   context: string | null;
+  priority: ThoughtPriority;
   traceparent: string | null;
   created_at: Date;
 }
@@ -221,6 +223,7 @@ function fromRow(row: ClaimRow): Claim {
     charged: row.charged,
     text: row.text,
     context: row.context,
+    priority: row.priority,
     traceparent: row.traceparent,
     acceptedAt: row.created_at.getTime(),
   };
@@ -242,6 +245,10 @@ const fences = (claims: readonly Pick<Claim, "id" | "attempt">[]) =>
 
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
 
+/** What a claim hands over, of the row `t`. */
+const CLAIMED = `t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.priority,
+    t.traceparent, t.created_at`;
+
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
 /** The lease has run out, or is longer than any: then the clock went back, and nobody knows. The fence holds either way. */
@@ -258,7 +265,7 @@ const CLAIM = `
   set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")}
   from unnest($1::text::uuid[]) as wanted(id)
   where t.id = any(array[wanted.id]) and t.status = 'pending' and t.crashes = 0
-  returning t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.traceparent, t.created_at`;
+  returning ${CLAIMED}`;
 
 const DUE_SUSPECTS = `outbox
     where suspect and available_at not between now() + interval '1 microsecond' and ${HORIZON}`;
@@ -277,7 +284,7 @@ const CLAIM_SUSPECT = `
   set status = 'processing', attempts = t.attempts + 1, claimed_until = now() + ${interval("$1")}
   from next
   where t.id = any(array[next.thought_id]) and t.status = 'pending'
-  returning t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.traceparent, t.created_at`;
+  returning ${CLAIMED}`;
 
 const EXISTING = `
   select t.id

@@ -107,6 +107,7 @@ testOnDatabases("a claim takes what waits and hands over all that an analysis ne
     charged: 1,
     text: "a text",
     context: "a context",
+    priority: "interactive",
     traceparent: "00-1-2-01",
     acceptedAt: claim!.acceptedAt,
   });

@@ -148,10 +148,53 @@ export function kafkaDashboard(): Dashboard {
       },
       min: 0,
     }))
-    .withRow(section("Batches and outbox"))
+    .withRow(section("Lanes, batches and outbox"))
+    .withPanel(graph({
+      title: "Lanes",
+      description: "Thoughts in analysis now, and how many there may be at once.",
+      span: 6,
+      unit: "count",
+      series: {
+        busy: `sum(batch_processor_lanes_busy{${PICKED}})`,
+        all: `sum(batch_processor_lanes{${PICKED}})`,
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Waiting by priority",
+      description: "Thoughts that are not finished, by the priority they were posted with.",
+      span: 6,
+      unit: "count",
+      series: { "{{priority}}": "max by (priority) (batch_processor_waiting_thoughts)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Time to drain",
+      description:
+        "Seconds until all that waits is done, at the rate of all workers in the last minute; absent while nothing is done.",
+      span: 6,
+      unit: "seconds",
+      series: { "to drain": "max(batch_processor_drain_seconds)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Uncharged",
+      description:
+        "Attempts that ended at nobody's cost: the model was away, the worker stopped, or its process ended (crashes).",
+      span: 6,
+      unit: "per second",
+      series: {
+        "released: {{reason}}":
+          `sum by (reason) (rate(batch_processor_released_total{${PICKED}}[$__rate_interval]))`,
+        "crashes": `sum(rate(batch_processor_crashes_total{${PICKED}}[$__rate_interval]))`,
+        "renewals failed": `sum(rate(batch_processor_renewal_failures_total{${PICKED}}[$__rate_interval]))`,
+        "messages refused": `sum(rate(batch_processor_messages_refused_total{${PICKED}}[$__rate_interval]))`,
+      },
+      min: 0,
+    }))
     .withPanel(graph({
       title: "Batch size",
-      description: "Messages handled together. It grows with the load.",
+      description: "Messages taken over together. It grows with the load.",
       span: 6,
       unit: "count",
       series: {
@@ -165,7 +208,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Waiting",
       description:
-        "Thoughts that are not finished, and messages not yet published. Delayed retries wait in the outbox too.",
+        "Thoughts that are not finished, and those of them whose turn has not come or whose delay is not over. Kafka holds half a second of work.",
       span: 6,
       unit: "count",
       threshold: "unfinishedThoughts",
@@ -173,8 +216,8 @@ export function kafkaDashboard(): Dashboard {
       min: 0,
     }))
     .withPanel(graph({
-      title: "Outbox age",
-      description: "How long the oldest due message has waited for the relay. It rises while Kafka is away.",
+      title: "Outbox blocked",
+      description: "For how long the relay could not send what is due. It rises while Kafka is away.",
       span: 6,
       unit: "seconds",
       threshold: "outboxAge",

@@ -95,10 +95,16 @@ testOnServices("a batch's receive span is linked to the traces of all its though
 });
 
 testOnServices("retries stay in the thought's trace, each attempt failed by its reason", async (services) => {
-  // Nothing listens there: every attempt fails at once.
+  await using model = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      Response.json({
+        choices: [{ index: 0, message: { role: "assistant", content: "{}" }, finish_reason: "stop" }],
+      }),
+  );
   await using system = await startSystem(services, {
     ANALYSER: "openai",
-    OPENAI_BASE_URL: "http://127.0.0.1:9/v1",
+    OPENAI_BASE_URL: `http://127.0.0.1:${model.addr.port}/v1`,
     MAX_ATTEMPTS: "2",
     RETRY_FIRST_MS: "10",
   });
@@ -116,8 +122,8 @@ testOnServices("retries stay in the thought's trace, each attempt failed by its 
     return Promise.resolve(found.length === 2 && found);
   });
   assert.deepEqual(attempts.map((span) => [span.status, span.attributes["error.type"]]), [
-    [2, "analyser_error"],
-    [2, "analyser_error"],
+    [2, "invalid_result"],
+    [2, "invalid_result"],
   ]);
   assert.ok(spans.some((span) => span.name === "send thoughts.dead"), "the dead letter is in the trace too");
 });
