@@ -259,7 +259,6 @@ export const CATALOGUE = {
     type: "gauge",
     help: "Thoughts that this worker has in analysis now.",
     on: ["worker"],
-    labels: ["priority"],
   },
   batch_processor_outbox_size: {
     type: "gauge",
