@@ -38,6 +38,9 @@ const address = (read: (url: string) => unknown) =>
     }
   }).optional();
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
+const name = z.string().min(1).optional();
+const topic = (fallback: string) =>
+  z.string().regex(/^[A-Za-z0-9._-]{1,200}$/, "must be letters, digits, ., _ and -").default(fallback);
 const file = z.string().min(1).optional();
 const secret = z.string().min(1).optional();
 
@@ -64,6 +67,74 @@ export const SETTINGS = {
     schema: z.string().transform((list) => list.split(",").map((broker) => broker.trim()))
       .pipe(z.array(z.string().regex(/^[^\s:]+:\d+$/, "must be host:port")).min(1)).optional(),
     help: "Kafka, as `host:port,…`. Unset: a queue inside the process.",
+  },
+  kafkaSaslMechanism: {
+    on: ["worker"],
+    env: "KAFKA_SASL_MECHANISM",
+    schema: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional(),
+    help: "How workers log in to Kafka: `plain`, `scram-sha-256` or `scram-sha-512`. Unset: not at all.",
+  },
+  kafkaUser: { on: ["worker"], env: "KAFKA_USER", schema: name, help: "User of that login." },
+  kafkaPassword: {
+    on: ["worker"],
+    env: "KAFKA_PASSWORD",
+    schema: secret,
+    help: "Password of that login.",
+    secret: true,
+  },
+  kafkaTls: {
+    on: ["worker"],
+    env: "KAFKA_TLS",
+    schema: flag,
+    help: "Whether connections to Kafka are encrypted.",
+  },
+  kafkaCaFile: {
+    on: ["worker"],
+    env: "KAFKA_CA_FILE",
+    schema: file,
+    help: "Certificate of the authority that signed the brokers', in PEM. Unset: those known to all.",
+  },
+  kafkaCertFile: {
+    on: ["worker"],
+    env: "KAFKA_CERT_FILE",
+    schema: file,
+    help: "Client certificate for Kafka, in PEM, where brokers ask for one; with `KAFKA_KEY_FILE`.",
+  },
+  kafkaKeyFile: {
+    on: ["worker"],
+    env: "KAFKA_KEY_FILE",
+    schema: file,
+    help: "Key of that certificate, in PEM.",
+  },
+  kafkaTopic: {
+    on: ["worker"],
+    env: "KAFKA_TOPIC",
+    schema: topic("thoughts"),
+    help: "Topic that announces thoughts.",
+  },
+  kafkaDeadTopic: {
+    on: ["worker"],
+    env: "KAFKA_DEAD_TOPIC",
+    schema: topic("thoughts.dead"),
+    help: "Topic of the dead letters.",
+  },
+  kafkaGroup: {
+    on: ["worker"],
+    env: "KAFKA_GROUP",
+    schema: topic("batch-processor"),
+    help: "Consumer group that the workers share.",
+  },
+  kafkaPartitions: {
+    on: ["worker"],
+    env: "KAFKA_PARTITIONS",
+    schema: count(6, 1_000),
+    help: "Partitions of the topic, where a worker creates it: at least as many as there will be workers.",
+  },
+  kafkaReplication: {
+    on: ["worker"],
+    env: "KAFKA_REPLICATION",
+    schema: z.coerce.number().int().min(1).max(15).optional(),
+    help: "Copies of each partition, where a worker creates a topic. Unset: as the broker does.",
   },
   redisUrl: {
     on: BOTH,
@@ -337,8 +408,26 @@ export function loadConfig(
     if (parsed.success) config[key] = parsed.data;
     else wrong.push(`${setting.env}: ${parsed.error.issues.map((issue) => issue.message).join("; ")}`);
   }
+  if (wrong.length === 0) wrong.push(...contradictions(config as unknown as Config));
   if (wrong.length > 0) throw new ConfigError(`Cannot start: wrong settings\n  ${wrong.join("\n  ")}`);
   return config as unknown as Config;
+}
+
+/** What is right by itself and wrong together. */
+function contradictions(config: Config): string[] {
+  const { kafkaSaslMechanism, kafkaUser, kafkaPassword, kafkaTls, kafkaTopic, kafkaDeadTopic } = config;
+  const login = kafkaUser !== undefined && kafkaPassword !== undefined;
+  const files = [config.kafkaCaFile, config.kafkaCertFile, config.kafkaKeyFile];
+  return [
+    kafkaSaslMechanism !== undefined && !login && "KAFKA_SASL_MECHANISM: needs KAFKA_USER and KAFKA_PASSWORD",
+    kafkaSaslMechanism === undefined && (kafkaUser ?? kafkaPassword) !== undefined &&
+    "KAFKA_USER, KAFKA_PASSWORD: need KAFKA_SASL_MECHANISM",
+    !kafkaTls && files.some((file) => file !== undefined) &&
+    "KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE: need KAFKA_TLS=true",
+    (files[1] === undefined) !== (files[2] === undefined) &&
+    "KAFKA_CERT_FILE, KAFKA_KEY_FILE: need each other",
+    kafkaTopic === kafkaDeadTopic && "KAFKA_DEAD_TOPIC: must differ from KAFKA_TOPIC",
+  ].filter((contradiction) => contradiction !== false);
 }
 
 /**

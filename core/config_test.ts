@@ -126,3 +126,25 @@ Deno.test("a program with a wrong setting says so on stderr and exits with 2", a
     assert.equal(text(stdout), "");
   }
 });
+
+for (
+  const [env, expected] of [
+    [{ KAFKA_SASL_MECHANISM: "plain" }, "KAFKA_SASL_MECHANISM: needs KAFKA_USER and KAFKA_PASSWORD"],
+    [{ KAFKA_USER: "ada" }, "KAFKA_USER, KAFKA_PASSWORD: need KAFKA_SASL_MECHANISM"],
+    [{ KAFKA_CA_FILE: "/ca.pem" }, "KAFKA_CA_FILE, KAFKA_CERT_FILE, KAFKA_KEY_FILE: need KAFKA_TLS=true"],
+    [{ KAFKA_TLS: "true", KAFKA_KEY_FILE: "/key.pem" }, "KAFKA_CERT_FILE, KAFKA_KEY_FILE: need each other"],
+    [{ KAFKA_TOPIC: "a", KAFKA_DEAD_TOPIC: "a" }, "KAFKA_DEAD_TOPIC: must differ from KAFKA_TOPIC"],
+    [
+      { DATABASE_URL: "postgres://ada@db/x?sslmod=require" },
+      "DATABASE_URL: has the unknown parameter sslmod;",
+    ],
+    [{ DEPLOYMENT: "Two Words" }, "DEPLOYMENT: must be lower-case letters, digits and _"],
+  ] as const
+) {
+  Deno.test(`${JSON.stringify(env)} is refused: ${expected}`, () => {
+    assert.throws(
+      () => load(env),
+      (error) => error instanceof ConfigError && error.message.includes(`\n  ${expected}`),
+    );
+  });
+}

@@ -5,6 +5,7 @@ import { openMemoryCache } from "./cache/memory.ts";
 import { openRedis, type RedisConnectionOptions } from "./cache/redis.ts";
 import type { Config } from "./config.ts";
 import { openKafka } from "./queue/kafka.ts";
+import type { KafkaConnectionOptions } from "./queue/kafka_connection.ts";
 import { openMemoryQueue } from "./queue/memory.ts";
 import type { Queue } from "./queue/queue.ts";
 import type { Database } from "./store/database.ts";
@@ -27,10 +28,43 @@ export async function openDatabase(
   });
 }
 
+type KafkaSetting = Extract<keyof Config, `kafka${string}`>;
+
 /** Opens Kafka, or a queue inside the process. */
-export function openQueue(config: Pick<Config, "kafkaBrokers" | "partitionsAtOnce">, log: Logger): Queue {
+export function openQueue(
+  config: Pick<Config, KafkaSetting | "partitionsAtOnce" | "deployment">,
+  log: Logger,
+): Queue {
   const { kafkaBrokers: brokers, partitionsAtOnce } = config;
-  return brokers === undefined ? openMemoryQueue(log) : openKafka({ brokers, partitionsAtOnce, log });
+  return brokers === undefined
+    ? openMemoryQueue(log)
+    : openKafka({ ...kafkaConnection(config), brokers, partitionsAtOnce, log });
+}
+
+/** How to log in to Kafka, and what our topics and group are called there. */
+function kafkaConnection(
+  config: Pick<Config, KafkaSetting | "deployment">,
+): Omit<KafkaConnectionOptions, "brokers" | "log"> {
+  const { kafkaSaslMechanism: mechanism, kafkaUser: user, kafkaPassword: password, deployment } = config;
+  const { kafkaCaFile, kafkaCertFile, kafkaKeyFile, kafkaPartitions, kafkaReplication } = config;
+  const prefix = deployment === undefined ? "" : `${deployment}.`;
+  return {
+    ...(mechanism === undefined ? {} : { login: { mechanism, user: user!, password: password! } }),
+    ...(!config.kafkaTls ? {} : {
+      tls: {
+        ...(kafkaCaFile === undefined ? {} : { caFile: kafkaCaFile }),
+        ...(kafkaCertFile === undefined ? {} : { certificateFile: kafkaCertFile }),
+        ...(kafkaKeyFile === undefined ? {} : { keyFile: kafkaKeyFile }),
+      },
+    }),
+    names: {
+      thoughts: prefix + config.kafkaTopic,
+      dead: prefix + config.kafkaDeadTopic,
+      group: prefix + config.kafkaGroup,
+    },
+    partitions: kafkaPartitions,
+    ...(kafkaReplication === undefined ? {} : { replication: kafkaReplication }),
+  };
 }
 
 /** Opens Redis, or a cache inside the process. */

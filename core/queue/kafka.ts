@@ -37,8 +37,7 @@ const REFUSALS = /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD/;
 export function openKafka(options: KafkaOptions): Queue {
   const { brokers, log, partitionsAtOnce = 2 } = options;
   const connection = createKafkaConnection(options);
-  const newAdmin = () => connection.client.admin({ retry: { retries: 0 } });
-  let admin = newAdmin();
+  let admin = connection.newAdmin();
   let producer: Promise<Producer> | undefined;
   const backlog = createBacklog({ connection, ask });
 
@@ -91,8 +90,8 @@ export function openKafka(options: KafkaOptions): Queue {
     } catch (error) {
       // Not waited for: a silent broker is waited for in vain, and the next question must not meet this connection.
       admin.disconnect().catch(() => {});
-      admin = newAdmin();
-      throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
+      admin = connection.newAdmin();
+      throw unavailable(error);
     }
   }
 
@@ -110,7 +109,7 @@ export function openKafka(options: KafkaOptions): Queue {
           } catch (error) {
             forget();
             if (error instanceof QueueMisconfiguredError) throw error;
-            throw new QueueUnavailableError(`Kafka: ${reason(error)}`, { cause: error });
+            throw unavailable(error);
           }
         }
       }
@@ -193,4 +192,13 @@ function isRefusal(error: unknown): boolean {
     if ("errors" in at && Array.isArray(at.errors) && at.errors.some(isRefusal)) return true;
   }
   return false;
+}
+
+function unavailable(error: unknown): QueueUnavailableError {
+  const message = reason(error);
+  const refused = /SASL|authentication failed|not authorized/i.test(message);
+  return new QueueUnavailableError(`Kafka: ${message}`, {
+    cause: error,
+    ...(refused ? { why: "the login is refused" } : {}),
+  });
 }

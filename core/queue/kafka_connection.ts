@@ -1,16 +1,55 @@
 /** The connection to Kafka: where it is, and what our topics and our group are called there. */
-import { type Admin, ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
+import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { type Admin, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import { type Logger, reason } from "../telemetry/log.ts";
-import { DEAD_TOPIC, GROUP, PARTITIONS, QueueMisconfiguredError, THOUGHTS_TOPIC } from "./queue.ts";
+import { requireReadable, requireTopics } from "./kafka_topics.ts";
+import { DEAD_TOPIC, GROUP, PARTITIONS, THOUGHTS_TOPIC } from "./queue.ts";
 
 export interface KafkaConnectionOptions {
   /** Each as `host:port`. */
   readonly brokers: readonly string[];
   readonly log: Logger;
+  /** How to log in. @default not at all */
+  readonly login?: KafkaLogin;
+  /** Encrypts the connection. @default not encrypted */
+  readonly tls?: KafkaTls;
+  readonly names?: KafkaNames;
+  /** Partitions of the thoughts' topic, where it is created. @default 6 */
+  readonly partitions?: number;
+  /** Copies of each partition, where a topic is created. @default the broker's */
+  readonly replication?: number;
+}
+
+export interface KafkaLogin {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Files in PEM. */
+export interface KafkaTls {
+  /** Of the authority that signed the broker's certificate. @default those that the system knows */
+  readonly caFile?: string;
+  /** Of a client certificate and its key, where the broker asks for one. */
+  readonly certificateFile?: string;
+  readonly keyFile?: string;
+}
+
+/** What our topics and our group are called in Kafka. */
+export interface KafkaNames {
+  /** @default "thoughts" */
+  readonly thoughts?: string;
+  /** @default "thoughts.dead" */
+  readonly dead?: string;
+  /** @default "batch-processor" */
+  readonly group?: string;
 }
 
 export interface KafkaConnection {
   readonly client: Kafka;
+  /** An administrative client that tries once. Disconnecting it leaves nothing behind, even of a broker that is silent. */
+  newAdmin(): Admin;
   /** The consumer group that all workers share. */
   readonly group: string;
   /** What Kafka calls a topic that we call `name`. */
@@ -18,7 +57,8 @@ export interface KafkaConnection {
   /**
    * Creates the topics that are missing.
    *
-   * @throws {QueueMisconfiguredError} when the broker compresses what it gets in a way that kafkajs cannot read
+   * @throws {QueueMisconfiguredError} naming a topic that may not be created, or that the broker compresses in a way that
+   * kafkajs cannot read
    */
   prepareTopics(): Promise<void>;
 }
@@ -26,34 +66,69 @@ export interface KafkaConnection {
 export const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** A connection that is closed and does not hear the broker close it too is destroyed after this. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
 /** Makes a client; nothing is connected until it is used. */
-export function createKafkaConnection({ brokers, log }: KafkaConnectionOptions): KafkaConnection {
-  const client = new Kafka({
+export function createKafkaConnection(options: KafkaConnectionOptions): KafkaConnection {
+  const { brokers, log, login, tls, names = {}, partitions = PARTITIONS, replication } = options;
+  const config: KafkaConfig = {
     clientId: "thought-processor",
     brokers: [...brokers],
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    ...(login === undefined ? {} : { sasl: saslOptions(login) }),
+    ...(tls === undefined ? {} : { ssl: tlsOptions(tls) }),
+    socketFactory: openSocket,
     retry: { initialRetryTime: 200, maxRetryTime: 3_000, retries: 8 },
     logLevel: logLevel.WARN,
     logCreator: () => ({ log: entry }) =>
       log.debug("kafkajs", { kafkajs: reason(entry.error ?? entry.message) }),
-  });
-  const topic = (name: string) => name;
+  };
+  const client = new Kafka(config);
+  const called: Readonly<Record<string, string | undefined>> = {
+    [THOUGHTS_TOPIC]: names.thoughts,
+    [DEAD_TOPIC]: names.dead,
+  };
+  const topic = (name: string) => called[name] ?? name;
+
+  function newAdmin(): Admin {
+    const sockets = new Set<Socket>();
+    let over = false;
+    const admin = new Kafka({
+      ...config,
+      retry: { retries: 0 },
+      socketFactory(to) {
+        const socket = openSocket(to);
+        sockets.add(socket.on("close", () => sockets.delete(socket)));
+        return over ? socket.destroy() : socket;
+      },
+    }).admin();
+    return {
+      ...admin,
+      async disconnect() {
+        over = true;
+        // kafkajs waits for what is under way; the sockets do not.
+        const closed = admin.disconnect();
+        for (const socket of sockets) socket.end();
+        await closed;
+      },
+    };
+  }
 
   return {
     client,
-    group: GROUP,
+    newAdmin,
+    group: names.group ?? GROUP,
     topic,
     async prepareTopics() {
-      const admin = client.admin();
+      const admin = newAdmin();
       try {
         await admin.connect();
-        await admin.createTopics({
-          topics: [
-            { topic: topic(THOUGHTS_TOPIC), numPartitions: PARTITIONS, configEntries: [AS_SENT] },
-            { topic: topic(DEAD_TOPIC), numPartitions: 1, configEntries: [AS_SENT] },
-          ],
-        });
+        await requireTopics(admin, [
+          { topic: topic(THOUGHTS_TOPIC), numPartitions: partitions, replicationFactor: replication },
+          { topic: topic(DEAD_TOPIC), numPartitions: 1, replicationFactor: replication },
+        ], log);
         await requireReadable(admin, topic(THOUGHTS_TOPIC));
       } finally {
         await admin.disconnect();
@@ -62,27 +137,36 @@ export function createKafkaConnection({ brokers, log }: KafkaConnectionOptions):
   };
 }
 
-/** Whatever the broker's default is, it keeps our messages as they were sent. */
-const AS_SENT = { name: "compression.type", value: "producer" };
-/** What kafkajs reads without further packages. */
-const READABLE = ["producer", "uncompressed", "gzip"];
+const saslOptions = ({ mechanism, user: username, password }: KafkaLogin) =>
+  ({ mechanism, username, password }) as SASLOptions;
 
-async function requireReadable(admin: Admin, topic: string): Promise<void> {
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [AS_SENT.name] }],
-  });
-  const compression = resources[0]?.configEntries.find(({ configName }) => configName === AS_SENT.name)
-    ?.configValue;
-  if (compression !== undefined && !READABLE.includes(compression)) throw unreadableTopic(topic);
+function tlsOptions({ caFile, certificateFile, keyFile }: KafkaTls) {
+  return {
+    ...(caFile === undefined ? {} : { ca: readPem(caFile, "KAFKA_CA_FILE") }),
+    ...(certificateFile === undefined ? {} : { cert: readPem(certificateFile, "KAFKA_CERT_FILE") }),
+    ...(keyFile === undefined ? {} : { key: readPem(keyFile, "KAFKA_KEY_FILE") }),
+  };
 }
 
-/** What to do about a topic that the broker compresses. */
-export function unreadableTopic(topic: string, cause?: unknown): QueueMisconfiguredError {
-  return new QueueMisconfiguredError(
-    `Cannot read the topic ${topic}: its messages are compressed by the broker, in a way that this program does not ` +
-      "know. Delete the topic and start again: it is created anew with compression.type=producer, and every waiting " +
-      "thought is announced again.",
-    { cause },
-  );
+function readPem(path: string, setting: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new Error(`Cannot read ${path}, which ${setting} names (${(error as Error).name})`, {
+      cause: error,
+    });
+  }
 }
+
+/** kafkajs only closes its side of a connection, so that each one to a silent broker would stay for good. */
+const openSocket: NonNullable<KafkaConfig["socketFactory"]> = ({ host, port, ssl, onConnect }) => {
+  const socket: Socket = ssl
+    ? connectTls({ host, port, servername: host, ...ssl }, onConnect)
+    : connectSocket({ host, port }, onConnect);
+  const end = socket.end.bind(socket);
+  socket.end = ((...args: Parameters<typeof end>) => {
+    Deno.unrefTimer(setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS));
+    return end(...args);
+  }) as typeof socket.end;
+  return socket.setKeepAlive(true, 60_000);
+};

@@ -2,7 +2,8 @@
 import type { Batch, EachBatchPayload, KafkaMessage } from "kafkajs";
 import { backoffMs, pause } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
-import { type KafkaConnection, unreadableTopic } from "./kafka_connection.ts";
+import type { KafkaConnection } from "./kafka_connection.ts";
+import { unreadableTopic } from "./kafka_topics.ts";
 import { type Handler, type ReceivedMessage, type Subscription, THOUGHTS_TOPIC } from "./queue.ts";
 
 export interface ConsumerOptions {

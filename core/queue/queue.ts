@@ -1,5 +1,6 @@
 /** The transport of thought ids: Kafka, or a queue inside the process. It may repeat and lose; the store makes that harmless. */
 import type { Traceparent } from "../telemetry/tracing.ts";
+import { UnavailableError } from "../unavailable.ts";
 
 /** What thoughts are announced on: the value is a thought id, and there is no key, so that no user is held to a partition. */
 export const THOUGHTS_TOPIC = "thoughts";
@@ -67,7 +68,7 @@ export interface Queue extends AsyncDisposable {
 }
 
 /** Thrown when the queue can't be reached, or has no room now. */
-export class QueueUnavailableError extends Error {
+export class QueueUnavailableError extends UnavailableError {
   override readonly name = "QueueUnavailableError";
 }
 

@@ -73,8 +73,11 @@ export function createLogger(options: LoggerOptions): Logger {
 
 /** The cause of an error, in one line fit for a log: messages only, never a stack and never data. */
 export function reason(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors[0]);
   if (!(error instanceof Error)) return String(error);
+  // AggregateError, and what libraries have of their own.
+  if ("errors" in error && Array.isArray(error.errors) && error.errors.length > 0) {
+    return reason(error.errors[0]);
+  }
   const cause = error.cause instanceof Error ? `: ${reason(error.cause)}` : "";
   return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, " ").slice(0, 500);
 }

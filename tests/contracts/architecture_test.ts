@@ -13,6 +13,7 @@ const PLAIN = [
   "core/telemetry/thresholds.ts",
   "core/thought.ts",
   "core/queue/queue.ts",
+  "core/unavailable.ts",
 ];
 
 /** The one file, or the files by one name, of each outside system and of each library that would otherwise spread. */
