@@ -40,12 +40,14 @@ const AlertmanagerConfig = z.looseObject({
  * Writes the configuration of a fast drill's Prometheus and Alertmanager into a folder.
  *
  * @param alertmanager its host name
+ * @param jobs those to scrape @default all that a drill may need
  */
 export async function writeFastConfig(
   dir: string,
   to: string,
   drill: Drill,
   alertmanager: string,
+  jobs: readonly string[] = JOBS,
 ): Promise<void> {
   const write = (name: string, content: unknown) =>
     layOut(join(to, name), stringify(content, { aliasDuplicateObjects: false }), 0o644);
@@ -54,7 +56,10 @@ export async function writeFastConfig(
   for (const file of RULE_FILES) {
     await write(file, { groups: quickGroups(await readRuleGroups(dir, file), drill.alert) });
   }
-  await write("prometheus.yml", quickPrometheus(await read("prometheus.yml"), drill.name, alertmanager));
+  await write(
+    "prometheus.yml",
+    quickPrometheus(await read("prometheus.yml"), drill.name, alertmanager, jobs),
+  );
   await write("alertmanager.yml", quickAlertmanager(await read("alertmanager.yml")));
 }
 
@@ -71,7 +76,12 @@ function quickGroups(groups: readonly RuleGroup[], alert: string): RuleGroup[] {
   })).filter(({ rules }) => rules.length > 0);
 }
 
-function quickPrometheus(config: unknown, drill: string, alertmanager: string): unknown {
+function quickPrometheus(
+  config: unknown,
+  drill: string,
+  alertmanager: string,
+  jobs: readonly string[],
+): unknown {
   const { scrape_configs } = PrometheusConfig.parse(config);
   return {
     global: {
@@ -82,7 +92,7 @@ function quickPrometheus(config: unknown, drill: string, alertmanager: string): 
     },
     rule_files: RULE_FILES.map((file) => `/etc/prometheus/${file}`),
     alerting: { alertmanagers: [{ static_configs: [{ targets: [`${alertmanager}:9093`] }] }] },
-    scrape_configs: scrape_configs.filter((job) => JOBS.includes(job.job_name)).map((job) => ({
+    scrape_configs: scrape_configs.filter((job) => jobs.includes(job.job_name)).map((job) => ({
       ...job,
       ...(job.dns_sd_configs && {
         dns_sd_configs: job.dns_sd_configs.map((dns) => ({ ...dns, refresh_interval: "1s" })),

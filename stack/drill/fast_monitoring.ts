@@ -12,8 +12,6 @@ import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 import { JOBS, writeFastConfig } from "./fast_config.ts";
 
-/** Every target has been scraped twice, which rates need, and once more. */
-const READY = `min(count_over_time(up[1m])) >= 3 and count(count by (job) (up)) == ${JOBS.length}`;
 const READY_MS = 90_000;
 const LOG_LINES = 5;
 /** nobody, as in the images. */
@@ -29,15 +27,19 @@ export interface FastMonitoring extends AsyncDisposable {
  * @throws {LaunchFailure} when Docker does not start them
  */
 export async function startFastMonitoring(context: Context, drill: Drill): Promise<FastMonitoring> {
-  const { compose, docker, host, paths } = context;
+  const { compose, docker, host, paths, selection } = context;
   const { project, services } = await compose.config();
   const prometheusName = `${project}-drill-prometheus`;
   const alertmanagerName = `${project}-drill-alertmanager`;
+  // Of what was left out there is nothing to scrape.
+  const jobs = JOBS.filter((job) => selection.wanted.some((service) => service.jobs.includes(job)));
+  /** Every target has been scraped twice, which rates need, and once more. */
+  const scraped = `min(count_over_time(up[1m])) >= 3 and count(count by (job) (up)) == ${jobs.length}`;
   const remove = () => docker.remove([prometheusName, alertmanagerName]);
 
   async function start(): Promise<void> {
     const files = join(dirname(paths.lastUpFile), "drill");
-    await writeFastConfig(paths.dir, files, drill, alertmanagerName);
+    await writeFastConfig(paths.dir, files, drill, alertmanagerName, jobs);
     await run(alertmanagerName, "alertmanager", ["--volume", `${files}:/etc/alertmanager:ro`], [
       "--config.file=/etc/alertmanager/alertmanager.yml",
       "--storage.path=/data",
@@ -80,7 +82,7 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
     await until(async () => {
       const down = (await prometheus.targets()).find((target) => target.health === "down");
       if (down) return { pending: `${down.job}: ${down.error}` };
-      const isReady = (await prometheus.instant(READY)).length > 0;
+      const isReady = (await prometheus.instant(scraped)).length > 0;
       return isReady ? { ready: "" } : { pending: "waiting for first scrapes" };
     }, { host, deadlineMs: READY_MS, signal, say, late: (why) => broken(prometheusName, why) });
     return prometheus;
