@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
 import { MAX_WORKERS, OPTIONAL } from "./services.ts";
 
-export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "drill" | "down";
+export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "drill" | "down" | "uninstall";
 
 /** What the command line asks for. Flags that a verb does not have stand at their defaults. */
 export interface Options {
@@ -125,6 +125,8 @@ function describe(command: string, version: string, take: Take): Command {
   verb("down", "stop and remove the containers; the data is kept")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
     .action((flags) => take("down", flags));
+  verb("uninstall", "remove everything: containers, data, our image, and a packed launcher's files")
+    .action((flags) => take("uninstall", flags));
   return program.addHelpText("after", `\n${flagsOf(up)}\n${examples(command)}\n${exitCodes()}`);
 }
 

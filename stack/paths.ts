@@ -9,6 +9,8 @@ export interface Paths {
   readonly envFile: string;
   /** What the last `up` was options for. */
   readonly lastUpFile: string;
+  /** Of a packed launcher: the folder of all its versions, which is its own to clean and to remove. */
+  readonly stateRoot?: string;
 }
 
 /** Everything Docker needs, carried inside a packed launcher: path → text. */
@@ -35,7 +37,31 @@ export async function packedPaths(payload: Payload, stateDir: string): Promise<P
   for (const [path, text] of Object.entries(payload.files)) {
     await layOut(join(dir, path), text, payload.executable.includes(path) ? 0o755 : 0o644);
   }
-  return { dir, envFile: join(root, ".env"), lastUpFile: join(root, "launcher.json") };
+  const envFile = join(root, ".env");
+  await linkTo(envFile, join(dir, ".env"));
+  return { dir, envFile, lastUpFile: join(root, "launcher.json"), stateRoot: root };
+}
+
+/** Plain `docker compose` in the folder then reads the same passwords. Windows lets few users link. */
+async function linkTo(target: string, path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  await withPath(path, async () => {
+    await Deno.remove(path).catch(() => {});
+    await Deno.symlink(target, path);
+  });
+}
+
+/** Removes the files of a packed launcher's other versions; to be called once nothing has them mounted. */
+export async function removeOldVersions({ dir, stateRoot }: Paths): Promise<string[]> {
+  if (stateRoot === undefined) return [];
+  const removed: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(stateRoot)) {
+    const path = join(stateRoot, name);
+    if (!isDirectory || path === dir || !/^\d+\.\d+\.\d+/.test(name)) continue;
+    await withPath(path, () => Deno.remove(path, { recursive: true }));
+    removed.push(name);
+  }
+  return removed;
 }
 
 /**

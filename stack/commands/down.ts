@@ -6,19 +6,27 @@ import { LaunchFailure } from "../failure.ts";
 import { createReport, type Report } from "../output/report.ts";
 
 export async function down(context: Context): Promise<Report> {
-  const checks = [{ name: "containers", run: (progress: Progress) => remove(context, progress) }];
+  const checks = [{
+    name: "containers",
+    run: (progress: Progress) => removeContainers(context, context.options.volumes, progress),
+  }];
   return createReport(context, {
     checklists: [await runChecklist(context.host, context.view, { name: "down", checks })],
   });
 }
 
-async function remove({ compose, options }: Context, { say }: Progress): Promise<string> {
+/** Removes the containers. @param volumes with their data */
+export async function removeContainers(
+  { compose }: Context,
+  volumes: boolean,
+  { say }: Progress,
+): Promise<string> {
   const before = await compose.ps();
   say(`stopping ${before.length}`);
-  let output = await compose.down(options.volumes);
+  let output = await compose.down(volumes);
   // Docker may still be detaching the last container when Compose removes its network; a moment later it works.
   if (output.code !== 0 && /active endpoints/.test(output.stderr)) {
-    output = await compose.down(options.volumes);
+    output = await compose.down(volumes);
   }
   if (output.code !== 0) {
     const { project } = await compose.config();
@@ -31,6 +39,6 @@ async function remove({ compose, options }: Context, { say }: Progress): Promise
       ],
     });
   }
-  const data = options.volumes ? "all data deleted" : "the data is kept (--volumes deletes it)";
+  const data = volumes ? "all data deleted" : "the data is kept (--volumes deletes it)";
   return before.length === 0 ? `there were none; ${data}` : `${before.length} removed; ${data}`;
 }

@@ -8,6 +8,7 @@ import { doctorChecks } from "../doctor/doctor.ts";
 import { builtImages, cannotPull } from "../doctor/images.ts";
 import { LaunchFailure, prerequisite } from "../failure.ts";
 import { saveLastUp } from "../last_up.ts";
+import { removeOldVersions } from "../paths.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
 import { select } from "../services.ts";
 import { prove, ready } from "./verify.ts";
@@ -42,6 +43,7 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
 
   const stack = await observe(context);
   const { checklist, trace } = options.verify ? await prove(context, stack) : await ready(context, stack);
+  if (failuresOf(checklist).length === 0) await removeOldVersions(paths);
   const addresses = addressesOf(stack.endpoints, await grafanaLogin(context), selection);
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }

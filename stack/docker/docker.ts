@@ -178,6 +178,12 @@ export function createDocker(host: Host) {
     return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 
+  /** Removes an image; a missing one is ignored. @returns why not, or undefined when it is gone */
+  async function removeImage(image: string): Promise<string | undefined> {
+    const why = await change(["image", "rm", image], START_MS);
+    return why && /no such image/i.test(why) ? undefined : why;
+  }
+
   /** Names of running containers, of any project, that publish this host port. */
   async function publishing(port: number): Promise<string[]> {
     const { stdout } = await query(["ps", "--filter", `publish=${port}`, "--format", "{{.Names}}"]);
@@ -294,6 +300,7 @@ export function createDocker(host: Host) {
     missing,
     cannotPull,
     pull,
+    removeImage,
     publishing,
     projectFolders,
     volumes,

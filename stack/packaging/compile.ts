@@ -33,11 +33,17 @@ export const PERMISSIONS = [
 export async function pack(root: string, dist: string, { bundleOnly = false } = {}): Promise<void> {
   const payload = await collectPayload(root, config.version);
   await Deno.mkdir(dist, { recursive: true });
-  const entry = join(dist, "launcher.ts");
-  await Deno.writeTextFile(join(dist, "payload.json"), JSON.stringify(payload));
-  await Deno.writeTextFile(entry, entryText(root));
+  const parts = join(dist, "parts");
+  const entry = join(parts, "launcher.ts");
   const output = join(dist, "thought-processor");
-  await deno(root, ["bundle", "--quiet", "--platform", "deno", "--output", `${output}.js`, entry]);
+  await Deno.mkdir(parts, { recursive: true });
+  try {
+    await Deno.writeTextFile(join(parts, "payload.json"), JSON.stringify(payload));
+    await Deno.writeTextFile(entry, entryText(root));
+    await deno(root, ["bundle", "--quiet", "--platform", "deno", "--output", `${output}.js`, entry]);
+  } finally {
+    await Deno.remove(parts, { recursive: true });
+  }
   if (bundleOnly) return;
   // --quiet stays with the binary: Deno would name each program of --allow-run that a machine does not have.
   await deno(root, ["compile", "--quiet", "--no-config", ...PERMISSIONS, "--output", output, `${output}.js`]);

@@ -142,7 +142,9 @@ Deno.test("Tempo stops at once: an idle worker waits for no job", () => {
   assert.match(backend_worker.finish_on_shutdown_timeout, /^[1-3]s$/);
 });
 
-Deno.test("the passwords are laid out although an interrupted run left a read-only file", async () => {
+Deno.test("the passwords are laid out although an interrupted run left a read-only file", {
+  ignore: Deno.build.os === "windows", // a script for a container, run by this machine's shell
+}, async () => {
   const dir = await Deno.makeTempDir();
   try {
     for (const name of ["postgres", "exporter", "grafana", "openai", "redis"]) {
