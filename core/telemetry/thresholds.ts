@@ -171,6 +171,14 @@ export const THRESHOLDS = {
     critical: 10,
     alert: "CostHigh",
   },
+  gateClosed: { title: "Analyses that may not begin", unit: "count", bad: "above", warn: 0 },
+  lanesBusy: {
+    title: "Lanes that are busy",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.95,
+    alert: "LanesFull",
+  },
   modelBadRatio: {
     title: "Answers of the model that are of no use",
     unit: "ratio",

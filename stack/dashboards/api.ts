@@ -1,7 +1,7 @@
 /** API Metrics: are requests answered, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, section, upFrom, variable } from "./theme.ts";
-import { dial, graph, labelTable, logLines, number, recentTraces, serviceMap } from "./panels.ts";
+import { closedSection, dashboard, section, STATUSES, upFrom, variable } from "./theme.ts";
+import { dial, durations, graph, labelTable, logLines, number, recentTraces, serviceMap } from "./panels.ts";
 
 const JOB = 'job="thoughtprocessor-api"';
 /** The variables' choice. */
@@ -15,7 +15,8 @@ export function apiDashboard(): Dashboard {
     LOGS,
   )
     .withVariable(variable("instance", "Instance", `http_requests_total{${JOB}}`))
-    .withVariable(variable("route", "Route", `http_requests_total{${JOB}}`))
+    // Probes, scrapes and event streams would drown what users ask for.
+    .withVariable(variable("route", "Route", `http_requests_total{${JOB}}`, ["/thoughts", "/thoughts/:id"]))
     .withPanel(number({
       title: "API",
       description: "Instances of the API that Prometheus can scrape. 0: nothing is accepted; see TargetDown.",
@@ -49,7 +50,7 @@ export function apiDashboard(): Dashboard {
       title: "Requests",
       description: "Requests per second under /thoughts, over 5 minutes.",
       span: 4,
-      unit: "per second",
+      unit: "requests/s",
       expr: "api:http_requests:rate5m",
       decimals: 2,
       noValue: "No requests yet",
@@ -64,7 +65,7 @@ export function apiDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Alerts firing",
-      description: "Warnings and critical alerts of every part. The dashboard SLOs lists them.",
+      description: "Warnings and critical alerts of every part. Overview lists them.",
       span: 4,
       unit: "count",
       threshold: "alertsFiring",
@@ -74,7 +75,7 @@ export function apiDashboard(): Dashboard {
       title: "Request rate by endpoint",
       description: "Requests per second by method and route pattern.",
       span: 12,
-      unit: "per second",
+      unit: "requests/s",
       series: {
         "{{method}} {{route}}":
           `sum by (method, route) (rate(http_requests_total{${PICKED}}[$__rate_interval]))`,
@@ -92,16 +93,23 @@ export function apiDashboard(): Dashboard {
       series: { p99: quantile(0.99), p95: quantile(0.95), p50: quantile(0.5) },
       min: 0,
     }))
+    .withPanel(durations({
+      title: "Durations",
+      description:
+        "How many requests of the picked routes took how long. Two bands: two kinds of request, or a dependency that is slow at times.",
+      span: 12,
+      expr: `sum by (le) (rate(http_request_duration_seconds_bucket{${PICKED}}[$__rate_interval]))`,
+    }))
     .withPanel(graph({
       title: "Status codes",
       description: "Requests per second by status. 4xx are the caller's mistakes, 5xx ours.",
       span: 12,
-      unit: "per second",
+      unit: "requests/s",
       stacked: true,
       series: {
         "{{status}}": `sum by (status) (rate(http_requests_total{${PICKED}}[$__rate_interval])) > 0`,
       },
-      paint: { "/^2/": "green", "/^3/": "blue", "/^4/": "orange", "/^5/": "red" },
+      paint: STATUSES,
       min: 0,
     }))
     .withPanel(graph({
@@ -122,7 +130,6 @@ export function apiDashboard(): Dashboard {
       span: 12,
       unit: "seconds",
       threshold: "apiP95",
-      exemplars: true,
       series: {
         "{{method}} {{route}}":
           `histogram_quantile(0.95, sum by (le, method, route) (rate(http_request_duration_seconds_bucket{${PICKED}}[$__rate_interval])))`,
@@ -148,6 +155,29 @@ export function apiDashboard(): Dashboard {
       },
       min: 0,
     }))
+    .withPanel(graph({
+      title: "Dependency latency p95",
+      description: "What the calls to PostgreSQL, Redis, Kafka and the model take, from the traces.",
+      span: 12,
+      unit: "seconds",
+      series: {
+        "{{service}}: {{span_name}}":
+          'histogram_quantile(0.95, sum by (le, service, span_name) (rate(traces_spanmetrics_latency_bucket{span_kind=~"SPAN_KIND_(CLIENT|PRODUCER)"}[5m])))',
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Dependency calls that fail",
+      description: "Per second, from the traces.",
+      span: 12,
+      unit: "per second",
+      series: {
+        "{{service}}: {{span_name}}":
+          'sum by (service, span_name) (rate(traces_spanmetrics_calls_total{span_kind=~"SPAN_KIND_(CLIENT|PRODUCER)", status_code="STATUS_CODE_ERROR"}[5m])) or label_replace(0 * sum(up), "span_name", "none failed", "", "")',
+      },
+      min: 0,
+      upTo: 1,
+    }))
     .withRow(section("Process"))
     .withPanel(graph({
       title: "Memory",
@@ -172,7 +202,7 @@ export function apiDashboard(): Dashboard {
       title: "CPU",
       description: "Cores in use. JavaScript runs on one: near 1 it is full.",
       span: 6,
-      unit: "count",
+      unit: "cores",
       series: {
         "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, instance=~"$instance"}[$__rate_interval])`,
       },
@@ -184,6 +214,7 @@ export function apiDashboard(): Dashboard {
         "How long work that was ready had to wait for the loop. Above 0.1 s every request feels it.",
       span: 6,
       unit: "seconds",
+      threshold: "eventLoopLag",
       series: {
         "{{instance}}":
           `histogram_quantile(0.99, sum by (le, instance) (rate(app_event_loop_lag_seconds_bucket{${JOB}, instance=~"$instance"}[$__rate_interval])))`,
@@ -212,39 +243,41 @@ export function apiDashboard(): Dashboard {
       unit: "count",
       expr: "count by (service, version, deno) (app_build_info)",
     }))
-    .withRow(section("Logs and traces"))
-    .withPanel(logLines({
-      title: "API logs",
-      description: "The API's lines, newest first. Open one for its trace.",
-      span: 12,
-      height: 12,
-      logql: LOGS,
-    }))
-    .withPanel(recentTraces({
-      title: "Recent traces",
-      description:
-        "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
-      span: 12,
-      height: 12,
-      // Users ask for routes; a load balancer's probes may be traced too.
-      traceql: '{ resource.service.name = "thoughtprocessor-api" && span.http.route =~ "/thoughts.*" }',
-    }))
-    .withPanel(serviceMap({
-      title: "Service map",
-      description: "Who calls whom, from the traces of the last minutes.",
-      span: 12,
-    }))
-    .withPanel(graph({
-      title: "Spans dropped",
-      description:
-        "Recorded spans that our processes could not hand over: their queue was full, or Tempo did not take them.",
-      span: 12,
-      unit: "count",
-      series: {
-        "{{job}} {{reason}}": "sum by (job, reason) (increase(trace_spans_dropped_total[$__rate_interval]))",
-      },
-      min: 0,
-    }))
+    .withRow(closedSection("Logs and traces", [
+      logLines({
+        title: "API logs",
+        description: "The API's lines, newest first. Open one for its trace.",
+        span: 12,
+        height: 12,
+        logql: LOGS,
+      }),
+      recentTraces({
+        title: "Recent traces",
+        description:
+          "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
+        span: 12,
+        height: 12,
+        // Users ask for routes; a load balancer's probes may be traced too.
+        traceql: '{ resource.service.name = "thoughtprocessor-api" && span.http.route =~ "/thoughts.*" }',
+      }),
+      serviceMap({
+        title: "Service map",
+        description: "Who calls whom, from the traces of the last minutes.",
+        span: 12,
+      }),
+      graph({
+        title: "Spans dropped",
+        description:
+          "Recorded spans that our processes could not hand over: their queue was full, or Tempo did not take them.",
+        span: 12,
+        unit: "count",
+        series: {
+          "{{job}} {{reason}}":
+            "sum by (job, reason) (increase(trace_spans_dropped_total[$__rate_interval]))",
+        },
+        min: 0,
+      }),
+    ]))
     .build();
 }
 

@@ -1,5 +1,6 @@
 /** The dashboards by uid, in the order in which they link to each other and are documented. */
 export const DASHBOARDS = {
+  "tp-overview": { title: "Overview", file: "overview-dashboard.json" },
   "tp-api": { title: "API Metrics", file: "api-dashboard.json" },
   "tp-kafka": { title: "Kafka & Batch Processing", file: "kafka-dashboard.json" },
   "tp-database": { title: "Database & Cache", file: "database-dashboard.json" },

@@ -1,6 +1,7 @@
 /** Database & Cache: PostgreSQL and Redis. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, section, upFrom } from "./theme.ts";
+import { MIN_FORECAST_SAMPLES } from "../../core/telemetry/thresholds.ts";
+import { closedSection, dashboard, section, upFrom } from "./theme.ts";
 import { dial, graph, logLines, number } from "./panels.ts";
 
 const DB = 'datname="thoughts"';
@@ -119,7 +120,7 @@ export function databaseDashboard(): Dashboard {
       series: {
         "size": `pg_database_size_bytes{${DB}}`,
         "in 3 days": `predict_linear(pg_database_size_bytes{${DB}}[6h], 3 * 86400)` +
-          ` and pg_database_size_bytes{${DB}} offset 3h`,
+          ` and on (instance) count_over_time(pg_database_size_bytes{${DB}}[6h]) >= ${MIN_FORECAST_SAMPLES}`,
       },
       min: 0,
     }))
@@ -192,6 +193,36 @@ export function databaseDashboard(): Dashboard {
       series: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup{${DB}})` },
       min: 0,
     }))
+    .withPanel(graph({
+      title: "Sessions waiting for a lock",
+      description: "Should be 0. LocksWaiting has the statement that shows who blocks whom.",
+      span: 8,
+      unit: "count",
+      series: { waiting: `sum(pg_stat_activity_count{${DB}, wait_event_type="Lock"}) or 0 * sum(pg_up)` },
+      min: 0,
+      upTo: 1,
+    }))
+    .withPanel(graph({
+      title: "Checkpoints",
+      description:
+        "Per hour. Timed ones are as it should be; forced ones mean that the write-ahead log was full.",
+      span: 8,
+      unit: "count",
+      series: {
+        timed: "sum(increase(pg_stat_checkpointer_num_timed_total[1h]))",
+        forced: "sum(increase(pg_stat_checkpointer_num_requested_total[1h]))",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Transactions since the last freeze",
+      description: "Autovacuum freezes at 200 million. At 2,100 million the server stops writing.",
+      span: 8,
+      unit: "count",
+      threshold: "transactionsUnfrozen",
+      series: { "{{datname}}": "max by (datname) (pg_database_wraparound_age_datfrozenxid_seconds)" },
+      min: 0,
+    }))
     .withRow(section("Redis"))
     .withPanel(graph({
       title: "Key look-ups",
@@ -233,13 +264,14 @@ export function databaseDashboard(): Dashboard {
       min: 0,
       upTo: 1,
     }))
-    .withRow(section("Logs"))
-    .withPanel(logLines({
-      title: "PostgreSQL and Redis logs",
-      description: "Both servers' lines, newest first.",
-      span: 24,
-      logql: LOGS,
-    }))
+    .withRow(closedSection("Logs", [
+      logLines({
+        title: "PostgreSQL and Redis logs",
+        description: "Both servers' lines, newest first.",
+        span: 24,
+        logql: LOGS,
+      }),
+    ]))
     .build();
 }
 

@@ -1,6 +1,6 @@
 /** Kafka & Batch Processing: do thoughts get done, and is anything piling up? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
-import { dashboard, section, variable } from "./theme.ts";
+import { closedSection, COLOURS, dashboard, section, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
 
 const JOB = 'job="kafka-worker"';
@@ -113,6 +113,88 @@ export function kafkaDashboard(): Dashboard {
       unit: "seconds",
       exemplars: true,
       series: { p95: endToEnd(0.95), p50: endToEnd(0.5) },
+      min: 0,
+    }))
+    .withRow(section("Is the model well?"))
+    .withPanel(number({
+      title: "The model",
+      description:
+        "Whether analyses may begin, and if not, why: the model is away (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused.",
+      span: 4,
+      unit: "count",
+      words: ["open", "closed"],
+      threshold: "gateClosed",
+      expr:
+        'max by (reason) (batch_processor_gate_closed) > 0 or label_replace(0 * max(batch_processor_gate_closed), "reason", "analyses may begin", "", "")',
+      legend: "{{reason}}",
+    }))
+    .withPanel(number({
+      title: "Closed for",
+      description: "How long no analysis has been allowed to begin.",
+      span: 4,
+      unit: "seconds",
+      expr:
+        "(time() - max(batch_processor_gate_closed_timestamp_seconds > 0)) or 0 * max(batch_processor_gate_closed_timestamp_seconds)",
+    }))
+    .withPanel(number({
+      title: "Spent of the day's budget",
+      description: "Since midnight UTC, of ANALYSER_USD_PER_DAY. When it is spent, thoughts wait.",
+      span: 4,
+      unit: "ratio",
+      threshold: "budgetSpent",
+      expr:
+        'max(batch_processor_model_spent_today_usd) / (max(batch_processor_model_limit{per="usd_day"}) > 0) or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Requests of the limit",
+      description: "Requests of the last minute, of ANALYSER_REQUESTS_PER_MINUTE.",
+      span: 4,
+      unit: "ratio",
+      expr:
+        '60 * sum(rate(batch_processor_model_requests_total[1m])) / (max(batch_processor_model_limit{per="requests_minute"}) > 0) or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Tokens of the limit",
+      description: "Tokens of the last minute, of ANALYSER_TOKENS_PER_MINUTE.",
+      span: 4,
+      unit: "ratio",
+      expr:
+        '60 * sum(rate(batch_processor_tokens_total[1m])) / (max(batch_processor_model_limit{per="tokens_minute"}) > 0) or vector(0)',
+    }))
+    .withPanel(number({
+      title: "Answers of no use",
+      description: "Refused, against the schema, or too late: share of the analyses of 15 minutes.",
+      span: 4,
+      unit: "ratio",
+      threshold: "modelBadRatio",
+      expr: "worker:model_bad_ratio:rate15m or vector(0)",
+    }))
+    .withPanel(graph({
+      title: "Analyses by outcome",
+      description: "How analyses by the model ended, per second. Nothing while the analyser is local.",
+      span: 12,
+      unit: "per second",
+      stacked: true,
+      series: {
+        "{{outcome}}":
+          `sum by (outcome) (rate(batch_processor_analyses_total{${PICKED}}[$__rate_interval]))` +
+          ' or label_replace(vector(0), "outcome", "no model used", "", "")',
+      },
+      paint: {
+        "/^ok/": COLOURS.green,
+        "/^(outage|rate|quota|credentials)/": COLOURS.vermillion,
+        "/^(refused|invalid|timeout)/": COLOURS.orange,
+      },
+      min: 0,
+      upTo: 1,
+    }))
+    .withPanel(graph({
+      title: "Lanes allowed",
+      description:
+        "Analyses that may be under way at once, by worker. They are halved at a 429, and grow back.",
+      span: 12,
+      unit: "count",
+      series: { "{{instance}}": `batch_processor_gate_lanes{${PICKED}}` },
       min: 0,
     }))
     .withRow(section("Kafka"))
@@ -255,7 +337,7 @@ export function kafkaDashboard(): Dashboard {
       title: "CPU",
       description: "Cores in use by each worker.",
       span: 8,
-      unit: "count",
+      unit: "cores",
       series: { "{{instance}}": `rate(process_cpu_seconds_total{${JOB}, ${PICKED}}[$__rate_interval])` },
       min: 0,
     }))
@@ -264,27 +346,29 @@ export function kafkaDashboard(): Dashboard {
       description: "How long work that was ready had to wait. A blocked loop misses Kafka's heartbeats.",
       span: 8,
       unit: "seconds",
+      threshold: "eventLoopLag",
       series: {
         "{{instance}}":
           `histogram_quantile(0.99, sum by (le, instance) (rate(app_event_loop_lag_seconds_bucket{${JOB}, ${PICKED}}[$__rate_interval])))`,
       },
       min: 0,
     }))
-    .withRow(section("Logs and traces"))
-    .withPanel(logLines({
-      title: "Worker logs",
-      description: "The workers' lines, newest first. Open one for its trace.",
-      span: 12,
-      height: 12,
-      logql: LOGS,
-    }))
-    .withPanel(recentTraces({
-      title: "Recent traces",
-      description: "Traces that reached a worker.",
-      span: 12,
-      height: 12,
-      traceql: '{ resource.service.name = "kafka-worker" && kind = consumer }',
-    }))
+    .withRow(closedSection("Logs and traces", [
+      logLines({
+        title: "Worker logs",
+        description: "The workers' lines, newest first. Open one for its trace.",
+        span: 12,
+        height: 12,
+        logql: LOGS,
+      }),
+      recentTraces({
+        title: "Recent traces",
+        description: "Traces that reached a worker.",
+        span: 12,
+        height: 12,
+        traceql: '{ resource.service.name = "kafka-worker" && kind = consumer }',
+      }),
+    ]))
     .build();
 }
 

@@ -5,9 +5,11 @@ import { databaseDashboard } from "./database.ts";
 import { kafkaDashboard } from "./kafka.ts";
 import { DASHBOARDS, type Uid } from "./boards.ts";
 import { toJson } from "./theme.ts";
+import { overviewDashboard } from "./overview.ts";
 import { sloDashboard } from "./slo.ts";
 
 const BUILD = {
+  "tp-overview": overviewDashboard,
   "tp-api": apiDashboard,
   "tp-kafka": kafkaDashboard,
   "tp-database": databaseDashboard,

@@ -3,10 +3,12 @@ import * as common from "@grafana/grafana-foundation-sdk/common";
 import {
   DashboardLinkBuilder,
   MappingType,
+  PanelBuilder,
   type ThresholdsConfigBuilder,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import * as bargauge from "@grafana/grafana-foundation-sdk/bargauge";
 import * as gauge from "@grafana/grafana-foundation-sdk/gauge";
+import * as heatmap from "@grafana/grafana-foundation-sdk/heatmap";
 import * as logs from "@grafana/grafana-foundation-sdk/logs";
 import * as loki from "@grafana/grafana-foundation-sdk/loki";
 import * as nodegraph from "@grafana/grafana-foundation-sdk/nodegraph";
@@ -15,8 +17,20 @@ import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as tempo from "@grafana/grafana-foundation-sdk/tempo";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
-import type { ThresholdName } from "../../core/telemetry/thresholds.ts";
-import { byThreshold, exploreUrl, lastValue, SOURCES, steps, type Unit, UNITS, WIDTH } from "./theme.ts";
+import {
+  byThreshold,
+  exploreUrl,
+  lastValue,
+  QUANTILES,
+  SOURCES,
+  steps,
+  targetSteps,
+  type Unit,
+  UNITS,
+  WIDTH,
+} from "./theme.ts";
+import { OBJECTIVES, type ThresholdName } from "../../core/telemetry/thresholds.ts";
+import { DASHBOARDS, type Uid } from "./boards.ts";
 
 interface Shown {
   readonly title: string;
@@ -45,6 +59,8 @@ interface Value extends Measured {
   readonly min?: number;
   readonly max?: number;
   readonly decimals?: number;
+  /** The dashboard it leads to. */
+  readonly board?: Uid;
   /** What to write in place of 0 and 1. */
   readonly words?: readonly [zero: string, one: string];
 }
@@ -61,6 +77,8 @@ interface Graph extends Measured {
   readonly upTo?: number;
   /** Colours of series by a pattern of their names, in place of the palette. */
   readonly paint?: Readonly<Record<string, string>>;
+  /** For rates over many orders of magnitude: linear below 0.1, logarithmic above. */
+  readonly logAxis?: boolean;
   /** Links to the log lines beside the graph. */
   readonly logql?: string;
 }
@@ -77,6 +95,11 @@ export function number(p: Value): stat.PanelBuilder {
     .graphMode(common.BigValueGraphMode.None)
     .textMode(p.legend === undefined ? common.BigValueTextMode.Value : common.BigValueTextMode.ValueAndName)
     .colorScheme(byThreshold());
+  if (p.board !== undefined) {
+    panel.links([
+      new DashboardLinkBuilder(DASHBOARDS[p.board].title).url(`/d/${p.board}?\${__url_time_range}`),
+    ]);
+  }
   if (p.words !== undefined) {
     const [zero, one] = p.words;
     panel.mappings([{ type: MappingType.ValueToText, options: { "0": { text: zero }, "1": { text: one } } }]);
@@ -105,6 +128,53 @@ export function bars(
     .colorScheme(byThreshold());
 }
 
+/** One bar for each objective, coloured by its own target. */
+export function objectiveBars(
+  p: Shown & { readonly expr: string; readonly min: number },
+): bargauge.PanelBuilder {
+  const panel = bars({ ...p, unit: "ratio", legend: "{{slo}}", max: 1, decimals: 2 });
+  for (const [slo, { target }] of Object.entries(OBJECTIVES)) {
+    panel.overrideByName(slo, [{ id: "thresholds", value: targetSteps(target) }]);
+  }
+  return panel;
+}
+
+/** How many took how long, over time: what quantiles hide. */
+export function durations(p: Shown & { readonly expr: string }): heatmap.PanelBuilder {
+  return shown(new heatmap.PanelBuilder(), p, GRAPH_HEIGHT)
+    .datasource(SOURCES.prometheus)
+    .calculate(false)
+    .color(
+      new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme("Cividis").steps(
+        64,
+      ),
+    )
+    .yAxis(new heatmap.YAxisConfigBuilder().unit(UNITS.seconds))
+    .filterValues(new heatmap.FilterValueRangeBuilder().le(1e-9))
+    .withTarget(
+      new prometheus.DataqueryBuilder().expr(p.expr).legendFormat("{{le}}").range()
+        .format(prometheus.PromQueryFormat.Heatmap).refId("A").datasource(SOURCES.prometheus),
+    );
+}
+
+/** The alerts that fire, each with its age and its links; the Watchdog, which always does, is not among them. */
+export function firingAlerts(p: Shown): PanelBuilder {
+  return shown(new PanelBuilder(), p, GRAPH_HEIGHT)
+    .type("alertlist")
+    .datasource(SOURCES.prometheus)
+    .options({
+      viewMode: "list",
+      datasource: SOURCES.prometheus.uid,
+      alertInstanceLabelFilter: '{severity=~"critical|warning"}',
+      stateFilter: { firing: true, pending: false, noData: false, normal: false, error: true },
+      sortOrder: 3, // by importance
+      maxItems: 20,
+      groupMode: "default",
+      dashboardAlerts: false,
+      showInstances: true,
+    });
+}
+
 /** Series over time, with the threshold drawn in. */
 export function graph(p: Graph): timeseries.PanelBuilder {
   const panel = measured(new timeseries.PanelBuilder(), p, GRAPH_HEIGHT)
@@ -130,6 +200,16 @@ export function graph(p: Graph): timeseries.PanelBuilder {
   if (p.upTo !== undefined) panel.axisSoftMax(p.upTo);
   for (const [pattern, color] of Object.entries(p.paint ?? {})) {
     panel.overrideByRegexp(pattern, [{ id: "color", value: { mode: "shades", fixedColor: color } }]);
+  }
+  for (const [quantile, color] of Object.entries(QUANTILES)) {
+    if (!(quantile in p.series)) continue;
+    panel.overrideByName(quantile, [{ id: "color", value: { mode: "fixed", fixedColor: color } }]);
+  }
+  if (p.logAxis) {
+    panel.scaleDistribution(
+      new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Symlog).log(10)
+        .linearThreshold(0.1),
+    );
   }
   if (p.logql !== undefined) {
     panel.links([new DashboardLinkBuilder("Logs in Explore").url(exploreUrl(p.logql)).targetBlank(true)]);

@@ -1,8 +1,8 @@
 /** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
-import { burnSteps, dashboard, section, steps, upFrom } from "./theme.ts";
-import { bars, graph, labelTable, logLines, number } from "./panels.ts";
+import { burnSteps, closedSection, dashboard, OBJECTIVE_COLOURS, section, steps, upFrom } from "./theme.ts";
+import { bars, firingAlerts, graph, logLines, number, objectiveBars } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
 
@@ -10,14 +10,19 @@ const LOGS = '{service=~".+"} |= "ERROR"';
 const NO_MODEL = ' or label_replace(vector(0), "model", "no model used", "", "")';
 
 export function sloDashboard(): Dashboard {
-  return dashboard("tp-slo", "Objectives, error budgets, alerts and cost.", LOGS)
+  return dashboard("tp-slo", "Objectives, error budgets, alerts and cost.", LOGS, {
+    from: "now-7d",
+    refresh: "1m",
+  })
     .withPanel(number({
       title: "Smallest budget",
-      description: "What is left of the error budget that is used up most. Below 0 an objective is missed.",
+      description:
+        "The objective whose error budget is used up most, and what is left of it. Below 0 it is missed.",
       span: 4,
       unit: "ratio",
       colours: upFrom(0),
-      expr: "min(slo:error_budget_left:30d)",
+      expr: "bottomk(1, slo:error_budget_left:30d)",
+      legend: "{{slo}}",
       noValue: "Too early",
     }))
     .withPanel(number({
@@ -74,27 +79,20 @@ export function sloDashboard(): Dashboard {
       min: -1,
       max: 1,
     }))
-    .withPanel(bars({
+    .withPanel(objectiveBars({
       title: "Objective reached",
       description: Object.values(OBJECTIVES).map((o) => `- ${o.title}, ${o.target * 100} %: ${o.good}`).join(
         "\n",
       ),
       span: 8,
       height: 8,
-      unit: "ratio",
       expr: "1 - slo:error_ratio:30d",
-      legend: "{{slo}}",
       min: 0.9,
-      max: 1,
-      decimals: 2,
     }))
-    .withPanel(labelTable({
+    .withPanel(firingAlerts({
       title: "Firing alerts",
-      description:
-        "What fires now. Each has a runbook in docs/runbooks.md: meaning, impact, diagnosis, mitigation.",
+      description: "What fires now and since when, the most important first. Each leads to its runbook.",
       span: 8,
-      unit: "count",
-      expr: 'count by (alertname, severity, job, instance, slo) (ALERTS{alertstate="firing"})',
     }))
     .withPanel(graph({
       title: "Burn rate, 1 hour",
@@ -106,6 +104,8 @@ export function sloDashboard(): Dashboard {
       colours: burnSteps(),
       upTo: 2,
       series: { "{{slo}}": "slo:burn_rate:1h" },
+      paint: OBJECTIVE_COLOURS,
+      logAxis: true,
       min: 0,
     }))
     .withPanel(graph({
@@ -116,6 +116,8 @@ export function sloDashboard(): Dashboard {
       colours: burnSteps(),
       upTo: 2,
       series: { "{{slo}}": "slo:burn_rate:5m" },
+      paint: OBJECTIVE_COLOURS,
+      logAxis: true,
       min: 0,
     }))
     .withRow(section("Objectives over time"))
@@ -127,6 +129,8 @@ export function sloDashboard(): Dashboard {
       colours: burnSteps(),
       upTo: 2,
       series: { "{{slo}} 6h": "slo:burn_rate:6h", "{{slo}} 3d": "slo:burn_rate:3d" },
+      paint: OBJECTIVE_COLOURS,
+      logAxis: true,
       min: 0,
     }))
     .withPanel(graph({
@@ -135,6 +139,7 @@ export function sloDashboard(): Dashboard {
       span: 12,
       unit: "ratio",
       series: { "{{slo}}": "slo:error_budget_left:30d" },
+      paint: OBJECTIVE_COLOURS,
       max: 1,
     }))
     .withRow(section("Alerts"))
@@ -223,11 +228,13 @@ export function sloDashboard(): Dashboard {
       min: 0,
       max: 1,
     }))
-    .withPanel(logLines({
-      title: "Errors in the logs",
-      description: "Lines that say ERROR, of every service.",
-      span: 24,
-      logql: LOGS,
-    }))
+    .withRow(closedSection("Logs", [
+      logLines({
+        title: "Errors in the logs",
+        description: "Lines that say ERROR, of every service.",
+        span: 24,
+        logql: LOGS,
+      }),
+    ]))
     .build();
 }

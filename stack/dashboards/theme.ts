@@ -4,6 +4,7 @@
  */
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import {
+  AnnotationQueryBuilder,
   type Dashboard,
   DashboardBuilder,
   DashboardCursorSync,
@@ -18,7 +19,7 @@ import {
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DASHBOARDS, type Uid } from "./boards.ts";
-import { BURN_RATES, type ThresholdName, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
+import { BURN_RATES, OBJECTIVES, type ThresholdName, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 
 export const SOURCES = {
   prometheus: { type: "prometheus", uid: "prometheus" },
@@ -29,11 +30,41 @@ export const SOURCES = {
 /** Grafana's grid is this many columns wide. */
 export const WIDTH = 24;
 
-const GOOD = "green";
-const WARN = "orange";
-const CRITICAL = "red";
+/** Okabe and Ito's palette, which people who are blind to some colours can tell apart too. */
+export const COLOURS = {
+  blue: "#0072B2",
+  sky: "#56B4E9",
+  green: "#009E73",
+  yellow: "#F0E442",
+  orange: "#E69F00",
+  vermillion: "#D55E00",
+  purple: "#CC79A7",
+  grey: "#999999",
+} as const;
+const GOOD = COLOURS.green;
+const WARN = COLOURS.orange;
+const CRITICAL = COLOURS.vermillion;
 /** For panels whose value is neither good nor bad. */
-const NEUTRAL = "blue";
+const NEUTRAL = COLOURS.blue;
+
+/** The same quantile has the same colour everywhere. */
+export const QUANTILES = { p50: COLOURS.sky, p95: COLOURS.blue, p99: COLOURS.purple } as const;
+
+/** Statuses by their class. */
+export const STATUSES = {
+  "/^2/": COLOURS.green,
+  "/^3/": COLOURS.sky,
+  "/^4/": COLOURS.yellow,
+  "/^5/": COLOURS.vermillion,
+} as const;
+
+/** Objectives by their label `slo`. None of these colours means good or bad. */
+export const OBJECTIVE_COLOURS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(OBJECTIVES).map((slo, i) => [
+    `/^${slo}/`,
+    [COLOURS.sky, COLOURS.blue, COLOURS.purple, COLOURS.yellow, COLOURS.grey][i % 5]!,
+  ]),
+);
 
 /** Grafana's names of the units that occur here. */
 export type Unit =
@@ -42,6 +73,8 @@ export type Unit =
   | "count"
   | "whole"
   | "per second"
+  | "requests/s"
+  | "cores"
   | "percent"
   | "ratio"
   | "seconds"
@@ -52,6 +85,8 @@ export const UNITS: Record<Unit, string> = {
   "count": "short",
   "whole": "locale",
   "per second": "ops",
+  "requests/s": "reqps",
+  "cores": "suffix: cores",
   "percent": "percent",
   "ratio": "percentunit",
   "seconds": "s",
@@ -60,24 +95,64 @@ export const UNITS: Record<Unit, string> = {
 
 const TAG = "thought-processor";
 
+export interface RangeOptions {
+  /** @default "now-30m" */
+  readonly from?: string;
+  /** Not more often than Prometheus scrapes. @default "15s" */
+  readonly refresh?: string;
+}
+
+/** What happened, drawn over every graph. */
+const EVENTS = {
+  "Restarts": {
+    expr: 'changes(process_start_time_seconds{job=~"thoughtprocessor-api|kafka-worker"}[1m]) > 0',
+    title: "{{job}} {{instance}} restarted",
+    colour: COLOURS.grey,
+  },
+  "Deployments": {
+    expr:
+      "count by (service, version) (app_build_info) unless count by (service, version) (app_build_info offset 1m)",
+    title: "{{service}} {{version}}",
+    colour: COLOURS.sky,
+  },
+  "Critical alerts": {
+    expr: 'max by (alertname) (ALERTS{alertstate="firing", severity="critical"})',
+    title: "{{alertname}}",
+    colour: CRITICAL,
+  },
+} as const;
+
 /** An empty dashboard with the theme, its own title and the links to the others and to Explore. */
-export function dashboard(uid: Uid, description: string, logs: string): DashboardBuilder {
-  return new DashboardBuilder(DASHBOARDS[uid].title)
+export function dashboard(
+  uid: Uid,
+  description: string,
+  logs: string,
+  { from = "now-30m", refresh = "15s" }: RangeOptions = {},
+): DashboardBuilder {
+  const built = new DashboardBuilder(DASHBOARDS[uid].title)
     .uid(uid)
     .description(description)
     .tags([TAG])
     .timezone("browser")
-    .refresh("10s")
-    .time({ from: "now-30m", to: "now" })
+    .refresh(refresh)
+    .time({ from, to: "now" })
     .tooltip(DashboardCursorSync.Crosshair)
     .link(
       new DashboardLinkBuilder("Dashboards")
-        .type(DashboardLinkType.Dashboards).tags([TAG]).keepTime(true),
+        // One menu: in a row of links Grafana hides those for which it has no room.
+        .type(DashboardLinkType.Dashboards).tags([TAG]).keepTime(true).asDropdown(true),
     )
     .link(
       new DashboardLinkBuilder("Logs in Explore")
         .type(DashboardLinkType.Link).icon("doc").url(exploreUrl(logs)).targetBlank(true),
     );
+  for (const [name, { expr, title, colour }] of Object.entries(EVENTS)) {
+    built.annotation(
+      new AnnotationQueryBuilder().name(name).datasource(SOURCES.prometheus).enable(true).iconColor(colour)
+        .expr(expr).titleFormat(title).step("15s"),
+    );
+  }
+  return built;
 }
 
 /** A link into Explore with a Loki query over the last hour. */
@@ -95,8 +170,22 @@ export function section(title: string): RowBuilder {
   return new RowBuilder(title);
 }
 
-/** A choice among a label's values, all of them by default. */
-export function variable(name: string, label: string, metric: string): QueryVariableBuilder {
+/** A heading that is closed at first: its panels ask nothing until somebody opens it. */
+export function closedSection(title: string, panels: readonly Panel[]): RowBuilder {
+  const row = new RowBuilder(title).collapsed(true);
+  for (const panel of panels) row.withPanel(panel);
+  return row;
+}
+
+type Panel = Parameters<RowBuilder["withPanel"]>[0];
+
+/** A choice among a label's values. @param picked the choice at first; all of them when empty */
+export function variable(
+  name: string,
+  label: string,
+  metric: string,
+  picked: readonly string[] = [],
+): QueryVariableBuilder {
   const query = `label_values(${metric}, ${name})`;
   return new QueryVariableBuilder(name)
     .label(label)
@@ -107,7 +196,11 @@ export function variable(name: string, label: string, metric: string): QueryVari
     .multi(true)
     .includeAll(true)
     .allValue(".*")
-    .current({ selected: true, text: "All", value: "$__all" });
+    .current(
+      picked.length === 0
+        ? { selected: true, text: "All", value: "$__all" }
+        : { selected: true, text: [...picked], value: [...picked] },
+    );
 }
 
 /** Colour steps of a named threshold; without one, one neutral colour. */
@@ -128,6 +221,14 @@ export function steps(name?: ThresholdName): ThresholdsConfigBuilder {
   return config.steps([...lowest, { value: warn, color: GOOD }]);
 }
 
+/** Good from an objective's target on, critical below it. */
+export function targetSteps(target: number) {
+  return {
+    mode: ThresholdsMode.Absolute,
+    steps: [{ value: null, color: CRITICAL }, { value: target, color: GOOD }],
+  };
+}
+
 /** Of a burn rate: above 1 the budget will not last, above the fastest factor somebody is called. */
 export function burnSteps(): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute)
@@ -137,7 +238,7 @@ export function burnSteps(): ThresholdsConfigBuilder {
     }]);
 }
 
-/** Green from a value on, red below it: for things that are up or down. */
+/** Good from a value on, critical below it: for things that are up or down. */
 export function upFrom(value: number): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute)
     .steps([{ value: null, color: CRITICAL }, { value, color: GOOD }]);
@@ -156,6 +257,11 @@ export function lastValue(): common.ReduceDataOptionsBuilder {
  * that a link to one panel stays good.
  */
 export function toJson(built: Dashboard): string {
-  const panels = built.panels?.map((panel, i) => ({ id: i + 1, ...panel }));
+  let id = 0;
+  const panels = built.panels?.map((panel) => {
+    const own = { id: ++id, ...panel };
+    if (!("panels" in panel) || !panel.panels) return own;
+    return { ...own, panels: panel.panels.map((inner) => ({ id: ++id, ...inner })) };
+  });
   return JSON.stringify({ ...built, panels, editable: false }, null, 2) + "\n";
 }
