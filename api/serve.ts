@@ -8,6 +8,7 @@ import { listen } from "../core/listen.ts";
 import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
+import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOperator } from "../core/store/operator.ts";
 import { createStore } from "../core/store/thoughts.ts";
@@ -49,6 +50,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   const store = createStore(database);
   const metrics = createMetrics("api", version);
   const readiness = createReadiness({ database: store.ping }, { log, metrics });
+  onLinesDropped((lines) => metrics.log_lines_dropped_total.inc(lines));
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   const api = createApp({
     store,

@@ -4,6 +4,9 @@ import { type Logger, reason } from "./telemetry/log.ts";
 /** What a stop may take before the process ends anyway; below Docker's `stop_grace_period` of 30 s. */
 export const STOP_DEADLINE_MS = 25_000;
 
+/** A reader of the log that is slow is waited for this long. */
+const LAST_LINES_MS = 1_000;
+
 /** Exit codes of the API and the worker; 2 is a wrong configuration (core/config.ts). */
 export const EXIT = { ok: 0, failed: 1, stopTimedOut: 3 } as const;
 
@@ -37,9 +40,9 @@ export async function runProcess(
     log.error("failed", { reason: reason(error) });
     code = EXIT.failed;
   }
-  const deadline = setTimeout(() => {
+  const deadline = setTimeout(async () => {
     log.error("stop took too long, ending anyway", { deadline_ms: STOP_DEADLINE_MS });
-    log.flush();
+    await log.drain(LAST_LINES_MS);
     Deno.exit(EXIT.stopTimedOut);
   }, STOP_DEADLINE_MS);
   stopping.abort("ending");
@@ -49,6 +52,6 @@ export async function runProcess(
   });
   clearTimeout(deadline);
   log.info("stopped", { code });
-  log.flush();
+  await log.drain(LAST_LINES_MS);
   Deno.exit(code);
 }

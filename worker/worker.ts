@@ -11,6 +11,7 @@ import { observeEventLoop } from "../core/telemetry/event_loop.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import { within } from "../core/deadline.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
+import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
@@ -65,6 +66,7 @@ export function startWorker(
   { config, version, database, queue, cache, analyser, log }: WorkerOptions,
 ): Worker {
   const metrics = createMetrics("worker", version);
+  onLinesDropped((lines) => metrics.log_lines_dropped_total.inc(lines));
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   forget(metrics); // until the store has been asked
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);

@@ -1,4 +1,5 @@
 /** Logs: one JSON object a line on stdout. Thought text never goes in; fields are ids, counts and durations. */
+import { createLineWriter } from "./stdout.ts";
 import { activeTrace } from "./tracing.ts";
 
 export const LEVELS = ["DEBUG", "INFO", "WARN", "ERROR"] as const;
@@ -15,6 +16,8 @@ export interface Logger {
   enabled(level: Level): boolean;
   /** Writes what is still held back. */
   flush(): void;
+  /** Flushes, and resolves when it is written, or else after this many milliseconds. */
+  drain(ms: number): Promise<void>;
 }
 
 export interface LoggerOptions {
@@ -36,7 +39,9 @@ const MAX_HELD_CHARS = 64 * 1_024;
  * `trace_id` and `span_id` come from the active span, unless the fields bring their own.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const { service, level = "INFO", write = writeStdout, now = Date.now } = options;
+  const { service, level = "INFO", now = Date.now } = options;
+  const writer = options.write === undefined ? createLineWriter() : undefined;
+  const write = options.write ?? writer!.write;
   const lowest = LEVELS.indexOf(level);
   let held = "";
   let [timeMs, time] = [NaN, ""]; // many lines share a millisecond
@@ -68,6 +73,10 @@ export function createLogger(options: LoggerOptions): Logger {
     error: (msg, fields) => line("ERROR", msg, fields),
     enabled: (at) => LEVELS.indexOf(at) >= lowest,
     flush,
+    async drain(ms) {
+      flush();
+      await writer?.drain(ms);
+    },
   };
 }
 
@@ -80,11 +89,4 @@ export function reason(error: unknown): string {
   }
   const cause = error.cause instanceof Error ? `: ${reason(error.cause)}` : "";
   return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, " ").slice(0, 500);
-}
-
-const encoder = new TextEncoder();
-
-function writeStdout(lines: string) {
-  const bytes = encoder.encode(lines);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

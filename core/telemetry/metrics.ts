@@ -108,6 +108,11 @@ export const CATALOGUE = {
     on: ["api", "worker"],
     labels: ["reason"],
   },
+  log_lines_dropped_total: {
+    type: "counter",
+    help: "Log lines that whoever reads standard output did not take.",
+    on: ["api", "worker"],
+  },
   batch_processor_thoughts_processed_total: {
     type: "counter",
     help: "Thoughts whose result this worker stored.",

@@ -266,13 +266,14 @@ export function apiDashboard(): Dashboard {
         span: 12,
       }),
       graph({
-        title: "Spans dropped",
+        title: "Spans and log lines dropped",
         description:
-          "Recorded spans that our processes could not hand over: their queue was full, or Tempo did not take them.",
+          "What our processes could not hand over: spans whose queue was full or that Tempo did not take, and log lines that nobody read.",
         span: 12,
         unit: "count",
         series: {
-          "{{job}} {{reason}}":
+          "{{job}} log lines": "sum by (job) (increase(log_lines_dropped_total[$__rate_interval]))",
+          "{{job}} spans, {{reason}}":
             "sum by (job, reason) (increase(trace_spans_dropped_total[$__rate_interval]))",
         },
         min: 0,
