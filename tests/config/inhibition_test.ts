@@ -1,0 +1,185 @@
+/**
+ * What config/alertmanager.yml keeps to itself, asked of a real Alertmanager (ALERTMANAGER or PATH) that is handed the
+ * alerts of a fault. Without one the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * tests/faults/notifications_test.ts plays whole faults, from the metrics on.
+ */
+import assert from "node:assert/strict";
+import { readRules } from "../contracts/rules.ts";
+import { freePort } from "../support/free_port.ts";
+import { waitFor } from "../support/wait.ts";
+
+const PROGRAM = Deno.env.get("ALERTMANAGER") ?? "prometheus-alertmanager";
+const required = Deno.env.get("REQUIRE_SERVICES") === "1";
+const found = await new Deno.Command(PROGRAM, { args: ["--version"] }).output()
+  .then(({ success }) => success, () => false);
+if (!found && !required) {
+  // deno-lint-ignore no-console -- a skipped test must not look like a passed one
+  console.warn("SKIPPED: inhibition. Put prometheus-alertmanager on PATH or its path into ALERTMANAGER.");
+}
+const ignore = !found && !required;
+const rules = await readRules();
+
+/** An alert by its rule: `ALERT severity label=value …`. */
+type Sent = string;
+
+interface Case {
+  readonly name: string;
+  readonly sent: readonly Sent[];
+  /** Groups that are told, each with its alerts. */
+  readonly told: readonly (readonly string[])[];
+}
+
+const WAITING: readonly Sent[] = [
+  "OldestThoughtWaiting warning",
+  "OldestThoughtWaiting critical",
+  "OutboxStuck warning",
+  "OutboxStuck critical",
+  "ConsumerLagHigh critical",
+  "ConsumerLagStuck critical partition=3",
+  "WaitingUnknown warning",
+  "LanesFull warning",
+  "ErrorBudgetBurningFast critical slo=freshness component=workers symptom=waiting",
+  "ErrorBudgetBurningFast critical slo=completion component=workers symptom=waiting",
+  "ErrorBudgetBurningSlow warning slo=completion component=workers symptom=waiting",
+];
+const ERRORS: readonly Sent[] = [
+  "ApiErrorsHigh warning",
+  "ApiErrorsHigh critical",
+  "ApiSlow critical",
+  "ErrorBudgetBurningFast critical slo=api-availability component=api symptom=errors",
+];
+
+const CASES: readonly Case[] = [
+  {
+    name: "Kafka is down",
+    sent: ["KafkaDown critical", "TargetDown warning job=kafka component=queue", ...WAITING],
+    told: [["KafkaDown"]],
+  },
+  {
+    name: "PostgreSQL is down",
+    sent: ["PostgresDown critical", ...ERRORS, ...WAITING],
+    told: [["PostgresDown"]],
+  },
+  {
+    name: "the API is down",
+    sent: ["ApiDown critical", "TargetDown warning job=thoughtprocessor-api component=api", ...ERRORS],
+    told: [["ApiDown"]],
+  },
+  {
+    name: "no worker is left",
+    sent: [
+      "WorkersMissing warning",
+      "WorkersMissing critical",
+      "JobAbsent warning job=kafka-worker component=workers",
+      "WorkersLost warning",
+      ...WAITING,
+    ],
+    told: [["WorkersMissing"]],
+  },
+  {
+    name: "the model is away",
+    sent: ["ModelUnavailable critical", ...WAITING],
+    told: [["ModelUnavailable"]],
+  },
+  {
+    name: "an operator paused the workers: one warning, and no page for what follows",
+    sent: ["AnalysesWaitByChoice warning reason=paused", ...WAITING],
+    told: [["AnalysesWaitByChoice"]],
+  },
+  {
+    name: "Redis is down",
+    sent: ["RedisDown warning", "CacheHitsLow info", "TargetDown warning job=redis component=cache"],
+    told: [["RedisDown"]],
+  },
+  {
+    name: "requests fail for a reason of the API's own: the strongest signs, together",
+    sent: ERRORS,
+    told: [["ApiErrorsHigh", "ApiSlow"]],
+  },
+  {
+    name: "one critical alert silences no warning of another service, device, instance or objective",
+    sent: [
+      "KafkaDown critical",
+      "DiskAlmostFull critical instance=node device=/dev/sda1",
+      "DiskAlmostFull warning instance=node device=/dev/sda1",
+      "DiskAlmostFull warning instance=node device=/dev/sdb1",
+      "TargetDown warning job=loki component=monitoring",
+      "DatabaseConnectionsHigh warning",
+      "ApiErrorsHigh critical",
+    ],
+    told: [
+      ["ApiErrorsHigh"],
+      ["DatabaseConnectionsHigh"],
+      ["DiskAlmostFull"],
+      ["DiskAlmostFull"],
+      ["KafkaDown"],
+      ["TargetDown"],
+    ],
+  },
+];
+
+for (const { name, sent, told } of CASES) {
+  Deno.test({
+    name: `Alertmanager tells once: ${name}`,
+    ignore,
+    async fn() {
+      const dir = await Deno.makeTempDir();
+      const port = freePort();
+      const child = new Deno.Command(PROGRAM, {
+        args: [
+          "--config.file=config/alertmanager.yml",
+          `--storage.path=${dir}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+          "--cluster.listen-address=",
+        ],
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      try {
+        const api = `http://127.0.0.1:${port}/api/v2`;
+        await waitFor("Alertmanager", async () => {
+          const response = await fetch(`${api}/status`);
+          await response.body?.cancel();
+          return response.ok;
+        });
+        const response = await fetch(`${api}/alerts`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(sent.map((alert) => ({ labels: labelsOf(alert) }))),
+        });
+        assert.equal(response.status, 200, await response.text());
+        const groups = await waitFor("every alert in a group", async () => {
+          const all = await groupsOf(`${api}/alerts/groups`);
+          return all.flat().length === sent.length && await groupsOf(`${api}/alerts/groups?inhibited=false`);
+        });
+        const names = groups.map((alerts) => [...new Set(alerts)].toSorted()).filter((alerts) =>
+          alerts.length > 0
+        );
+        assert.deepEqual(names.map(String).toSorted(), told.map(String));
+      } finally {
+        child.kill("SIGTERM");
+        await child.status;
+        await Deno.remove(dir, { recursive: true });
+      }
+    },
+  });
+}
+
+/** The names of the alerts of each group, as it would be sent. */
+async function groupsOf(url: string): Promise<string[][]> {
+  const groups = await (await fetch(url)).json() as { alerts: { labels: { alertname: string } }[] }[];
+  return groups.map(({ alerts }) => alerts.map(({ labels }) => labels.alertname));
+}
+
+/** The labels that the rule gives, and those that the case adds. */
+function labelsOf(alert: Sent): Record<string, string> {
+  const [alertname = "", severity = "", ...added] = alert.split(" ");
+  const rule = rules.find((r) => r.alert === alertname && r.labels?.severity === severity);
+  assert.ok(rule, `no rule ${alertname} (${severity})`);
+  const own = Object.entries(rule.labels ?? {}).filter(([, value]) => !value.includes("{{"));
+  return {
+    alertname,
+    ...Object.fromEntries(own),
+    ...Object.fromEntries(added.map((pair) => pair.split("="))),
+  };
+}
