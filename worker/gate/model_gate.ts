@@ -122,9 +122,10 @@ export function createModelGate(options: ModelGateOptions): Gate {
       if (closure.probeInMs > sinceMs) return { waitMs: closure.probeInMs - sinceMs };
       const reserved = await reserve(1);
       if ("waitMs" in reserved) return reserved;
-      probe = await gates.probe(PROBE_LEASE_MS);
-      if (probe !== undefined) {
-        log.info("probing the model", { provider: model.provider, model: model.name, probe: probe.number });
+      const due = await gates.probe(PROBE_LEASE_MS);
+      if (due !== undefined) {
+        probe = due;
+        log.info("probing the model", { provider: model.provider, model: model.name, probe: due.number });
         return reserved;
       }
       ledger.giveBack(1);

@@ -126,6 +126,18 @@ testOnDatabases(
   },
 );
 
+testOnDatabases("others that wait at the same gate take nothing from its probe", async (database) => {
+  await using workers = openGates(database, 1);
+  const [gate] = workers.gates as [Gate];
+  times(3, gate, outage);
+  const waiting = Array.from({ length: 4 }, () => gate.enter(8, later(10_000)));
+  const first = await Promise.race(waiting);
+  assert.equal(first, 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_200)); // the others have looked again meanwhile
+  gate.report({ kind: "ok" });
+  assert.deepEqual((await Promise.all(waiting)).toSorted(), [1, 8, 8, 8]);
+});
+
 testOnDatabases(
   "after a failed probe another follows within seconds, from whichever worker comes first",
   async (database) => {
