@@ -44,6 +44,7 @@ export const ThoughtJson = z.strictObject({
   attempts: z.int().describe("Attempts at processing it so far"),
   result: (ResultSchema as z.ZodType<unknown>).nullable(),
   error: z.string().nullable().describe("Why the last attempt failed"),
+  trace_id: z.string().nullable().describe("The trace of the request that posted it, where it was recorded"),
   created_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable().describe("When it completed or failed for good"),
 }).openapi("Thought", {
@@ -63,6 +64,7 @@ export const ThoughtJson = z.strictObject({
       priority: { level: "medium", score: 50, reason: "It is due tomorrow" },
     },
     error: null,
+    trace_id: null,
     created_at: "2026-01-01T12:00:00.000Z",
     finished_at: "2026-01-01T12:00:00.120Z",
   },
@@ -125,8 +127,9 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""
 
 /** A thought as clients see it. */
 export function toJson(thought: Thought): z.input<typeof ThoughtJson> {
-  const { userId: user_id, createdAt: created_at, finishedAt: finished_at, ...rest } = thought;
-  return { ...rest, user_id, created_at, finished_at };
+  const { userId: user_id, traceId: trace_id, createdAt: created_at, finishedAt: finished_at, ...rest } =
+    thought;
+  return { ...rest, user_id, trace_id, created_at, finished_at };
 }
 
 /** A cursor is the last id of a page, opaque so that it may become something else. */

@@ -26,6 +26,7 @@ for (const { kind, ignore } of DATABASES) {
         attempts: 0,
         result: null,
         error: null,
+        trace_id: null,
         finished_at: null,
       });
       assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 60_000);

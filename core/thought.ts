@@ -76,6 +76,8 @@ export interface Thought {
   readonly result: Result | null;
   /** Why the last attempt failed; null when none did. */
   readonly error: string | null;
+  /** The trace of the request that posted it; null where that was not recorded. */
+  readonly traceId: string | null;
   readonly createdAt: string;
   readonly finishedAt: string | null;
 }

@@ -1,4 +1,8 @@
-/** The API as the page calls it. With API keys on, the key that the person gave goes along. */
+/** The API as the page calls it. Where it asks for keys, the key that the person gave goes along. */
+
+/** An ordinary call that takes longer has failed; a stream may take as long as it likes. */
+const CALL_MS = 15_000;
+const RECONNECT_MS = 2_000;
 
 let key = sessionStorage.getItem("key") ?? "";
 
@@ -7,22 +11,28 @@ export function useKey(/** @type {string} */ given) {
   sessionStorage.setItem("key", key);
 }
 
-/** Thrown when the API answers with a problem; the message is fit for a person. */
+/** Thrown when the API returns a problem, or nothing; the message is fit for a person. */
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
+    /** The HTTP status; 0 when there is no response. */
     this.status = status;
   }
 }
 
-/** Calls the API; throws an ApiError unless it answers with a success. */
-export async function call(path, init = {}) {
+/** Calls the API; throws an ApiError unless it succeeds. */
+export function call(path, init = {}) {
+  return request(path, { ...init, signal: AbortSignal.timeout(CALL_MS) });
+}
+
+async function request(path, init) {
   const headers = { ...init.headers, ...(key === "" ? {} : { authorization: `Bearer ${key}` }) };
-  const response = await fetch(path, { ...init, headers }).catch(() => {
+  const response = await fetch(path, { ...init, headers }).catch((error) => {
+    if (init.signal.aborted && error.name === "AbortError") throw error;
     throw new ApiError(0, "The API does not answer.");
   });
   if (response.ok) return response;
-  const problem = await response.json().catch(() => ({ title: `The API answered ${response.status}` }));
+  const problem = await response.json().catch(() => ({ title: `The API returned ${response.status}` }));
   const fields = (problem.errors ?? []).map(({ field, message }) => `${field} ${message}`);
   const id = problem.trace_id ?? problem.request_id;
   const said = fields.length > 0 ? fields.join("; ") : problem.detail ?? problem.title;
@@ -33,15 +43,15 @@ export async function call(path, init = {}) {
 }
 
 /**
- * Follows a thought by server-sent events, as EventSource does, but with a key where one is needed. Comes back when the
- * connection breaks, and ends with the last state.
+ * Follows a thought by server-sent events, as EventSource does, but with a key where one is needed. Reconnects when the
+ * connection breaks, and ends with the last state or with the signal.
  */
-export async function follow(id, onStatus) {
+export async function follow(id, signal, onStatus) {
   let last = "";
-  for (;;) {
+  while (!signal.aborted) {
     try {
       const headers = last === "" ? {} : { "last-event-id": last };
-      const response = await call(`thoughts/${id}/events`, { headers });
+      const response = await request(`thoughts/${id}/events`, { headers, signal });
       if (response.status === 204) return;
       for await (const { name, data } of eventsOf(response.body)) {
         last = name;
@@ -49,9 +59,10 @@ export async function follow(id, onStatus) {
         if (name === "completed" || name === "failed") return;
       }
     } catch (error) {
-      if (error instanceof ApiError && error.status >= 400 && error.status < 500) throw error;
+      const lasting = error instanceof ApiError && error.status >= 400 && error.status < 500;
+      if (lasting && error.status !== 429) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
   }
 }
 

@@ -1,33 +1,71 @@
 /** The live page: posts thoughts and follows them, and keeps tiles, plots and the list current. */
 import { ApiError, call, follow, useKey } from "./api.js";
+import { createList } from "./list.js";
 import { createPlots } from "./plots.js";
-import { drawResult, drawThought } from "./thought.js";
+import { drawThought } from "./thought.js";
 
 const STATE_EVERY_MS = 2_000;
 const LIST_EVERY_MS = 10_000;
-const LISTED = 10;
-/** Colour alone tells not everybody. */
+/** Samples older than this are shown as old. */
+const STALE_MS = 15_000;
+/** Colour alone does not tell everybody. */
 const LEVELS = { info: "low", warn: "warning", critical: "critical" };
 
 const byId = (id) => document.getElementById(id);
 const drawPlots = createPlots();
+let monitored = false;
+
+/** Where Grafana shows a trace; undefined while nothing does. */
+function traceUrl() {
+  if (!monitored) return undefined;
+  return (traceId) => {
+    const datasource = { type: "tempo", uid: "tempo" };
+    const queries = [{ refId: "A", datasource, queryType: "traceql", query: traceId }];
+    const panes = { trace: { datasource: "tempo", queries, range: { from: "now-1h", to: "now" } } };
+    const query = new URLSearchParams({ schemaVersion: "1", orgId: "1", panes: JSON.stringify(panes) });
+    return `http://${location.hostname}:${byId("grafana").dataset.port}/explore?${query}`;
+  };
+}
+
+const list = createList({
+  items: byId("recent"),
+  empty: byId("recent-empty"),
+  more: byId("more"),
+  status: byId("status"),
+  traceUrl,
+  complain,
+  async act(name, { id, text }) {
+    if (name === "delete" && !confirm(`Delete this thought for good?\n\n${text.slice(0, 200)}`)) return;
+    try {
+      if (name === "delete") await call(`thoughts/${id}`, { method: "DELETE" });
+      else await call(`thoughts/${id}/redrive`, { method: "POST" });
+      await list.refresh();
+    } catch (error) {
+      complain(error);
+    }
+  },
+});
+
+/** One key for one draft: sent again after a lost reply, it is still one thought. */
+let draftKey;
 
 byId("post").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = event.target.querySelector("button");
-  byId("problem").textContent = "";
+  const button = event.target.querySelector("[type=submit]");
+  complain();
   button.disabled = true;
+  draftKey ??= randomKey();
   try {
     const response = await call("thoughts", {
       method: "POST",
-      // Pressed twice, or sent again by a browser, it is still one thought.
-      headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+      headers: { "content-type": "application/json", "idempotency-key": draftKey },
       body: JSON.stringify({ user_id: byId("user").value, text: byId("text").value }),
     });
     const { id } = await response.json();
     byId("text").value = "";
+    draftChanged();
     showProgress(id);
-    list();
+    refreshList();
   } catch (error) {
     complain(error);
   } finally {
@@ -35,32 +73,61 @@ byId("post").addEventListener("submit", async (event) => {
   }
 });
 
-byId("key").addEventListener("change", () => {
-  useKey(byId("key").value);
-  byId("problem").textContent = "";
-  list();
-});
-
+byId("text").addEventListener("input", draftChanged);
+byId("user").addEventListener("input", draftChanged);
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("post").requestSubmit();
 });
 
-let shown; // the thought whose progress is on show
+byId("example").querySelector("button").addEventListener("click", (event) => {
+  byId("text").value = event.target.dataset.text;
+  draftChanged();
+  byId("post").requestSubmit();
+});
+
+byId("key").addEventListener("change", () => {
+  useKey(byId("key").value);
+  complain();
+  refreshList();
+});
+
+function draftChanged() {
+  draftKey = undefined;
+  const { max } = byId("counter").dataset;
+  const count = [...byId("text").value].length;
+  const over = count - Number(max);
+  byId("counter").textContent = over > 0
+    ? `${over.toLocaleString()} too many`
+    : `${count.toLocaleString()} of ${Number(max).toLocaleString()} characters`;
+  byId("counter").classList.toggle("over", over > 0);
+}
+
+/** Not `randomUUID`, which browsers give to pages over HTTPS and from localhost only. */
+function randomKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
+}
+
+let following; // the stream of the thought on show; a browser has few connections to one host
 
 async function showProgress(id) {
-  shown = id;
+  following?.abort();
+  following = new AbortController();
+  const { signal } = following;
   byId("result").replaceChildren();
   byId("progress").hidden = false;
   byId("steps").dataset.status = "";
   try {
-    await follow(id, (status) => shown === id && showStatus(status));
+    await follow(id, signal, (status) => signal.aborted || showStatus(status));
     const thought = await (await call(`thoughts/${id}`)).json();
-    if (shown !== id) return;
-    if (thought.result !== null) byId("result").replaceChildren(drawResult(thought.result));
-    else byId("problem").textContent = `This thought could not be analysed: ${thought.error}`;
-    list();
+    if (signal.aborted) return;
+    byId("result").replaceChildren(drawThought(thought, traceUrl()));
+    if (thought.status === "failed") {
+      byId("problem").textContent = `This thought could not be analysed: ${thought.error}`;
+    }
+    refreshList();
   } catch (error) {
-    complain(error);
+    if (!signal.aborted) complain(error);
   }
 }
 
@@ -78,27 +145,19 @@ function showStatus(status) {
   byId("said").textContent = `The thought is ${status}`;
 }
 
-async function list() {
+async function refreshList() {
   try {
-    const { thoughts } = await (await call(`thoughts?limit=${LISTED}`)).json();
-    const recent = byId("recent");
-    const open = new Set(
-      [...recent.querySelectorAll("details[open]")].map((details) => details.parentElement.id),
-    );
-    const focused = document.activeElement?.closest("#recent li")?.id;
-    recent.replaceChildren(...thoughts.map(drawThought));
-    for (const id of open) byId(id)?.querySelector("details").setAttribute("open", "");
-    if (focused !== undefined) byId(focused)?.querySelector("summary").focus();
-    byId("recent-empty").hidden = thoughts.length > 0;
+    await list.refresh();
   } catch (error) {
-    // An outage is said by state(); here only a missing key needs the person.
-    if (error.status === 401) complain(error);
+    // state() tells of an outage; here only a missing key needs the person.
+    if (error.status === 401 || error.status === 403) complain(error);
   }
 }
 
 async function state() {
   try {
-    const { tiles, history, monitored } = await (await call("samples")).json();
+    const { tiles, history, monitored: now } = await (await call("samples")).json();
+    monitored = now;
     for (const [key, { value, level }] of Object.entries(tiles)) {
       const tile = byId(`tile-${key}`);
       tile.dataset.level = level;
@@ -107,22 +166,33 @@ async function state() {
     }
     drawPlots(history);
     const newest = history.at.at(-1);
-    const old = newest !== undefined && Date.now() - newest > 15_000;
-    byId("stale").textContent = old ? "These numbers are old: the database does not answer." : "";
+    const old = newest !== undefined && Date.now() - newest > STALE_MS;
+    showAge(old ? "These numbers are old: the database does not answer." : "");
+    if (complaint?.status === 0) complain(); // it answers again
     for (const link of document.querySelectorAll("[data-port]")) {
       link.hidden = !monitored;
       link.href = `http://${location.hostname}:${link.dataset.port}`;
     }
   } catch {
-    byId("stale").textContent = "The API does not answer. This page tries again.";
+    showAge("The API does not answer. This page tries again.");
   }
 }
 
+/** Says that the figures are old, and greys them; an empty text says that they are current. */
+function showAge(text) {
+  byId("stale").textContent = text;
+  byId("tiles").classList.toggle("old", text !== "");
+}
+
+let complaint;
+
+/** Says what went wrong, beside the form; without an error takes it back. */
 function complain(error) {
-  if (!(error instanceof ApiError)) throw error;
-  byId("problem").textContent = error.message;
-  if (error.status !== 401 || !byId("key-row").hidden) return;
-  byId("key-row").hidden = false;
+  if (error !== undefined && !(error instanceof ApiError)) throw error;
+  complaint = error;
+  byId("problem").textContent = error?.message ?? "";
+  if (error?.status !== 401 || !byId("key-field").hidden) return;
+  byId("key-field").hidden = false;
   byId("key").focus();
 }
 
@@ -133,5 +203,6 @@ async function keep(everyMs, run) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
+draftChanged();
 keep(STATE_EVERY_MS, state);
-keep(LIST_EVERY_MS, list);
+keep(LIST_EVERY_MS, refreshList);

@@ -1,6 +1,9 @@
 /** The live page's HTML. What changes is filled in by page.js; everything else stands here. */
-import { LIMITS } from "../../core/thought.ts";
+import { LIMITS, STATUSES } from "../../core/thought.ts";
 import { TILES } from "./tiles.ts";
+
+/** Sent by a click, for who wants to see it work first. */
+const EXAMPLE = "I should call the dentist before Friday, I have been putting it off";
 
 export function Page({ version }: { readonly version: string }) {
   return (
@@ -31,18 +34,18 @@ export function Page({ version }: { readonly version: string }) {
           </nav>
         </header>
         <main>
+          <p class="purpose">
+            Write down what is on your mind: a worker reads it and says what kind of thought it is, what it is
+            worth to you, what to do next and how soon.
+          </p>
           <Post />
+          <Recent />
           <Now />
-          <section aria-labelledby="recent-title">
-            <h2 id="recent-title">Recent thoughts</h2>
-            <ol id="recent" class="thoughts"></ol>
-            <p id="recent-empty" class="quiet" hidden>None yet. Post the first one.</p>
-          </section>
         </main>
         <footer class="quiet">
           Version {version}
         </footer>
-        <noscript>This page needs JavaScript; the API does not: see /docs.</noscript>
+        <noscript>This page needs JavaScript; the API does not: see the API documentation.</noscript>
       </body>
     </html>
   );
@@ -53,35 +56,36 @@ function Post() {
     <section aria-labelledby="post-title">
       <h2 id="post-title">Post a thought</h2>
       <form id="post">
+        <div id="key-field" class="key-field" hidden>
+          <p>
+            This API asks for a key. Whoever runs it makes one with <code>deno task key NAME</code>.
+          </p>
+          <label for="key">API key</label>
+          <input id="key" type="password" autocomplete="off" aria-describedby="problem" />
+        </div>
         <label for="text">Thought</label>
-        <textarea
-          id="text"
-          name="text"
-          rows={3}
-          required
-          maxlength={LIMITS.textChars}
-          aria-describedby="problem"
-        />
-        <div class="row">
+        <textarea id="text" name="text" rows={3} dir="auto" required aria-describedby="counter problem" />
+        <p id="counter" class="counter quiet" data-max={LIMITS.textChars}></p>
+        <div class="fields">
           <div>
             <label for="user">User</label>
             <input
               id="user"
               name="user_id"
               value="me"
+              dir="auto"
               required
               maxlength={LIMITS.userIdChars}
               autocomplete="off"
             />
           </div>
-          <div id="key-row" hidden>
-            <label for="key">API key</label>
-            <input id="key" type="password" autocomplete="off" />
-          </div>
           <button type="submit">Post</button>
         </div>
         <p id="problem" class="problem" role="alert"></p>
       </form>
+      <p id="example" class="quiet">
+        Nothing on your mind? <button type="button" class="link" data-text={EXAMPLE}>Post an example</button>
+      </p>
       <div id="progress" hidden>
         <ol id="steps" class="steps" aria-label="Progress">
           <li data-step="pending">Pending</li>
@@ -95,11 +99,30 @@ function Post() {
   );
 }
 
+function Recent() {
+  return (
+    <section aria-labelledby="recent-title">
+      <div class="heading">
+        <h2 id="recent-title">Recent thoughts</h2>
+        <label for="status" class="visually-hidden">Status</label>
+        <select id="status">
+          <option value="">All</option>
+          {STATUSES.map((status) => <option key={status} value={status}>{status}</option>)}
+        </select>
+      </div>
+      <ol id="recent" class="thoughts"></ol>
+      <p id="recent-empty" class="quiet" hidden>None yet. Post the first one.</p>
+      <button id="more" type="button" class="secondary" hidden>More</button>
+    </section>
+  );
+}
+
 function Now() {
   return (
-    <section aria-labelledby="now-title">
-      <h2 id="now-title">Now</h2>
-      <dl class="tiles">
+    <section aria-labelledby="now-title" class="now">
+      <h2 id="now-title">The system now</h2>
+      <p id="stale" class="problem" role="status"></p>
+      <dl id="tiles" class="tiles">
         {TILES.map(({ key, title, help }) => (
           <div class="tile" id={`tile-${key}`} title={help}>
             <dt>{title}</dt>
@@ -109,7 +132,6 @@ function Now() {
           </div>
         ))}
       </dl>
-      <p id="stale" class="problem" role="status"></p>
       <div class="plots">
         <figure>
           <figcaption>

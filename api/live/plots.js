@@ -19,7 +19,7 @@ function createPlot(element, series) {
     const colour = (name) => style.getPropertyValue(name).trim();
     const axis = {
       stroke: colour("--quiet"),
-      grid: { stroke: colour("--line"), width: 1 },
+      grid: { stroke: colour("--border"), width: 1 },
       ticks: { show: false },
     };
     plot = new uPlot(

@@ -9,11 +9,15 @@ interface Value {
   readonly value: number;
 }
 
-/** Adds up the buckets of all requests for thoughts that succeeded; streams count as far as their beginning. */
+/** Routes and methods that this page itself asks again and again, or that stay open: they would be all it shows. */
+const OWN = new Set(["GET /thoughts", "GET /thoughts/:id/events"]);
+
+/** Adds up the buckets of all requests for thoughts that succeeded, but for the page's own. */
 export function countsByBound(values: readonly Value[]): Buckets {
   const counts = new Map<number, number>();
   for (const { metricName, labels, value } of values) {
     if (!metricName?.endsWith("_bucket") || !String(labels.route).startsWith("/thoughts")) continue;
+    if (OWN.has(`${labels.method} ${labels.route}`)) continue;
     if (Number(labels.status) >= 400) continue;
     const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
     counts.set(bound, (counts.get(bound) ?? 0) + value);

@@ -30,6 +30,10 @@ const FILES: Readonly<Record<string, PageFile>> = {
     "text/javascript",
     () => import("./thought.js", { with: { type: "text" } }) as unknown as Text,
   ),
+  "list.js": file(
+    "text/javascript",
+    () => import("./list.js", { with: { type: "text" } }) as unknown as Text,
+  ),
   "api.js": file("text/javascript", () => import("./api.js", { with: { type: "text" } }) as unknown as Text),
   "plots.js": file(
     "text/javascript",

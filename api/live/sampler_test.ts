@@ -109,20 +109,23 @@ Deno.test("a quantile is worked out from what was observed between two looks", a
   const metrics = createMetrics("api", "0.0.0");
   const durations = metrics.http_request_duration_seconds;
   const observe = (route: string, status: string, value: number, times: number) => {
-    for (let n = 0; n < times; n++) durations.observe({ labels: { method: "GET", route, status }, value });
+    const method = status === "201" ? "POST" : "GET";
+    for (let n = 0; n < times; n++) durations.observe({ labels: { method, route, status }, value });
   };
   const look = async () => countsByBound((await durations.get()).values);
-  observe("/thoughts", "200", 9, 50);
+  observe("/thoughts/:id", "200", 9, 50);
   const before = await look();
   assert.equal(quantile(0.95, before, before), null);
   observe("/thoughts", "201", 0.02, 90);
   observe("/thoughts/:id", "200", 0.2, 10);
   observe("/metrics", "200", 3, 100);
   observe("/thoughts", "503", 3, 100);
+  observe("/thoughts", "200", 4, 1_000); // listings, as the page itself asks for
+  observe("/thoughts/:id/events", "200", 4, 1_000);
   const after = await look();
   assert.equal(quantile(0.5, before, after)!.toFixed(4), "0.0183"); // 50 of the 90 between 0.01 and 0.025
   assert.equal(quantile(0.95, before, after)!.toFixed(4), "0.1750"); // 5 of the 10 between 0.1 and 0.25
-  observe("/thoughts", "200", 99, 1_000);
+  observe("/thoughts", "201", 99, 1_000);
   assert.equal(quantile(0.95, before, await look()), 10, "beyond the last bound, that bound");
 });
 
@@ -144,7 +147,11 @@ Deno.test("tiles take the thresholds' colours", () => {
   assert.equal(shown({}, "accepted"), "1,235 none");
   assert.equal(shown({}, "processed"), "0.3 none");
   assert.equal(shown({}, "p95"), "12 ms ok");
+  assert.equal(shown({ p95: 0.0048 }, "p95"), "4.8 ms ok");
+  assert.equal(shown({ p95: 0.178 }, "p95"), "178 ms ok");
+  assert.equal(shown({ p95: 0.9996 }, "p95"), "1.0 s ok");
   assert.equal(shown({ p95: 1.2 }, "p95"), "1.2 s warn");
+  assert.equal(shown({ p95: 12.3 }, "p95"), "12 s critical");
   assert.equal(shown({ p95: 2.5 }, "p95"), "2.5 s critical");
   assert.equal(shown({ p95: null }, "p95"), "– none");
   assert.equal(shown({ cacheHits: 0.05 }, "cacheHits"), "5 % info");

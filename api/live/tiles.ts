@@ -36,7 +36,7 @@ export const TILES: readonly Tile[] = [
     key: "p95",
     title: "Latency, p95",
     help:
-      `95 % of the last minute's requests took no longer. Warning above ${apiP95.warn} s, critical above ` +
+      `95 % of the last minute's requests took no longer; listings and streams do not count. Warning above ${apiP95.warn} s, critical above ` +
       `${apiP95.critical} s.`,
     value: ({ p95 }) => duration(p95),
     level: ({ p95 }) => p95 === null ? "none" : levelOf(p95, apiP95),
@@ -78,7 +78,10 @@ function perSecond(value: number | null): string {
 
 function duration(seconds: number | null): string {
   if (seconds === null) return NOTHING;
-  return seconds < 1 ? `${(1_000 * seconds).toPrecision(2)} ms` : `${seconds.toPrecision(2)} s`;
+  const ms = 1_000 * seconds;
+  if (ms < 9.95) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
 }
 
 function percent(ratio: number): string {

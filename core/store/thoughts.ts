@@ -2,7 +2,7 @@
 import { type Database, UnstorableError } from "./database.ts";
 import type { NewThought, Status, Thought, ThoughtPriority } from "../thought.ts";
 import { announceNow } from "./outbox.ts";
-import type { Traceparent } from "../telemetry/tracing.ts";
+import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
 
 /** A thought to store, with the id it will have. */
 export interface Insertion extends NewThought {
@@ -160,7 +160,7 @@ const FIND_REPEATED = `
   join thoughts t on t.user_id = given."userId" and t.idempotency_key = given."idempotencyKey"`;
 
 const COLUMNS =
-  "id, user_id, text, context, priority, status, attempts, result, error, created_at, finished_at";
+  "id, user_id, text, context, priority, status, attempts, result, error, traceparent, created_at, finished_at";
 
 interface RepeatedRow {
   user_id: string;
@@ -210,6 +210,7 @@ interface ThoughtRow {
   attempts: number;
   result: Thought["result"];
   error: string | null;
+  traceparent: Traceparent | null;
   created_at: Date;
   finished_at: Date | null;
 }
@@ -225,6 +226,7 @@ function fromRow(row: ThoughtRow): Thought {
     attempts: row.attempts,
     result: row.result,
     error: row.error,
+    traceId: isSampled(row.traceparent) ? traceFields(row.traceparent).trace_id : null,
     createdAt: row.created_at.toISOString(),
     finishedAt: row.finished_at?.toISOString() ?? null,
   };

@@ -29,6 +29,7 @@ testOnDatabases("a stored thought can be read, and waits", async (database) => {
     attempts: 0,
     result: null,
     error: null,
+    traceId: null,
     createdAt: stored.createdAt,
     finishedAt: null,
   });

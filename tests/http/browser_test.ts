@@ -14,6 +14,8 @@ const found = await Deno.stat(executablePath).then(() => true, () => false);
 if (!found && required) throw new Error(`REQUIRE_SERVICES is set, but there is no ${executablePath}`);
 
 const SCREENSHOTS = Deno.env.get("SCREENSHOTS");
+/** A name for this machine that is not loopback to a browser: what it serves over plain HTTP is not trusted. */
+const ELSEWHERE = "thoughts.test";
 const PHONE = { width: 360, height: 740 };
 
 Deno.test({
@@ -23,22 +25,41 @@ Deno.test({
     const dataDir = `.data/${crypto.randomUUID()}`; // the only folder that the program may write to
     const browser = await chromium.launch({
       executablePath,
-      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+      args: ["--no-sandbox", "--disable-dev-shm-usage", `--host-resolver-rules=MAP ${ELSEWHERE} 127.0.0.1`],
     });
     await using stack = new AsyncDisposableStack();
     stack.defer(() => Deno.remove(new URL(`../../${dataDir}`, import.meta.url), { recursive: true }));
     const program = stack.use(startProcess({
       args: ["-P=dev", "dev.ts"],
-      env: { DATA_DIR: dataDir, API_PORT: "0", WORKER_PORT: "0" },
+      env: {
+        DATA_DIR: dataDir,
+        API_PORT: "0",
+        WORKER_PORT: "0",
+        ALLOWED_HOSTS: `localhost,127.0.0.1,${ELSEWHERE}`,
+      },
     }));
     stack.defer(() => browser.close());
     const url = await loggedUrl(program, "url");
     const desk = await open(browser, url, { viewport: { width: 1200, height: 900 } });
 
+    await t.step("an example is posted by a click, and its result comes first", async () => {
+      const { page, errors } = await open(browser, url, {});
+      await page.getByRole("button", { name: "Post an example" }).click();
+      const result = page.locator("#result");
+      await result.locator("blockquote", { hasText: "dentist" }).waitFor();
+      assert.match(await result.locator(".facts").textContent() ?? "", /me · .* · took \d+(\.\d)? m?s/);
+      assert.match(
+        await result.locator("dd").first().textContent() ?? "",
+        /(low|medium|high|critical) \d+ of 100/,
+      );
+      assert.ok(await result.locator(".bar .filled").count() >= 1, "drawn, not only written");
+      assert.deepEqual(errors, []);
+    });
+
     await t.step("a thought that is posted goes through its states to its result", async () => {
       const { page } = desk;
       await page.getByLabel("Thought", { exact: true }).fill("I want to learn to play the guitar this year");
-      await page.getByRole("button", { name: "Post" }).click();
+      await page.getByRole("button", { name: "Post", exact: true }).click();
       await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
       await page.locator("#result").getByText("Classification").waitFor();
       for (const part of ["Analysis", "Value", "Actions", "Priority"]) {
@@ -87,11 +108,150 @@ Deno.test({
     await t.step("what the API refuses is said beside the form, and announced", async () => {
       const { page, errors } = desk;
       await page.getByLabel("Thought", { exact: true }).fill("   ");
-      await page.getByRole("button", { name: "Post" }).click();
+      await page.getByRole("button", { name: "Post", exact: true }).click();
       const alert = page.getByRole("alert").filter({ hasText: "text must not be blank" });
       await alert.waitFor();
       // Chromium itself writes the 400 to the console; that line and no other is expected.
       assert.deepEqual(errors.splice(0).map((error) => /status of 400/.test(error)), [true]);
+    });
+
+    await t.step("characters are counted as the API counts them", async () => {
+      const { page } = await open(browser, url, {});
+      const text = page.getByLabel("Thought", { exact: true });
+      await text.fill("🧠".repeat(3));
+      assert.equal(await page.locator("#counter").textContent(), "3 of 10,000 characters");
+      await text.fill("x".repeat(10_001));
+      assert.equal(await page.locator("#counter").textContent(), "1 too many");
+    });
+
+    await t.step("over plain HTTP from another host a thought can be posted too", async () => {
+      const { page } = await open(browser, `http://${ELSEWHERE}:${new URL(url).port}`, {});
+      assert.equal(
+        await page.evaluate("typeof crypto.randomUUID"),
+        "undefined",
+        "the browser does not trust it",
+      );
+      await page.getByRole("button", { name: "Post an example" }).click();
+      await page.locator("#result blockquote").waitFor();
+    });
+
+    await t.step("behind a sub-path the page works", async () => {
+      await using proxy = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+        const { pathname, search } = new URL(request.url);
+        if (!pathname.startsWith("/thoughts-api/")) return new Response(null, { status: 404 });
+        const { method, headers, body } = request;
+        return fetch(url + pathname.slice("/thoughts-api".length) + search, { method, headers, body });
+      });
+      const { page, errors } = await open(browser, `http://127.0.0.1:${proxy.addr.port}/thoughts-api/`, {});
+      await page.getByRole("button", { name: "Post an example" }).click();
+      await page.locator("#result blockquote").waitFor();
+      await page.locator("#tile-workers .value", { hasText: "of" }).waitFor();
+      await page.getByRole("link", { name: "API documentation" }).click();
+      await page.getByText("Post a thought").first().waitFor();
+      assert.deepEqual(errors, []);
+      await page.context().close(); // its streams end with it
+    });
+
+    await t.step("after a lost reply a second press stores nothing twice", async () => {
+      const { page } = await open(browser, url, {});
+      let lost = 0;
+      await page.route(/\/thoughts$/, async (route) => {
+        if (route.request().method() !== "POST" || lost > 0) return await route.continue();
+        lost++;
+        await route.fetch(); // it arrives, the reply does not
+        await route.abort();
+      });
+      const text = `only once ${crypto.randomUUID()}`;
+      await page.getByLabel("Thought", { exact: true }).fill(text);
+      await page.getByRole("button", { name: "Post", exact: true }).click();
+      await page.getByRole("alert").filter({ hasText: "The API does not answer" }).waitFor();
+      await page.getByRole("button", { name: "Post", exact: true }).click();
+      await page.locator("#result blockquote", { hasText: text }).waitFor();
+      const { thoughts } = await (await fetch(`${url}/thoughts?limit=100`)).json();
+      assert.equal(thoughts.filter((thought: { text: string }) => thought.text === text).length, 1);
+    });
+
+    await t.step(
+      "a new thought closes the stream of the one before: the page stays alive without a worker",
+      async () => {
+        const { page } = await open(browser, url, {});
+        const open_ = new Set<string>();
+        page.on("requestfailed", (request) => open_.delete(request.url()));
+        await page.route("**/events", (route) => {
+          open_.add(route.request().url()); // never answered
+        });
+        for (let n = 0; n < 7; n++) {
+          await page.getByLabel("Thought", { exact: true }).fill(`one after the other ${n}`);
+          await page.getByRole("button", { name: "Post", exact: true }).click();
+          await page.locator("#recent li", { hasText: `one after the other ${n}` }).waitFor();
+        }
+        await waitFor("all streams but the last to close", () => open_.size === 1);
+        await page.context().close();
+      },
+    );
+
+    await t.step("the list shows more, filters, retries and deletes", async () => {
+      const { page } = await open(browser, url, { viewport: { width: 1_200, height: 900 } });
+      const post = (text: string) =>
+        fetch(`${url}/thoughts`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ user_id: "many", text }),
+        }).then((response) => response.json());
+      for (let n = 0; n < 25; n++) await post(`one of many ${n}`);
+      const items = page.locator("#recent > li");
+      await page.reload();
+      await items.first().waitFor();
+      assert.equal(await items.count(), 10);
+      for (const count of [20, 30]) {
+        await page.getByRole("button", { name: "More" }).click();
+        await waitFor(`${count} thoughts`, async () => await items.count() === count);
+      }
+      await page.getByLabel("Status").selectOption("failed");
+      await page.getByText("None is failed.").waitFor();
+      await page.getByLabel("Status").selectOption("completed");
+      await items.first().waitFor();
+      assert.deepEqual([...new Set(await page.locator("#recent .status").allTextContents())], ["completed"]);
+
+      await page.getByLabel("Status").selectOption("");
+      const doomed = items.filter({ hasText: "one of many 24" });
+      await doomed.locator("summary").click();
+      page.once("dialog", (dialog) => dialog.accept());
+      await doomed.getByRole("button", { name: "Delete" }).click();
+      await waitFor("the thought to go", async () => await doomed.count() === 0);
+
+      const retried: string[] = [];
+      await page.route(/\/thoughts\?/, async (route) => {
+        const response = await route.fetch();
+        const page = await response.json();
+        if (page.thoughts[0]) {
+          Object.assign(page.thoughts[0], { status: "failed", result: null, error: "no answer" });
+        }
+        await route.fulfill({ response, json: page });
+      });
+      await page.route("**/redrive", (route) => {
+        retried.push(route.request().method());
+        return route.fulfill({ json: {} });
+      });
+      await page.reload();
+      await items.first().locator("summary").click();
+      await items.first().getByRole("button", { name: "Retry" }).click();
+      await waitFor("the retry", () => retried.length === 1);
+      assert.deepEqual(retried, ["POST"]);
+    });
+
+    await t.step("a text in Arabic runs from right to left, and a long one can be read whole", async () => {
+      const { page } = await open(browser, url, {});
+      const text = `أريد أن أتعلم العزف ${"🧠 ".repeat(200)}النهاية`;
+      await page.getByLabel("Thought", { exact: true }).fill(text);
+      await page.getByRole("button", { name: "Post", exact: true }).click();
+      const quote = page.locator("#result blockquote");
+      await quote.waitFor();
+      assert.ok(await quote.evaluate((element) => element.matches(":dir(rtl)")));
+      assert.equal(await quote.textContent(), text);
+      const item = page.locator("#recent li").first();
+      assert.ok((await item.locator(".text").textContent())!.endsWith("…"));
+      assert.equal(await item.locator("blockquote").textContent(), text);
     });
 
     await t.step("it can be used by keyboard alone", async () => {
@@ -125,7 +285,7 @@ Deno.test({
         await page.getByLabel("Thought", { exact: true }).fill(
           "Call the dentist before Friday, I am worried",
         );
-        await page.getByRole("button", { name: "Post" }).click();
+        await page.getByRole("button", { name: "Post", exact: true }).click();
         await page.locator("#result dt").first().waitFor();
         await page.locator("#tile-workers .value", { hasText: "of" }).waitFor();
         await page.locator("#recent summary").first().click();
@@ -164,10 +324,22 @@ Deno.test({
         }));
       await page.route(
         /\/thoughts\/[0-9a-f-]{36}$/,
-        (route) => route.fulfill({ json: { status: "failed", result: null, error: "the analyser is away" } }),
+        (route) =>
+          route.fulfill({
+            json: {
+              user_id: "me",
+              text: "a",
+              status: "failed",
+              result: null,
+              error: "the analyser is away",
+              attempts: 5,
+              created_at: new Date().toISOString(),
+              finished_at: new Date().toISOString(),
+            },
+          }),
       );
       await page.getByLabel("Thought", { exact: true }).fill("a");
-      await page.getByRole("button", { name: "Post" }).click();
+      await page.getByRole("button", { name: "Post", exact: true }).click();
       await page.locator("#steps li[aria-current=step]", { hasText: "failed" }).waitFor();
       await page.getByRole("alert").filter({ hasText: "could not be analysed: the analyser is away" })
         .waitFor();
@@ -187,11 +359,12 @@ Deno.test({
       );
       await page.reload();
       await page.getByRole("alert").filter({ hasText: "A valid API key is needed" }).waitFor();
+      await page.getByText("This API asks for a key. Whoever runs it makes one").waitFor();
       await key.fill("secret");
       await page.keyboard.press("Tab");
       await page.locator("#recent li").first().waitFor();
       await page.getByLabel("Thought", { exact: true }).fill("with a key");
-      await page.getByRole("button", { name: "Post" }).click();
+      await page.getByRole("button", { name: "Post", exact: true }).click();
       await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
     });
 
@@ -199,7 +372,13 @@ Deno.test({
       const { page } = desk;
       await page.context().setOffline(true);
       await page.getByText("The API does not answer. This page tries again.").waitFor();
+      assert.ok(await page.locator("#tiles.old").count() === 1, "its figures are grey");
+      await page.getByLabel("Thought", { exact: true }).fill("while it is away");
+      await page.getByRole("button", { name: "Post", exact: true }).click();
+      await page.getByRole("alert").filter({ hasText: "The API does not answer" }).waitFor();
       await page.context().setOffline(false);
+      await waitFor("the error to go", async () => await page.locator("#problem").textContent() === "");
+      assert.equal(await page.locator("#tiles.old").count(), 0);
       await waitFor("the message to go", async () => await page.locator("#stale").textContent() === "");
     });
   },

@@ -1,0 +1,67 @@
+/** The list of recent thoughts: page by page, by status, kept current. */
+import { call } from "./api.js";
+import { drawItem } from "./thought.js";
+
+const PAGE = 10;
+/** Thoughts in one page of the API, at most. */
+const MOST = 100;
+
+/**
+ * @param options.traceUrl a trace's address by its id; undefined where nothing shows traces
+ * @param options.act called with "delete" or "retry" and the thought
+ * @returns `refresh`, which throws ApiErrors
+ */
+export function createList({ items, empty, more, status, traceUrl, act, complain }) {
+  let thoughts = [];
+  let next = null;
+  let turn = 0; // a slow response does not replace a newer one
+
+  async function fetchPage(limit, cursor) {
+    const query = new URLSearchParams({ limit: String(Math.min(limit, MOST)) });
+    if (status.value !== "") query.set("status", status.value);
+    if (cursor) query.set("cursor", cursor);
+    return await (await call(`thoughts?${query}`)).json();
+  }
+
+  async function refresh() {
+    const mine = ++turn;
+    const page = await fetchPage(Math.max(PAGE, thoughts.length));
+    if (mine !== turn) return;
+    const last = page.thoughts.at(-1)?.id ?? "";
+    // What lies beyond the first page stays as it was fetched.
+    const older = page.next_cursor === null ? [] : thoughts.filter(({ id }) => id < last);
+    if (older.length === 0) next = page.next_cursor;
+    thoughts = [...page.thoughts, ...older];
+    draw();
+  }
+
+  async function showMore() {
+    const mine = ++turn;
+    const page = await fetchPage(PAGE, next);
+    if (mine !== turn) return;
+    thoughts = [...thoughts, ...page.thoughts];
+    next = page.next_cursor;
+    draw();
+  }
+
+  function draw() {
+    const open = new Set(
+      [...items.querySelectorAll("details[open]")].map(({ parentElement }) => parentElement.id),
+    );
+    const focused = document.activeElement?.closest("li");
+    const wanted = focused && items.contains(focused) ? focused.id : undefined;
+    items.replaceChildren(...thoughts.map((thought) => drawItem(thought, traceUrl(), act)));
+    for (const id of open) document.getElementById(id)?.querySelector("details").setAttribute("open", "");
+    if (wanted) document.getElementById(wanted)?.querySelector("summary").focus();
+    empty.hidden = thoughts.length > 0;
+    empty.textContent = status.value === "" ? "None yet. Post the first one." : `None is ${status.value}.`;
+    more.hidden = next === null;
+  }
+
+  more.addEventListener("click", () => showMore().catch(complain));
+  status.addEventListener("change", () => {
+    thoughts = [];
+    refresh().catch(complain);
+  });
+  return { refresh };
+}
