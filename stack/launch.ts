@@ -126,7 +126,8 @@ async function open({ host }: Context, { verb, addresses, traceUrl }: Report): P
 }
 
 function isLive({ stderr, env }: Streams): boolean {
-  return stderr.isTTY === true && env("TERM") !== "dumb" && !env("CI");
+  // A terminal that does not say how big it is cannot be drawn on.
+  return stderr.isTTY === true && stderr.rows > 0 && env("TERM") !== "dumb" && !env("CI");
 }
 
 function terminalOf(stream: WriteStream, { env }: Streams): Terminal {

@@ -4,7 +4,7 @@ import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import type { Fault } from "./fault.ts";
 import { poisonMessages } from "./poison_messages.ts";
 import { networkCut } from "./network_cut.ts";
-import { slowAnalyser } from "./slow_analyser.ts";
+import { modelDown, slowAnalyser } from "./replaced_workers.ts";
 import { serviceStop } from "./service_stop.ts";
 
 /** One thing that can be broken on purpose, and the alert that has to fire. */
@@ -76,6 +76,14 @@ export const DRILLS: readonly Drill[] = [
     fault: slowAnalyser,
     // More than slow workers can do, so that once they are quick again the slow thoughts are soon the few.
     load: { burst: 0, perSecond: 3 },
+  },
+  {
+    name: "model-down",
+    does: "takes the language model away",
+    alert: "ModelUnavailable",
+    severity: "critical",
+    fault: modelDown,
+    load: TRICKLE,
   },
   {
     name: "api-errors",

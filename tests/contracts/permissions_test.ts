@@ -112,11 +112,12 @@ Deno.test({
     // No Docker on that PATH: the doctor says so, which takes the whole view and no engine.
     const doctor = `PATH=/nowhere ${Deno.execPath()} run --quiet --no-lock "${PACKED.join('" "')}" ` +
       "tests/launcher/packed_launcher.ts doctor";
+    const sized = `stty cols 100 rows 40; ${doctor}`;
     const runs: [program: string, args: string[], env: Record<string, string>][] = [
       ["sh", ["-c", doctor], {}],
       ["sh", ["-c", doctor], { FORCE_COLOR: "1", CI: "1", GITHUB_ACTIONS: "1" }],
-      ["script", ["-qec", doctor, "/dev/null"], { TERM: "xterm-256color", COLORTERM: "truecolor" }],
-      ["script", ["-qec", doctor, "/dev/null"], { NO_COLOR: "1", TERM_PROGRAM: "any", WT_SESSION: "1" }],
+      ["script", ["-qec", sized, "/dev/null"], { TERM: "xterm-256color", COLORTERM: "truecolor" }],
+      ["script", ["-qec", sized, "/dev/null"], { NO_COLOR: "1", TERM_PROGRAM: "any", WT_SESSION: "1" }],
     ];
     for (const [program, args, env] of runs) {
       const command = new Deno.Command(program, {
