@@ -91,12 +91,12 @@ function amount(value: number, { unit }: Threshold): string {
     case "ratio":
       return `${value * 100} %`;
     case "seconds":
-      return `${value} s`;
+      return value >= 86_400 ? `${value / 86_400} d` : `${value} s`;
     case "usd":
       return `${value} USD`;
     case "bytes":
       return `${value / 1_000_000} MB`;
     case "count":
-      return String(value);
+      return value >= 1_000_000 ? `${value / 1_000_000} million` : String(value);
   }
 }

@@ -51,6 +51,19 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
+/**
+ * Budgets that burn over longer windows than an hour are left out: a stack of a quarter of an hour has no six hours to
+ * compare an outage with.
+ */
+const JUDGED_WINDOW = "1h";
+
+interface Notification {
+  readonly alerts: readonly {
+    readonly status: string;
+    readonly labels: { readonly alertname: string; readonly window?: string };
+  }[];
+}
+
 /** In the stack's time: long enough for every `for`, and for the windows to empty. */
 const WARM_UP_S = 400;
 const BROKEN_S = 12 * 60;
@@ -105,10 +118,12 @@ async function play({ breaks }: Fault): Promise<string[][]> {
   await using stack = serveStackMetrics();
   const notifications: string[][] = [];
   await using receiver = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    const { alerts } = await request.json() as {
-      alerts: { status: string; labels: { alertname: string } }[];
-    };
-    const firing = alerts.filter(({ status }) => status === "firing").map(({ labels }) => labels.alertname);
+    const { alerts } = await request.json() as Notification;
+    const firing = alerts
+      .filter(({ status, labels: { window = JUDGED_WINDOW } }) =>
+        status === "firing" && window === JUDGED_WINDOW
+      )
+      .map(({ labels }) => labels.alertname);
     if (firing.length > 0 && !firing.includes("Watchdog")) notifications.push([...new Set(firing)]);
     return new Response();
   });
