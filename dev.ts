@@ -19,7 +19,7 @@ const log = createLogger({ service: SERVICE, level: config.logLevel });
 await runProcess(log, async (stack) => {
   stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
   const analyser = await createAnalyser(config);
-  const opened = stack.use(await openDatabase(config));
+  const opened = stack.use(await openDatabase(config, log));
   const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const queue = stack.use(openQueue(config, log));
   const cache = stack.use(openCache(config, log));

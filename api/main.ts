@@ -15,7 +15,7 @@ const log = createLogger({ service: SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
   stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
-  const opened = stack.use(await openDatabase(config));
+  const opened = stack.use(await openDatabase(config, log));
   const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const api = stack.use(
     startApi({

@@ -15,11 +15,12 @@ import type { Logger } from "./telemetry/log.ts";
 /** Opens PostgreSQL, which connects on first use, or PGlite in `dataDir`, which takes seconds to open. */
 export async function openDatabase(
   config: Pick<Config, "databaseUrl" | "databasePassword" | "dataDir" | "deployment">,
+  log?: Logger,
 ): Promise<Database> {
   const { databaseUrl: url, databasePassword: password, dataDir, deployment: schema } = config;
   if (url === undefined) {
     const { openPglite } = await import("./store/pglite.ts"); // a process with PostgreSQL is spared its memory
-    return await openPglite(join(dataDir, "database"));
+    return await openPglite({ folder: join(dataDir, "database"), ...(log === undefined ? {} : { log }) });
   }
   return openPostgres({
     url,

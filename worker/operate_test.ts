@@ -107,7 +107,7 @@ Deno.test("where no API runs it opens the folder of the embedded database", asyn
   try {
     {
       await Deno.mkdir(dataDir, { recursive: true });
-      await using database = await openPglite(`${dataDir}/database`);
+      await using database = await openPglite({ folder: `${dataDir}/database` });
       await migrate(database, log);
       await failedThoughts(database, 2);
     }

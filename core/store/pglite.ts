@@ -1,24 +1,58 @@
 /** PGlite: PostgreSQL in WebAssembly inside the process, in a folder; what runs when no database is given. */
-import { PGlite } from "@electric-sql/pglite";
-import type { Database, Parameter, Queries } from "./database.ts";
+import { PGlite, type Transaction } from "@electric-sql/pglite";
+import { type Database, DatabaseUnavailableError, type Parameter, type Queries } from "./database.ts";
+import { repeat } from "../retry.ts";
+import { createLogger, type Logger, reason } from "../telemetry/log.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 
-/** Opens, and on first use makes, a database in a folder; `undefined` keeps it in memory. Takes seconds. */
-export async function openPglite(folder?: string): Promise<Database> {
+export interface PgliteOptions {
+  /** Made on first use. @default in memory */
+  readonly folder?: string;
+  readonly log?: Logger;
+  /** Pause between two looks for rows to vacuum, in milliseconds. @default 10_000 */
+  readonly vacuumEveryMs?: number;
+}
+
+/** The major version of PostgreSQL that PGlite is: it reads no other's folders. */
+export const MAJOR_VERSION = "18";
+
+/** Opens a database. Takes seconds. */
+export async function openPglite(options: PgliteOptions = {}): Promise<Database> {
+  const { folder, log = createLogger({ service: "database", level: "WARN" }), vacuumEveryMs = 10_000 } =
+    options;
   const lock = folder === undefined ? undefined : await lockFolder(folder);
-  const db = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+  const db = await start(folder).catch((error) => {
+    lock?.close();
+    throw error;
+  });
+  let statements = 0;
 
   async function run<R>(
-    on: Pick<PGlite, "query">,
+    on: Pick<PGlite | Transaction, "query">,
     sql: string,
     parameters: readonly Parameter[] = [],
   ): Promise<R[]> {
+    statements++;
     try {
       return (await on.query<R>(sql, [...parameters])).rows;
     } catch (error) {
-      throw toDatabaseError(error, "The embedded database");
+      throw error instanceof WebAssembly.RuntimeError
+        ? new DatabaseUnavailableError("The embedded database has crashed: start again", {
+          cause: error,
+          why: "it has crashed",
+        })
+        : toDatabaseError(error, "The embedded database");
     }
   }
+
+  const stop = new AbortController();
+  const vacuuming = runVacuum({
+    db,
+    log,
+    signal: stop.signal,
+    everyMs: vacuumEveryMs,
+    count: () => statements,
+  });
 
   return {
     name: folder ?? "memory",
@@ -26,14 +60,74 @@ export async function openPglite(folder?: string): Promise<Database> {
     read: (sql, parameters) => run(db, sql, parameters),
     ping: () => run(db, "select 1").then(() => {}),
     transaction: <T>(body: (queries: Queries) => Promise<T>) =>
-      db.transaction((tx) =>
-        body({ query: (sql, parameters) => run(tx as unknown as PGlite, sql, parameters) })
-      ),
+      db.transaction((tx) => body({ query: (sql, parameters) => run(tx, sql, parameters) })),
     async [Symbol.asyncDispose]() {
+      stop.abort();
+      await vacuuming;
       await db.close();
       lock?.close();
     },
   };
+}
+
+interface VacuumOptions {
+  readonly db: PGlite;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly everyMs: number;
+  /** Statements run so far. */
+  readonly count: () => number;
+}
+
+/** More statements than this in a second, and the database is busy. */
+const BUSY_PER_S = 100;
+/** A database that is always busy is vacuumed all the same, once in so many looks: it only gets slower. */
+const MOST_SKIPPED = 30;
+const DEAD_TABLES = `
+  select relname::text as name from pg_stat_user_tables
+  where n_dead_tup > 1000 and n_dead_tup > n_live_tup / 5`;
+
+/** Does what autovacuum does in a server, which PGlite has not: while nothing much goes on, since it holds everything up. */
+function runVacuum({ db, log, signal, everyMs, count }: VacuumOptions): Promise<void> {
+  let before = count();
+  let skipped = 0;
+  return repeat("vacuum", { log, signal }, async () => {
+    const perSecond = (count() - before) * 1_000 / everyMs;
+    before = count();
+    if (perSecond > BUSY_PER_S && ++skipped < MOST_SKIPPED) return everyMs;
+    skipped = 0;
+    for (const { name } of (await db.query<{ name: string }>(DEAD_TABLES)).rows) {
+      if (signal.aborted) break;
+      await db.exec(`vacuum (analyze) "${name}"`);
+      log.debug("vacuumed", { table: name });
+    }
+    return everyMs;
+  });
+}
+
+async function start(folder: string | undefined): Promise<PGlite> {
+  if (folder === undefined) return await PGlite.create();
+  const version = await Deno.readTextFile(`${folder}/PG_VERSION`).then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+  if (version !== undefined && version !== MAJOR_VERSION) {
+    throw new Error(
+      `Cannot open ${folder}: PostgreSQL ${version} made it, and this program has ${MAJOR_VERSION}. Set DATA_DIR to a ` +
+        "new folder, or start the version of this program that made it.",
+    );
+  }
+  try {
+    return await PGlite.create({ dataDir: folder });
+  } catch (error) {
+    throw new Error(
+      `Cannot open ${folder} (${
+        reason(error)
+      }). Is its disk full? Else it is damaged: restore a copy of it, or set ` +
+        "DATA_DIR to a new folder.",
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -41,11 +135,25 @@ export async function openPglite(folder?: string): Promise<Database> {
  * it is. The system lets go of it when the process ends, however that comes about.
  */
 async function lockFolder(folder: string): Promise<Deno.FsFile> {
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = await Deno.open(`${folder}.lock`, { create: true, write: true });
+  const file = await openLock(folder);
   if (await file.tryLock(true)) return file;
   file.close();
   throw new Error(
     `Cannot open ${folder}: another process uses it. Stop that one, or set DATA_DIR to another folder.`,
   );
+}
+
+async function openLock(folder: string): Promise<Deno.FsFile> {
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    return await Deno.open(`${folder}.lock`, { create: true, write: true });
+  } catch (error) {
+    throw new Error(
+      `Cannot write to ${folder} (${
+        (error as Error).name
+      }). Set DATA_DIR to a folder of this user, and start by ` +
+        "`deno task dev`, which lets the program write there and nowhere else.",
+      { cause: error },
+    );
+  }
 }

@@ -16,6 +16,7 @@ const SPEAKS = [
   "core/reachable_hosts.ts",
   "dev.ts",
   "worker/operate.ts",
+  "tools/data_folder.ts",
   "tools/make_key.ts",
   "stack/dashboards/main.ts",
 ];
