@@ -24,13 +24,14 @@ export function kafkaDashboard(): Dashboard {
       expr: "worker:active_workers:sum",
     }))
     .withPanel(number({
-      title: "Consumer lag",
-      description: "Messages written to the topic and not yet committed by the workers.",
+      title: "Messages behind",
+      description:
+        "Messages in Kafka that the workers have not taken, and those in the outbox whose turn has not come.",
       span: 4,
       unit: "count",
       threshold: "consumerLag",
-      expr: "kafka:consumer_lag:sum",
-      noValue: "Nothing committed yet",
+      expr: "worker:messages_behind:sum",
+      noValue: "Unknown",
     }))
     .withPanel(number({
       title: "Oldest waiting",

@@ -20,7 +20,15 @@ import { readAlertCases, readRules, type Rule } from "./rules.ts";
 const RUNBOOKS = "docs/runbooks.md";
 const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
 /** What an alert may ask for beside its threshold, so that a few events or samples mean nothing. */
-const MINIMA = [MIN_BAD_EVENTS, MIN_QUANTILE_EVENTS, MIN_FORECAST_SAMPLES, MIN_CACHE_LOOKUPS_PER_S];
+/** What is worked off within the time that an objective grants is not behind. */
+const GRANTED_SECONDS = OBJECTIVES.completion.withinSeconds;
+const MINIMA = [
+  GRANTED_SECONDS,
+  MIN_BAD_EVENTS,
+  MIN_QUANTILE_EVENTS,
+  MIN_FORECAST_SAMPLES,
+  MIN_CACHE_LOOKUPS_PER_S,
+];
 const COMPONENTS = ["api", "workers", "database", "queue", "cache", "model", "host", "monitoring"];
 const SYMPTOMS = ["errors", "waiting"];
 /** Before a symptom fires, its cause must have, by more than Alertmanager waits for others of a group. */
