@@ -45,9 +45,13 @@ export async function packedPaths(payload: Payload, stateDir: string): Promise<P
 /** Plain `docker compose` in the folder then reads the same passwords. Windows lets few users link. */
 async function linkTo(target: string, path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
+  if (await Deno.readLink(path).catch(() => undefined) === target) return;
   await withPath(path, async () => {
     await Deno.remove(path).catch(() => {});
-    await Deno.symlink(target, path);
+    await Deno.symlink(target, path).catch((error) => {
+      // Another launcher was as quick.
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    });
   });
 }
 

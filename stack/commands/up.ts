@@ -3,7 +3,7 @@ import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../c
 import { type Context, grafanaLogin, observe } from "../context.ts";
 import { checkLogFiles, engineVariables } from "../docker/adaptation.ts";
 import { type Declared, lastLine } from "../docker/compose.ts";
-import { startupChecks } from "../docker/startup.ts";
+import { type Fallback, type Startup, startupChecks } from "../docker/startup.ts";
 import { doctorChecks } from "../doctor/doctor.ts";
 import { builtImages, cannotPull } from "../doctor/images.ts";
 import { LaunchFailure, prerequisite } from "../failure.ts";
@@ -38,7 +38,15 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
   await saveLastUp(paths.lastUpFile, lastUp);
   if (!await pass("left out", await leftOutChecks(context))) return createReport(context, { checklists });
   const declared = await wantedServices(context);
-  const startup = { host, compose, docker, selection, declared, deadlineMs: options.timeoutMs };
+  const startup: Startup = {
+    host,
+    compose,
+    docker,
+    selection,
+    declared,
+    deadlineMs: options.timeoutMs,
+    fallback: anyWorkerPorts(context),
+  };
   if (!await pass("services", startupChecks(startup), true)) return createReport(context, { checklists });
 
   const stack = await observe(context);
@@ -46,6 +54,20 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
   if (failuresOf(checklist).length === 0) await removeOldVersions(paths);
   const addresses = addressesOf(stack.endpoints, await grafanaLogin(context), selection);
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
+}
+
+/** Some engines give two replicas the same port of a range (Docker Desktop): then each worker takes any free one. */
+function anyWorkerPorts({ compose, lastUp, paths }: Context): Fallback {
+  const environment = { ...lastUp.environment, WORKER_PORTS: "0" };
+  return {
+    applies: ({ stderr }) =>
+      /[-_]kafka-worker[-_]\d/.test(stderr) &&
+      /port is already allocated|address already in use|ports are not available/i.test(stderr),
+    async prepare() {
+      await saveLastUp(paths.lastUpFile, { ...lastUp, environment });
+      return compose.withEnvironment({ WORKER_PORTS: "0" });
+    },
+  };
 }
 
 /** Sets the variables that this engine needs, for this run and the verbs after it. */

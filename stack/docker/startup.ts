@@ -15,6 +15,14 @@ export interface Startup {
   readonly declared: readonly Declared[];
   /** All services are healthy within this time, or starting them has failed. */
   readonly deadlineMs: number;
+  /** Another way to start, where the first one failed for a reason that it helps against. */
+  readonly fallback?: Fallback;
+}
+
+export interface Fallback {
+  applies(failed: Output): boolean;
+  /** @returns the project as it is started then */
+  prepare(): Promise<Compose>;
 }
 
 /** Between two snapshots of the containers. */
@@ -39,7 +47,7 @@ interface Snapshot {
   readonly containers: readonly Container[];
 }
 
-function createWatch({ host, compose, docker, selection, declared, deadlineMs }: Startup) {
+function createWatch({ host, compose, docker, selection, declared, deadlineMs, fallback }: Startup) {
   const startedAt = host.now();
   /** Containers from before this start: Compose may yet start, replace or keep them. */
   const old = new Set<string>();
@@ -76,8 +84,13 @@ function createWatch({ host, compose, docker, selection, declared, deadlineMs }:
     if (crashing.length > 0) await compose.remove(crashing);
     for (const { id } of before) old.add(id);
     const names = selection.wanted.map(({ name }) => name);
+    const up = async () => {
+      const output = await compose.up(names, deadlineMs, signal);
+      if (output.code === 0 || !fallback?.applies(output)) return output;
+      return await (await fallback.prepare()).up(names, deadlineMs, signal);
+    };
     // Not awaited: the checks poll while it works. It rejects only when the checks are aborted too.
-    compose.up(names, deadlineMs, signal).then((output) => upEnded = output, () => {});
+    up().then((output) => upEnded = output, () => {});
   }
 
   /** Services that Compose would leave to their restarts, with ever longer pauses between. */

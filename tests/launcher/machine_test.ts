@@ -97,6 +97,29 @@ Deno.test("where containers cannot see log files, promtail is left out, and the 
   assert.match((await sandbox.launch("status")).stdout, /left out: .*promtail/, "status remembers it");
 });
 
+Deno.test("where the engine gives two workers one port, each takes any free one, and that is remembered", async () => {
+  await using stack = fakeStack();
+  await using sandbox = await Machine.make();
+  const collision =
+    "Error response from daemon: driver failed programming external connectivity on endpoint " +
+    "tp-kafka-worker-2: Bind for 127.0.0.1:8001 failed: port is already allocated";
+  const { calls, environments } = await scriptDocker(sandbox.bin, [
+    { when: "* up --detach *", stderr: collision, code: 1, once: true },
+    { when: "* up --detach *", seconds: 0.5 },
+    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
+  ]);
+  const run = await sandbox.launch("up", "--without", WITHOUT, "--no-verify");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  const lines = (await Deno.readTextFile(calls)).split("\n");
+  const given = (await Deno.readTextFile(environments)).split("\n");
+  const ups = given.filter((_, i) => lines[i]!.includes(" up --detach "));
+  assert.deepEqual(ups.map((variables) => /WORKER_PORTS=\S+/.exec(variables)?.[0]), [
+    undefined,
+    "WORKER_PORTS=0",
+  ]);
+  assert.match(await Deno.readTextFile(join(sandbox.state, "launcher.json")), /"WORKER_PORTS":"0"/);
+});
+
 Deno.test("a state folder that cannot be made is a failure with a next step", async () => {
   await using sandbox = await Machine.make();
   const file = join(sandbox.dir, "file");

@@ -13,6 +13,8 @@ export interface Answer {
   readonly code?: number;
   /** It takes this many seconds. @default 0 */
   readonly seconds?: number;
+  /** Holds for the first call alone. */
+  readonly once?: boolean;
   /** Holds only once `compose up` was called. */
   readonly afterUp?: boolean;
   /** Holds only once a container was stopped. */
@@ -41,14 +43,23 @@ export async function scriptDocker(
   answers: readonly Answer[],
 ): Promise<{ calls: string; environments: string }> {
   const cases = await Promise.all([...answers, ...healthyDocker()].map(async (answer, i) => {
-    const { when, stdout = "", stderr = "", code = 0, seconds = 0, afterUp = false, afterStop = false } =
-      answer;
+    const {
+      when,
+      stdout = "",
+      stderr = "",
+      code = 0,
+      seconds = 0,
+      once = false,
+      afterUp = false,
+      afterStop = false,
+    } = answer;
     await Deno.writeTextFile(join(dir, `${i}.out`), stdout);
     await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
+    const first = once ? `[ ! -e "$here/${i}.once" ] && : >"$here/${i}.once" &&` : "";
     const guard = [afterUp && "up", afterStop && "stop"].filter(Boolean)
       .map((deed) => `[ -e "$here/${deed}" ] &&`).join(" ");
     const pattern = when.replaceAll(" ", "\\ ");
-    return `case "$*" in ${pattern}) ${guard} { sleep ${seconds}; cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
+    return `case "$*" in ${pattern}) ${guard} ${first} { sleep ${seconds}; cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
   }));
   const calls = join(dir, "calls");
   const script = `#!/bin/sh
