@@ -63,7 +63,7 @@ export function startRelay(options: RelayOptions): Relay {
     const room = Math.min(BATCH, await window.room());
     const sent = room < 1 ? 0 : await outbox.take(room, publish);
     if (sent === 0 && room >= 1) blockedSince = undefined; // nothing is due
-    return sent === BATCH ? 0 : sent > 0 && sent === room ? 5 : IDLE_MS;
+    return sent === BATCH ? 0 : sent > 0 ? 0 : IDLE_MS;
   });
 
   return {

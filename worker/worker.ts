@@ -155,7 +155,7 @@ export function startWorker(
     outbox,
     deadLetters,
     queue,
-    window: createWindow({ queue, capacity, taken: () => taken }),
+    window: createWindow({ queue, capacity, busy: lanes.busy, taken: () => taken }),
     metrics,
     log,
     signal,

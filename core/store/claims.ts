@@ -255,6 +255,12 @@ const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 const STALE = `claimed_until not between now() and ${HORIZON}`;
 
 /**
+ * A condition on a thought that the planner takes for one on the join: believing that hardly any thought fulfils it, as
+ * after a young table's statistics, it would begin with a scan for those.
+ */
+const joined = (id: string, condition: string) => `case when ${id} is null then false else ${condition} end`;
+
+/**
  * `id = any(array[…])` in place of `id = …`, here and below: it can't be hashed, so that whatever the planner believes
  * of the table's size it looks each row up by its key (docs/decisions/0063-plans.md).
  *
@@ -264,7 +270,7 @@ const CLAIM = `
   update thoughts t
   set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")}
   from unnest($1::text::uuid[]) as wanted(id)
-  where t.id = any(array[wanted.id]) and t.status = 'pending' and t.crashes = 0
+  where t.id = any(array[wanted.id]) and ${joined("wanted.id", "t.status = 'pending' and t.crashes = 0")}
   returning ${CLAIMED}`;
 
 const DUE_SUSPECTS = `outbox
@@ -283,7 +289,7 @@ const CLAIM_SUSPECT = `
   update thoughts t
   set status = 'processing', attempts = t.attempts + 1, claimed_until = now() + ${interval("$1")}
   from next
-  where t.id = any(array[next.thought_id]) and t.status = 'pending'
+  where t.id = any(array[next.thought_id]) and ${joined("next.thought_id", "t.status = 'pending'")}
   returning ${CLAIMED}`;
 
 const EXISTING = `
@@ -294,7 +300,8 @@ const EXISTING = `
 const RENEW = `
   update thoughts t set claimed_until = now() + ${interval("$2")}
   from jsonb_to_recordset($1::text::jsonb) as held(id uuid, attempt int)
-  where t.id = any(array[held.id]) and t.attempts - held.attempt = 0 and t.status = 'processing'
+  where t.id = any(array[held.id]) and t.attempts - held.attempt = 0
+    and ${joined("held.id", "t.status = 'processing'")}
   returning t.id`;
 
 /** Returns those not stored, of which there are hardly ever any, as they were before. */
@@ -306,7 +313,8 @@ const COMPLETE = `
     set status = 'completed', result = done.result, error = null, crashes = 0, claimed_until = null,
       finished_at = clock_timestamp()
     from done
-    where t.id = any(array[done.id]) and t.attempts - done.attempt = 0 and t.status = 'processing'
+    where t.id = any(array[done.id]) and t.attempts - done.attempt = 0
+      and ${joined("done.id", "t.status = 'processing'")}
     returning t.id
   )
   select done.id, t.status, t.attempts - done.attempt as newer
@@ -336,7 +344,8 @@ const FAIL = `
       failure = case when ${gaveUp("kind")} then over.reason end,
       error = coalesce(over.error, t.error), claimed_until = null, queued_at = now() + over.delay
     from over
-    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing'
+    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
+      and ${joined("over.id", "t.status = 'processing'")}
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
       over.delay, kind <> 'released' as charged
   ), ${AFTERWARDS}`;
@@ -359,7 +368,8 @@ const RELEASE_STALE = `
       failure = case when crashes + 1 < ${MAX_CRASHES} then null else 'crash' end,
       claimed_until = null, queued_at = now()
     from over
-    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0 and t.status = 'processing' and ${STALE}
+    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
+      and ${joined("over.id", `t.status = 'processing' and ${STALE}`)}
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
       interval '0' as delay, false as charged
   ), ${AFTERWARDS}`;
@@ -389,7 +399,9 @@ const ANNOUNCE_AGAIN = `
   with again as (
     update thoughts t set queued_at = now()
     from jsonb_to_recordset($1::text::jsonb) as lost(id uuid, "queuedAt" text)
-    where t.id = any(array[lost.id]) and t.status = 'pending' and t.queued_at - lost."queuedAt"::timestamptz = interval '0'
+    where t.id = any(array[lost.id]) and ${
+  joined("lost.id", "t.status = 'pending'")
+} and t.queued_at - lost."queuedAt"::timestamptz = interval '0'
       and not exists (select from outbox o where o.thought_id = t.id)
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
   ), ${announceNow("again")}

@@ -93,7 +93,7 @@ export function createOpenAiAnalyser(config: Config): Analyser {
   return {
     name: "openai",
     version: `${name}/2`,
-    batchSize: 2 * analyserConcurrency,
+    batchSize: analyserConcurrency,
     concurrency: analyserConcurrency,
     model: {
       provider,
