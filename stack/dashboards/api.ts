@@ -1,7 +1,17 @@
 /** API Metrics: are requests answered, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { closedSection, dashboard, section, STATUSES, upFrom, variable } from "./theme.ts";
-import { dial, durations, graph, labelTable, logLines, number, recentTraces, serviceMap } from "./panels.ts";
+import {
+  alertCount,
+  dial,
+  durations,
+  graph,
+  labelTable,
+  logLines,
+  number,
+  recentTraces,
+  serviceMap,
+} from "./panels.ts";
 
 const JOB = 'job="thoughtprocessor-api"';
 /** The variables' choice. */
@@ -63,14 +73,13 @@ export function apiDashboard(): Dashboard {
       expr: "sum(increase(thoughts_accepted_total[1h]))",
       decimals: 0,
     }))
-    .withPanel(number({
-      title: "Alerts firing",
-      description: "Warnings and critical alerts of every part. Overview lists them.",
-      span: 4,
-      unit: "count",
-      threshold: "alertsFiring",
-      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
-    }))
+    .withPanel(
+      alertCount({
+        title: "Alerts firing",
+        description: "Warnings and critical alerts of every part. Overview lists them.",
+        span: 4,
+      }),
+    )
     .withPanel(graph({
       title: "Request rate by endpoint",
       description: "Requests per second by method and route pattern.",

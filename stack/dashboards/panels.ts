@@ -19,6 +19,7 @@ import * as tempo from "@grafana/grafana-foundation-sdk/tempo";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 import {
   byThreshold,
+  criticalSteps,
   exploreUrl,
   lastValue,
   QUANTILES,
@@ -155,6 +156,19 @@ export function durations(p: Shown & { readonly expr: string }): heatmap.PanelBu
       new prometheus.DataqueryBuilder().expr(p.expr).legendFormat("{{le}}").range()
         .format(prometheus.PromQueryFormat.Heatmap).refId("A").datasource(SOURCES.prometheus),
     );
+}
+
+/** How many alerts fire: none is good, a warning warns, and a critical one is critical however many there are. */
+export function alertCount(p: Shown): stat.PanelBuilder {
+  return number({
+    ...p,
+    unit: "count",
+    threshold: "alertsFiring",
+    expr: 'count by (severity) (ALERTS{alertstate="firing", severity=~"warning|critical"})' +
+      ' or on () label_replace(vector(0), "severity", "none", "", "")',
+    legend: "{{severity}}",
+    board: "tp-overview",
+  }).overrideByName("critical", [{ id: "thresholds", value: criticalSteps() }]);
 }
 
 /** The alerts that fire, each with its age and its links; the Watchdog, which always does, is not among them. */

@@ -2,7 +2,7 @@
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
 import { burnSteps, closedSection, dashboard, OBJECTIVE_COLOURS, section, steps, upFrom } from "./theme.ts";
-import { bars, firingAlerts, graph, logLines, number, objectiveBars } from "./panels.ts";
+import { alertCount, bars, firingAlerts, graph, logLines, number, objectiveBars } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
 
@@ -25,14 +25,7 @@ export function sloDashboard(): Dashboard {
       legend: "{{slo}}",
       noValue: "Too early",
     }))
-    .withPanel(number({
-      title: "Alerts firing",
-      description: "Warnings and critical alerts.",
-      span: 4,
-      unit: "count",
-      threshold: "alertsFiring",
-      expr: 'count(ALERTS{alertstate="firing", severity=~"warning|critical"}) or vector(0)',
-    }))
+    .withPanel(alertCount({ title: "Alerts firing", description: "Warnings and critical alerts.", span: 4 }))
     .withPanel(number({
       title: "Targets down",
       description: "Targets that Prometheus cannot scrape.",

@@ -221,6 +221,11 @@ export function steps(name?: ThresholdName): ThresholdsConfigBuilder {
   return config.steps([...lowest, { value: warn, color: GOOD }]);
 }
 
+/** Critical, whatever the value. */
+export function criticalSteps() {
+  return { mode: ThresholdsMode.Absolute, steps: [{ value: null, color: CRITICAL }] };
+}
+
 /** Good from an objective's target on, critical below it. */
 export function targetSteps(target: number) {
   return {

@@ -44,6 +44,34 @@ Deno.test("every panel has a title, a description and a data source with a known
   }
 });
 
+Deno.test("dashboards are of the classic schema, with units, and refresh no faster than Prometheus scrapes", () => {
+  for (const [path, text] of dashboardFiles()) {
+    const json = JSON.parse(text);
+    assert.ok(Array.isArray(json.panels) && json.elements === undefined && json.kind === undefined, path);
+    assert.match(json.refresh, /^(1[5-9]|[2-9]\d)s$|^\d+m$/, path);
+    const panels = json.panels.flatMap((panel: { panels?: unknown[] }) => panel.panels ?? [panel]);
+    const ids = panels.map(({ id }: { id: number }) => id);
+    assert.equal(new Set(ids).size, ids.length, `${path}: two panels share a number`);
+    for (const { type, title, fieldConfig } of panels) {
+      if (!["stat", "gauge", "bargauge", "timeseries"].includes(type)) continue;
+      assert.ok(fieldConfig?.defaults?.unit, `${path}: ${title} has no unit`);
+    }
+  }
+});
+
+Deno.test("colours mean one thing: a quantile has one, and green and red are those of the palette", () => {
+  const quantiles = new Map<string, Set<string>>();
+  for (const [path, text] of dashboardFiles()) {
+    assert.doesNotMatch(text, /"(fixedColor|color)": "(red|green|orange|blue|yellow)"/, path);
+    const overrides = text.matchAll(/"options": "(p\d+)"[\s\S]*?"fixedColor": "(#\w+)"/g);
+    for (const [, name = "", colour = ""] of overrides) {
+      quantiles.set(name, (quantiles.get(name) ?? new Set()).add(colour));
+    }
+  }
+  assert.ok(quantiles.size >= 3);
+  for (const [name, colours] of quantiles) assert.equal(colours.size, 1, `${name}: ${[...colours]}`);
+});
+
 Deno.test("panel titles are unique within a dashboard and kind", () => {
   for (const dashboard of dashboards) {
     const titles = dashboard.panels.map(({ title, type }) => `${title} (${type})`);
