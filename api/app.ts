@@ -8,6 +8,7 @@ import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Operator } from "../core/store/operator.ts";
+import type { Retention } from "../core/store/retention.ts";
 import type { Store } from "../core/store/thoughts.ts";
 import { addressOf } from "./address.ts";
 import { type AccessOptions, callerOf, guards } from "./access.ts";
@@ -48,6 +49,7 @@ export interface Limits {
 export interface AppOptions {
   readonly store: Store;
   readonly operator: Operator;
+  readonly retention: Retention;
   /** Tells the live page of the workers. */
   readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"api">;
@@ -64,7 +66,18 @@ export interface AppOptions {
 
 /** Makes the app. Disposing it ends its streams; what is being stored is stored. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
-  const { store, operator, heartbeats, metrics, log, version, readiness, limits = {}, access = {} } = options;
+  const {
+    store,
+    operator,
+    retention,
+    heartbeats,
+    metrics,
+    log,
+    version,
+    readiness,
+    limits = {},
+    access = {},
+  } = options;
   const { trustProxy = false } = access;
   const body = {
     maxBytes: limits.bodyBytes ?? BODY_BYTES,
@@ -93,7 +106,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   });
 
   const routes = createRoutes(app, guards(access));
-  addThoughts(routes, { store, intake, metrics, log, body });
+  addThoughts(routes, { store, retention, intake, metrics, log, body });
   addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
   addOperator(routes, { operator, log, body });
   addAlerts(routes, { metrics, log, body });

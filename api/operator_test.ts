@@ -87,3 +87,21 @@ Deno.test("operators", async (t) => {
     }
   });
 });
+
+Deno.test("a user is forgotten by one request: their thoughts are gone, the others' stay", async () => {
+  await using app = await openTestApp();
+  const mine = [await app.accepted("one", "ada"), await app.accepted("two", "ada")];
+  const other = await app.accepted("three", "bob");
+  assert.deepEqual(await call(app, "DELETE", "/thoughts?user_id=ada"), {
+    status: 200,
+    body: { thoughts: 2 },
+  });
+  assert.deepEqual(await call(app, "DELETE", "/thoughts?user_id=ada"), {
+    status: 200,
+    body: { thoughts: 0 },
+  });
+  for (const id of mine) assert.equal((await call(app, "GET", `/thoughts/${id}`)).status, 404);
+  assert.equal((await call(app, "GET", `/thoughts/${other}`)).status, 200);
+  assert.equal((await call(app, "DELETE", "/thoughts")).status, 400, "nobody is forgotten by accident");
+  assert.equal(await app.metric("thoughts_forgotten_total"), 2);
+});

@@ -84,6 +84,10 @@ export const ListQuery = z.strictObject({
   cursor: z.string().max(64).refine(isCursor, "must be the next_cursor of an earlier page").optional(),
 });
 
+export const ForgetQuery = z.strictObject({ user_id: UserId });
+export const Forgotten = z.strictObject({ thoughts: z.int().describe("How many thoughts were deleted") })
+  .openapi("Forgotten");
+
 export const ProblemJson = z.object({
   type: z.string().describe("Leads to a page that says what to do").openapi({ format: "uri-reference" }),
   code: z.enum(PROBLEM_CODES).describe("The last part of the type"),

@@ -10,6 +10,7 @@ import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
+import { createRetention } from "../core/store/retention.ts";
 import { createOperator } from "../core/store/operator.ts";
 import { createStore } from "../core/store/thoughts.ts";
 import type { AccessOptions } from "./access.ts";
@@ -55,6 +56,7 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
   const api = createApp({
     store,
     operator: createOperator(database),
+    retention: createRetention(database),
     heartbeats: createHeartbeats(database),
     metrics,
     log,

@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import { uuidv7 } from "uuidv7";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { Retention } from "../core/store/retention.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import type { Thought, ThoughtPriority } from "../core/thought.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
@@ -19,6 +20,8 @@ import type { Routes } from "./routes.ts";
 import {
   Accepted,
   CreateThought,
+  ForgetQuery,
+  Forgotten,
   fromCursor,
   IdempotencyKey,
   ListQuery,
@@ -32,6 +35,7 @@ import {
 
 export interface ThoughtsOptions {
   readonly store: Store;
+  readonly retention: Pick<Retention, "delete" | "forget">;
   readonly intake: Intake;
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
@@ -54,7 +58,7 @@ const json = (schema: z.ZodType) => ({ "application/json": { schema } });
 const byId = { params: z.strictObject({ id: ThoughtId }) };
 
 export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
-  const { store, intake, metrics, log, body } = options;
+  const { store, retention, intake, metrics, log, body } = options;
 
   routes.add(
     {
@@ -195,9 +199,34 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     async (c) => {
       const id = idOf(c);
       reachable(c, (await store.progress([id]))[0]);
-      if (!await store.delete(id)) throw new Problem("thought-not-found");
+      if (!await retention.delete(id)) throw new Problem("thought-not-found");
       log.info("thought deleted", { thought_id: id, key: c.var.grant?.name });
       return c.body(null, 204);
+    },
+  );
+
+  routes.add(
+    {
+      method: "delete",
+      path: "/thoughts",
+      operationId: "forgetUser",
+      tags: ["Thoughts"],
+      scope: "delete",
+      summary: "Forget a user: delete every thought of theirs, whatever its state",
+      description:
+        "Their results leave the cache within seconds. Nothing of them is in logs or traces; Kafka holds ids of thoughts " +
+        "until its retention ends; backups are yours.",
+      request: { query: ForgetQuery },
+      responses: { 200: { description: "How many were deleted", content: json(Forgotten) } },
+    },
+    ["invalid-request", "thought-not-found", "unavailable"],
+    async (c) => {
+      const { user_id: userId } = parse(ForgetQuery, queryOf(c), "query.");
+      if (!reaches(c.var.grant, userId)) throw new Problem("thought-not-found");
+      const thoughts = await retention.forget(userId);
+      metrics.thoughts_forgotten_total.inc(thoughts);
+      log.info("user forgotten", { thoughts, key: c.var.grant?.name });
+      return c.json({ thoughts });
     },
   );
 }

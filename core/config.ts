@@ -37,6 +37,7 @@ const address = (read: (url: string) => unknown) =>
       });
     }
   }).optional();
+const days = z.coerce.number().min(0).max(36_500).default(0);
 const flag = z.stringbool({ truthy: ["true", "1", "yes"], falsy: ["false", "0", "no"] }).default(false);
 const name = z.string().min(1).optional();
 const topic = (fallback: string) =>
@@ -356,6 +357,25 @@ export const SETTINGS = {
     env: "RECONCILE_EVERY_MS",
     schema: count(5_000),
     help: "Pause between two looks for stale claims and lost messages, in milliseconds.",
+  },
+  retentionCompletedDays: {
+    on: ["worker"],
+    env: "RETENTION_COMPLETED_DAYS",
+    schema: days,
+    help: "Completed thoughts are deleted this many days after they ended. 0: never.",
+  },
+  retentionFailedDays: {
+    on: ["worker"],
+    env: "RETENTION_FAILED_DAYS",
+    schema: days,
+    help: "Failed thoughts are deleted this many days after they ended. 0: never.",
+  },
+  idempotencyKeyDays: {
+    on: ["worker"],
+    env: "IDEMPOTENCY_KEY_DAYS",
+    schema: days,
+    help:
+      "An `Idempotency-Key` is forgotten this many days after its thought was posted. 0: with its thought.",
   },
   cacheTtlS: {
     on: ["worker"],

@@ -1,7 +1,7 @@
 /** Finished analyses in the cache, under a key that tells nothing of the thought and everything that decides its result. */
-import { hash } from "node:crypto";
 import { z } from "zod";
 import type { Cache } from "../core/cache/cache.ts";
+import { normalised, subjectHash } from "../core/subject.ts";
 import { ResultSchema } from "../core/result.ts";
 import type { Analyser, Subject, Usage } from "./analysers/analyser.ts";
 
@@ -30,6 +30,8 @@ export interface AnalysisCache {
   /** What is remembered under these keys, in their order. An entry that is damaged counts as missing. */
   find(keys: readonly string[]): Promise<(CachedAnalysis | undefined)[]>;
   remember(analyses: ReadonlyMap<string, CachedAnalysis>): Promise<void>;
+  /** Takes the analyses of deleted thoughts out, by the hashes of their subjects. */
+  forget(subjects: readonly string[]): Promise<void>;
 }
 
 /** @param onHit called for each analysis found */
@@ -41,9 +43,8 @@ export function createAnalysisCache(
   const prefix = `analysis:${name}:${version}:`;
   return {
     key({ text, context }) {
-      const alike = [normalised(text), context === null ? null : normalised(context)];
-      const key = prefix + hash("sha256", JSON.stringify(alike), "hex"); // hex: the fastest
-      const same = alike[0] === text && alike[1] === context;
+      const key = prefix + subjectHash({ text, context });
+      const same = normalised(text) === text && (context === null || normalised(context) === context);
       return same ? key : `${key}${BETWEEN}${checksum(text)}${checksum(context ?? "")}`;
     },
     async find(keys) {
@@ -63,6 +64,7 @@ export function createAnalysisCache(
         })),
       );
     },
+    forget: (subjects) => cache.deleteMany(subjects.map((subject) => prefix + subject)),
   };
 }
 
@@ -74,17 +76,6 @@ function checksum(text: string): string {
   let sum = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);
   return (sum >>> 0).toString(36);
-}
-
-const ODD_SPACES = /\s{2}|[^\S ]/;
-
-/** People hardly ever write the very same twice. A question mark stays: it decides what a thought is. */
-function normalised(text: string): string {
-  const lower = text.normalize("NFKC").toLowerCase();
-  const plain = (ODD_SPACES.test(lower) ? lower.replaceAll(/\s+/g, " ") : lower).trim();
-  const end = /[\s.!,;:\u2026?]+$/u.exec(plain)?.[0] ?? "";
-  const kept = plain.slice(0, plain.length - end.length) + (end.includes("?") ? "?" : "");
-  return kept === "" ? text : kept;
 }
 
 function toJson({ result, cost }: CachedAnalysis, exact: string | undefined): string {

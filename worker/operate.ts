@@ -1,5 +1,5 @@
 /**
- * `deno task operate`: failures by reason, redrive, cancel, pause and resume. With `DATABASE_URL` it works on that
+ * `deno task operate`: failures by reason, redrive, cancel, pause and resume; export and forget a user. With `DATABASE_URL` it works on that
  * database; without, on the API that runs here on an embedded one, or on the folder where none runs.
  */
 import "../core/no_environment.ts";
@@ -21,7 +21,9 @@ interface Options {
 }
 
 const program = new Command("operate")
-  .description("Look at failed thoughts, redrive or cancel them, pause and resume the workers.")
+  .description(
+    "Look at failed thoughts, redrive or cancel them, pause and resume the workers; export and forget a user.",
+  )
   .option(
     "--url <address>",
     "the API that runs on an embedded database; else the one on API_PORT of this machine",
@@ -69,6 +71,32 @@ program.command("cancel").description("End a thought that waits or is being anal
   .argument("<id>", "the thought's id", parseId)
   .action((id: string) => run(async (operator) => told(id, await operator.cancel(id, AUTHOR))));
 
+program.command("export").description("Write every thought of a user to stdout, as JSON lines.")
+  .argument("<user>", "the user's id")
+  .action((userId: string) =>
+    run(async (operator) => {
+      let thoughts = 0;
+      for await (
+        const { userId: user_id, createdAt: created_at, finishedAt: finished_at, ...same } of operator
+          .thoughtsOf(userId)
+      ) {
+        // deno-lint-ignore no-console -- the result of a command is for its user
+        console.log(JSON.stringify({ ...same, user_id, created_at, finished_at }));
+        thoughts++;
+      }
+      return { silent: true, json: { thoughts }, text: "" };
+    })
+  );
+
+program.command("forget").description("Delete every thought of a user, cached analyses included.")
+  .argument("<user>", "the user's id")
+  .action((userId: string) =>
+    run(async (operator) => {
+      const thoughts = await operator.forget(userId);
+      return { json: { thoughts }, text: `${thoughts} ${thoughts === 1 ? "thought" : "thoughts"} deleted` };
+    })
+  );
+
 program.command("pause").description("Pause all workers until `resume`, restarts included.")
   .argument("<reason>", "why, for whoever finds the workers paused")
   .action((reason: string) =>
@@ -97,6 +125,8 @@ interface Said {
   readonly json: unknown;
   readonly text: string;
   readonly code?: number;
+  /** What there is to say is on stdout already. */
+  readonly silent?: true;
 }
 
 await program.parseAsync([Deno.execPath(), "operate", ...Deno.args]);
@@ -109,7 +139,7 @@ async function run(act: (operator: Operator) => Promise<Said>): Promise<void> {
     const said = await act(opened.operator);
     code = said.code ?? EXIT.ok;
     // deno-lint-ignore no-console -- the result of a command is for its user
-    console.log(json ? JSON.stringify(said.json) : said.text);
+    if (!said.silent) console.log(json ? JSON.stringify(said.json) : said.text);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // deno-lint-ignore no-console -- as above

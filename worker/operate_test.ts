@@ -90,6 +90,12 @@ Deno.test("without DATABASE_URL it works on the API that runs, which keeps its d
   assert.match((await operate([...at, "failures"])).stdout, /^1 {2}refused/);
   assert.equal((await operate([...at, "redrive"])).stdout, "1 thought queued again\n");
   assert.equal((await operate([...at, "cancel", id!])).stdout, `Thought ${id} is failed now\n`);
+  const exported = (await operate([...at, "export", "ada"])).stdout.trim().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  assert.deepEqual(exported.map((thought) => [thought.id, thought.user_id]), [[id, "ada"]]);
+  assert.equal((await operate([...at, "forget", "ada"])).stdout, "1 thought deleted\n");
+  assert.equal((await operate([...at, "export", "ada"])).stdout, "");
   assert.match(
     (await operate([...at, "pause", "a new model"])).stdout,
     /^Paused by anonymous since .*: a new model\n$/,
@@ -114,6 +120,9 @@ Deno.test("where no API runs it opens the folder of the embedded database", asyn
     // Port 9 is nobody's: the default address may be a developer's own process.
     const { stdout, stderr } = await operate(["redrive"], { DATA_DIR: dataDir, API_PORT: "9" });
     assert.equal(stdout, "2 thoughts queued again\n", stderr);
+    const folder = { DATA_DIR: dataDir, API_PORT: "9" };
+    assert.equal((await operate(["export", "ada"], folder)).stdout.trim().split("\n").length, 2);
+    assert.equal((await operate(["forget", "ada"], folder)).stdout, "2 thoughts deleted\n");
   } finally {
     await Deno.remove(dataDir, { recursive: true });
   }

@@ -2,7 +2,7 @@
 import { within } from "../core/deadline.ts";
 import type { FailureCount, Operator, Outcome } from "../core/store/operator.ts";
 import type { Pause } from "../core/store/pauses.ts";
-import type { Status } from "../core/thought.ts";
+import type { Status, Thought } from "../core/thought.ts";
 
 export interface OperatorClientOptions {
   /** Address of the API, as `http://127.0.0.1:8000`. */
@@ -72,6 +72,23 @@ export function createOperatorClient({ url, key }: OperatorClientOptions): Opera
     },
     redrive: (id) => settle(id, "redrive"),
     cancel: (id) => settle(id, "cancel"),
+    async forget(userId) {
+      const response = await call("DELETE", `/thoughts?user_id=${encodeURIComponent(userId)}`);
+      return (await response.json()).thoughts;
+    },
+    async *thoughtsOf(userId) {
+      for (let cursor: string | null = "";;) {
+        const page = cursor === "" ? "" : `&cursor=${cursor}`;
+        const response = await call(
+          "GET",
+          `/thoughts?user_id=${encodeURIComponent(userId)}&limit=100${page}`,
+        );
+        const { thoughts, next_cursor } = await response.json();
+        yield* thoughts.map(fromJson);
+        if (next_cursor === null || next_cursor === undefined) return;
+        cursor = next_cursor;
+      }
+    },
     async paused() {
       return toPause(await (await call("GET", "/pause")).json());
     },
@@ -84,6 +101,10 @@ export function createOperatorClient({ url, key }: OperatorClientOptions): Opera
       return before;
     },
   };
+}
+
+function fromJson({ user_id, created_at, finished_at, ...same }: Record<string, unknown>): Thought {
+  return { ...same, userId: user_id, createdAt: created_at, finishedAt: finished_at } as unknown as Thought;
 }
 
 function toPause(state: { paused: boolean; author: string; reason: string; since: string }): Pause | null {

@@ -28,6 +28,8 @@ import { runHeartbeat } from "./presence.ts";
 import { createOperations } from "./operations.ts";
 import { runReconciler } from "./reconciler.ts";
 import { startRelay } from "./relay.ts";
+import { createRetention } from "../core/store/retention.ts";
+import { runRetention } from "./retention.ts";
 import { createSettlement } from "./settlement.ts";
 import { runSuspects } from "./suspects.ts";
 import { createWindow } from "./window.ts";
@@ -89,13 +91,14 @@ export function startWorker(
     retryFirstMs,
     onMistake: (error) => failure.reject(error),
   });
+  const analysisCache = createAnalysisCache(
+    cache,
+    analyser,
+    (kind) => metrics.batch_processor_cache_found_total.inc({ kind }),
+  );
   const analysis = createAnalysis({
     analyser,
-    cache: createAnalysisCache(
-      cache,
-      analyser,
-      (kind) => metrics.batch_processor_cache_found_total.inc({ kind }),
-    ),
+    cache: analysisCache,
     gate,
     metrics,
     timeoutMs,
@@ -162,6 +165,19 @@ export function startWorker(
   });
   const loops = [
     relay.done,
+    runRetention({
+      retention: createRetention(database),
+      periods: {
+        completedDays: config.retentionCompletedDays,
+        failedDays: config.retentionFailedDays,
+        idempotencyKeyDays: config.idempotencyKeyDays,
+      },
+      cache: analysisCache,
+      metrics,
+      log,
+      signal,
+      analysisMs: timeoutMs,
+    }),
     runReconciler({
       claims,
       queue,

@@ -6,6 +6,8 @@ export interface Cache extends AsyncDisposable {
   getMany(keys: readonly string[]): Promise<(string | undefined)[]>;
   /** Remembers values. Never throws; what could not be kept is simply missing later. */
   setMany(entries: ReadonlyMap<string, string>): Promise<void>;
+  /** Forgets values. Never throws: while the cache is away they live until they expire. */
+  deleteMany(keys: readonly string[]): Promise<void>;
   /** Answers when the cache does; throws when it does not. */
   ping(): Promise<void>;
 }

@@ -14,6 +14,10 @@ export function openMemoryCache(ttlS: number): Cache {
       for (const [key, value] of given) entries.set(key, value);
       return Promise.resolve();
     },
+    deleteMany(keys) {
+      for (const key of keys) entries.delete(key);
+      return Promise.resolve();
+    },
     ping: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -126,6 +126,9 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
       if (entries.size === 0) return;
       await attempt(() => redis.eval(SET_ALL, entries.size, ...entries.keys(), ttlS, ...entries.values()));
     },
+    async deleteMany(keys) {
+      if (keys.length > 0) await attempt(() => redis.unlink([...keys]));
+    },
     async ping() {
       await run(() => redis.set(PROBE, "", "PX", 1_000));
     },

@@ -6,6 +6,7 @@ import migration0004 from "./migrations/0004_gate.sql" with { type: "text" };
 import migration0005 from "./migrations/0005_operator.sql" with { type: "text" };
 import migration0006 from "./migrations/0006_stores.sql" with { type: "text" };
 import migration0008 from "./migrations/0008_failure_reason.sql" with { type: "text" };
+import migration0009 from "./migrations/0009_retention.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -72,6 +73,7 @@ const MIGRATIONS = [
   { version: 5, sql: migration0005 },
   { version: 6, sql: migration0006 },
   { version: 8, sql: migration0008 },
+  { version: 9, sql: migration0009 },
 ] as const;
 
 /** The newest version that this program knows. */

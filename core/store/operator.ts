@@ -1,8 +1,10 @@
 /** What an operator does to thoughts and workers: looks at failures, redrives, cancels, pauses. */
-import type { Status } from "../thought.ts";
+import type { Status, Thought } from "../thought.ts";
 import type { Database } from "./database.ts";
 import { announceNow } from "./outbox.ts";
 import { createPauses, type Pause } from "./pauses.ts";
+import { createRetention } from "./retention.ts";
+import { createStore } from "./thoughts.ts";
 
 /** Failed thoughts of one reason. */
 export interface FailureCount {
@@ -32,6 +34,10 @@ export interface Operator {
   redrive(id: string): Promise<Outcome>;
   /** Ends a thought that waits or is being analysed: it fails with the reason `cancelled`. */
   cancel(id: string, author: string): Promise<Outcome>;
+  /** Removes every thought of a user, with its message and its cached analysis. Returns how many. */
+  forget(userId: string): Promise<number>;
+  /** Every thought of a user, the newest first, page by page. */
+  thoughtsOf(userId: string): AsyncIterable<Thought>;
   paused(): Promise<Pause | null>;
   /** Pauses all workers within seconds. Where they are paused already, that pause stays and is returned. */
   pause(author: string, reason: string): Promise<Pause>;
@@ -41,11 +47,15 @@ export interface Operator {
 
 /** The reason of a thought that an operator ended. */
 export const CANCELLED = "cancelled";
+/** Thoughts read at once by an export. */
+const PAGE = 500;
 /** Failed thoughts that {@link Operator.failures} counts, so that it takes no longer when very many failed. */
 export const MOST_COUNTED = 100_000;
 
 export function createOperator(database: Database): Operator {
   const pauses = createPauses(database);
+  const retention = createRetention(database);
+  const store = createStore(database);
 
   async function statusOf(id: string): Promise<{ status: Status; failure: string | null } | undefined> {
     const [row] = await database.query<{ status: Status; failure: string | null }>(
@@ -84,6 +94,15 @@ export function createOperator(database: Database): Operator {
       const now = await statusOf(id);
       if (now === undefined) return { outcome: "unknown", status: null };
       return { outcome: now.failure === CANCELLED ? "already" : "conflict", status: now.status };
+    },
+    forget: retention.forget,
+    async *thoughtsOf(userId) {
+      for (let before: string | undefined;;) {
+        const page = await store.list({ userId, limit: PAGE, ...(before === undefined ? {} : { before }) });
+        yield* page.thoughts;
+        if (page.next === null) return;
+        before = page.next;
+      }
     },
     paused: pauses.current,
     pause: pauses.pause,

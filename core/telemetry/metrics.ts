@@ -102,6 +102,22 @@ export const CATALOGUE = {
     on: ["api"],
     labels: ["severity", "status"],
   },
+  thoughts_forgotten_total: {
+    type: "counter",
+    help: "Thoughts removed because their user was to be forgotten.",
+    on: ["api"],
+  },
+  batch_processor_pruned_total: {
+    type: "counter",
+    help: "Thoughts and idempotency keys removed because their time was up.",
+    on: ["worker"],
+    labels: ["kind"],
+  },
+  batch_processor_retention_overdue_seconds: {
+    type: "gauge",
+    help: "How long the oldest thought that should be gone has been past its time; 0 when there is none.",
+    on: ["worker"],
+  },
   trace_spans_dropped_total: {
     type: "counter",
     help: "Recorded spans that were not exported: the queue was full, or the receiver did not take them.",

@@ -133,6 +133,31 @@ export function databaseDashboard(): Dashboard {
       series: { used: "sum(redis_memory_used_bytes)" },
       min: 0,
     }))
+    .withPanel(graph({
+      title: "Removed past their time",
+      description:
+        "Thoughts and idempotency keys that the workers removed, as the retention settings have it.",
+      span: 8,
+      unit: "count",
+      series: { "{{kind}}": "sum by (kind) (increase(batch_processor_pruned_total[$__rate_interval]))" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Past their time",
+      description: "How long the oldest thought that should be gone has been past its time.",
+      span: 8,
+      unit: "seconds",
+      series: { oldest: "max(batch_processor_retention_overdue_seconds)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Thoughts forgotten",
+      description: "Thoughts removed because their user was to be forgotten.",
+      span: 8,
+      unit: "count",
+      series: { thoughts: "sum(increase(thoughts_forgotten_total[$__rate_interval]))" },
+      min: 0,
+    }))
     .withRow(section("PostgreSQL"))
     .withPanel(graph({
       title: "Rows read",

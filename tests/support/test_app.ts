@@ -5,6 +5,7 @@ import { createReadiness } from "../../core/health.ts";
 import { createHeartbeats } from "../../core/store/heartbeats.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
+import { createRetention } from "../../core/store/retention.ts";
 import { createOperator } from "../../core/store/operator.ts";
 import { createStore, type Store } from "../../core/store/thoughts.ts";
 import type { AccessOptions } from "../../api/access.ts";
@@ -64,6 +65,7 @@ export async function openTestApp(
   const api = createApp({
     store,
     operator: createOperator(database),
+    retention: createRetention(database),
     heartbeats: createHeartbeats(database),
     metrics,
     log,

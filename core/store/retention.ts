@@ -1,0 +1,132 @@
+/** What is kept no longer: thoughts past their time, idempotency keys, and everything of a person who is to be forgotten. */
+import { subjectHash } from "../subject.ts";
+import type { Database } from "./database.ts";
+
+/** How long things are kept, in days; 0 keeps them for ever. */
+export interface RetentionPeriods {
+  readonly completedDays: number;
+  readonly failedDays: number;
+  readonly idempotencyKeyDays: number;
+}
+
+/** How many were removed. */
+export interface Pruned {
+  readonly completed: number;
+  readonly failed: number;
+  readonly idempotencyKeys: number;
+}
+
+export interface Retention {
+  /** Removes at most `limit` of each kind whose time is up. Locks nothing that somebody else holds. */
+  prune(periods: RetentionPeriods, limit: number): Promise<Pruned>;
+  /** How long the oldest thought that should be gone has been past its time, in seconds; 0 when there is none. */
+  overdueS(periods: RetentionPeriods): Promise<number>;
+  /** Removes a thought whatever its state; work under way on it comes to nothing. False when there was none. */
+  delete(id: string): Promise<boolean>;
+  /**
+   * Removes every thought of a user, with its message and its cached analysis; work under way on it comes to nothing.
+   *
+   * @returns how many thoughts were removed
+   */
+  forget(userId: string): Promise<number>;
+  /** Hashes of the subjects whose analyses are to leave the cache, of the last `withinMs`. */
+  evictions(withinMs: number): Promise<string[]>;
+}
+
+/** Thoughts removed by one statement, so that none holds locks for long. */
+const CHUNK = 500;
+/** Longer than a worker may hold on to an analysis that it has not put into the cache yet. */
+const EVICTIONS_KEPT = "30 minutes";
+
+export function createRetention(database: Database): Retention {
+  /** Takes the analyses of deleted thoughts out of the cache, soon. */
+  async function remove(which: string, parameters: readonly (string | number)[]): Promise<number> {
+    return await database.transaction(async (tx) => {
+      const gone = await tx.query<{ id: string; text: string; context: string | null }>(
+        `delete from thoughts where id = any(array(${which})) returning id, text, context`,
+        parameters,
+      );
+      if (gone.length === 0) return 0;
+      const subjects = [...new Set(gone.map(subjectHash))].sort();
+      await tx.query(EVICT, [`{${subjects.join(",")}}`]);
+      await tx.query(SILENCE, [`{${gone.map(({ id }) => id).join(",")}}`]);
+      return gone.length;
+    });
+  }
+
+  return {
+    async prune({ completedDays, failedDays, idempotencyKeyDays }, limit) {
+      const ended = async (kind: string, days: number) =>
+        days === 0 ? 0 : (await database.query(prune(kind), [days, limit])).length;
+      const completed = await ended(COMPLETED, completedDays);
+      const failed = await ended(FAILED, failedDays);
+      const idempotencyKeys = idempotencyKeyDays === 0
+        ? 0
+        : (await database.query(EXPIRE_KEYS, [idempotencyKeyDays, limit])).length;
+      await database.query(`delete from cache_evictions where at < now() - interval '${EVICTIONS_KEPT}'`);
+      return { completed, failed, idempotencyKeys };
+    },
+    async overdueS({ completedDays, failedDays }) {
+      const overdue = async (kind: string, days: number) => {
+        if (days === 0) return 0;
+        const [row] = await database.query<{ overdue: number }>(overdueStatement(kind), [days]);
+        return row?.overdue ?? 0;
+      };
+      return Math.max(await overdue(COMPLETED, completedDays), await overdue(FAILED, failedDays));
+    },
+    delete: async (id) => await remove("select $1::text::uuid", [id]) > 0,
+    async forget(userId) {
+      let total = 0;
+      for (;;) {
+        const gone = await remove(
+          "select id from thoughts where user_id = $1 order by id desc limit $2::int",
+          [userId, CHUNK],
+        );
+        total += gone;
+        if (gone < CHUNK) return total;
+      }
+    },
+    async evictions(withinMs) {
+      const rows = await database.query<{ subject: string }>(EVICTIONS, [withinMs]);
+      return rows.map(({ subject }) => subject);
+    },
+  };
+}
+
+const EVICT = "insert into cache_evictions (subject) select unnest($1::text::text[]) on conflict do nothing";
+const SILENCE = "delete from outbox where thought_id = any($1::text::uuid[])";
+const EVICTIONS = `
+  select distinct subject from cache_evictions where at > now() - $1::float8 * interval '1 millisecond'`;
+
+/** As the partial indexes say it, so that PostgreSQL can use them. */
+const COMPLETED = "result is not null";
+const FAILED = "finished_at is not null and result is null";
+
+/** No thought created after this can be past its time: the index ends there. An id of version 7 begins with its time. */
+const CREATED_BEFORE = `
+  (regexp_replace(lpad(to_hex((extract(epoch from now() - $1::float8 * interval '1 day') * 1000)::bigint), 12, '0'),
+    '^(.{8})(.{4})$', '\\1-\\2-0000-0000-000000000000'))::uuid`;
+
+const PAST = "finished_at < now() - $1::float8 * interval '1 day'";
+
+const prune = (kind: string) => `
+  with old as materialized (
+    select id from thoughts
+    where ${kind} and id < ${CREATED_BEFORE} and ${PAST}
+    order by id limit $2::int for update skip locked
+  )
+  delete from thoughts t using old where t.id = any(array[old.id]) returning t.id`;
+
+const overdueStatement = (kind: string) => `
+  select extract(epoch from now() - $1::float8 * interval '1 day' - finished_at)::float8 as overdue
+  from thoughts where ${kind} and id < ${CREATED_BEFORE} and ${PAST}
+  order by id limit 1`;
+
+const EXPIRE_KEYS = `
+  with old as materialized (
+    select id from thoughts
+    where idempotency_key is not null and id < ${CREATED_BEFORE}
+    order by id limit $2::int for update skip locked
+  )
+  update thoughts t set idempotency_key = null, request_hash = null
+  from old where t.id = any(array[old.id]) returning t.id`;

@@ -1,0 +1,62 @@
+/** Two loops: one removes what is past its time, the other takes the analyses of deleted thoughts out of the cache. */
+import { repeat } from "../core/retry.ts";
+import type { Retention, RetentionPeriods } from "../core/store/retention.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
+import type { AnalysisCache } from "./analysis_cache.ts";
+
+/** Rows of each kind removed by one statement: short enough that no write waits for it. */
+const CHUNK = 500;
+/** Pause after a full round, and after one that found the end. */
+const BUSY_MS = 1_000;
+const IDLE_MS = 60_000;
+
+/** How often deleted thoughts are looked for. */
+const EVICT_EVERY_MS = 5_000;
+/** From the end of an analysis to its entry in the cache, and the time between two looks. */
+const EVICT_MARGIN_MS = 30_000;
+
+export interface RetentionOptions {
+  readonly retention: Pick<Retention, "prune" | "overdueS" | "evictions">;
+  readonly periods: RetentionPeriods;
+  readonly cache: Pick<AnalysisCache, "forget">;
+  readonly metrics: Metrics<"worker">;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /**
+   * How long an analysis may take, in milliseconds. Evictions are repeated for as long: an analysis that was under way
+   * when its thought was deleted still reaches the cache.
+   */
+  readonly analysisMs: number;
+}
+
+/** Runs until the signal aborts; an outage of the database is waited out. */
+export async function runRetention(options: RetentionOptions): Promise<void> {
+  const { retention, periods, cache, metrics, log, signal, analysisMs } = options;
+  const kept = Object.values(periods).every((days) => days === 0);
+
+  const pruning = repeat("retention", { log, signal, maxBackoffMs: IDLE_MS }, async () => {
+    const { completed, failed, idempotencyKeys } = await retention.prune(periods, CHUNK);
+    for (
+      const [kind, count] of [["completed", completed], ["failed", failed], [
+        "idempotency_key",
+        idempotencyKeys,
+      ]] as const
+    ) {
+      metrics.batch_processor_pruned_total.inc({ kind }, count);
+    }
+    metrics.batch_processor_retention_overdue_seconds.set(kept ? 0 : await retention.overdueS(periods));
+    const most = Math.max(completed, failed, idempotencyKeys);
+    if (most > 0) {
+      log.info("past their time, removed", { completed, failed, idempotency_keys: idempotencyKeys });
+    }
+    return most === CHUNK ? BUSY_MS : IDLE_MS;
+  });
+
+  const evicting = repeat("forgetting", { log, signal }, async () => {
+    await cache.forget(await retention.evictions(analysisMs + EVICT_MARGIN_MS));
+    return EVICT_EVERY_MS;
+  });
+
+  await Promise.all([pruning, evicting]);
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { openMemoryCache } from "../core/cache/memory.ts";
+import { createRetention } from "../core/store/retention.ts";
+import { createStore } from "../core/store/thoughts.ts";
+import { createLogger } from "../core/telemetry/log.ts";
+import { createMetrics } from "../core/telemetry/metrics.ts";
+import { testOnDatabase } from "../tests/support/databases.ts";
+import { aResult, aThought } from "../tests/support/thoughts.ts";
+import { waitFor } from "../tests/support/wait.ts";
+import { createNoneAnalyser } from "./analysers/none.ts";
+import { createAnalysisCache } from "./analysis_cache.ts";
+import { runRetention } from "./retention.ts";
+
+const log = createLogger({ service: "test", write: () => {} });
+
+testOnDatabase(
+  "what is past its time goes, and the analysis of a forgotten thought leaves the cache",
+  async (database) => {
+    const metrics = createMetrics("worker", "1");
+    const retention = createRetention(database);
+    const [old, secret] = [aThought(), aThought({ userId: "eve", text: "A secret" })];
+    await createStore(database).insert([old, secret]);
+    await database.query(
+      `update thoughts set id = ('01800000' || substr(id::text, 9))::uuid, status = 'completed', result = '{}',
+      finished_at = now() - interval '9 days' where id = $1::text::uuid`,
+      [old.id],
+    );
+    await using memory = openMemoryCache(60);
+    const cache = createAnalysisCache(memory, createNoneAnalyser());
+    const key = cache.key(secret);
+    await cache.remember(new Map([[key, { result: JSON.stringify(aResult()) }]]));
+    await retention.forget("eve");
+
+    const stop = new AbortController();
+    const running = runRetention({
+      retention,
+      periods: { completedDays: 8, failedDays: 0, idempotencyKeyDays: 0 },
+      cache,
+      metrics,
+      log,
+      signal: stop.signal,
+      analysisMs: 60_000,
+    });
+    await waitFor("the eviction", async () => (await cache.find([key]))[0] === undefined);
+    await waitFor(
+      "the old thought to go",
+      async () => (await database.query("select id from thoughts")).length === 0,
+    );
+    await waitFor(
+      "the count",
+      async () => /pruned_total\{kind="completed"\} 1/.test((await metrics.expose()).body),
+    );
+    assert.match((await metrics.expose()).body, /retention_overdue_seconds 0/);
+    stop.abort();
+    await running;
+  },
+);
