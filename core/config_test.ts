@@ -83,6 +83,13 @@ for (
     ["RETRY_FIRST_MS", "NaN"],
     ["CACHE_TTL_S", "Infinity"],
     ["OPENAI_BASE_URL", "ftp://canary"],
+    ["ANALYSER_REQUESTS_PER_MINUTE", "-1"],
+    ["ANALYSER_REQUESTS_PER_MINUTE", "1.5"],
+    ["ANALYSER_TOKENS_PER_MINUTE", "0"],
+    ["ANALYSER_TOKENS_PER_MINUTE", "canary"],
+    ["ANALYSER_USD_PER_DAY", "-0.01"],
+    ["ANALYSER_USD_PER_DAY", "Infinity"],
+    ["ANALYSER_USD_PER_DAY", "NaN"],
   ] as const
 ) {
   Deno.test(`${env}="${value}" is refused by name, its value unsaid`, () => {

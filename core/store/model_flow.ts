@@ -24,8 +24,8 @@ export interface Lease {
   readonly day: string;
   /** Until the rates allow an analysis again, in milliseconds; 0 where they do. */
   readonly rateWaitMs: number;
-  /** Whether the day's money is what stands in the way. */
-  readonly budgetSpent: boolean;
+  /** The day's money: enough for one more, all promised to analyses under way, or spent. */
+  readonly budget: "enough" | "promised" | "spent";
 }
 
 /** What leases took too much (positive) or too little (negative) of, and what was really spent. */
@@ -99,7 +99,7 @@ export function createModelFlow(
         await database.query(FIRST, [provider, model]);
         [row] = await database.query<LeaseRow>(LEASE, parameters);
       }
-      if (row === undefined) return { count: 0, day: "", rateWaitMs: 0, budgetSpent: false }; // midnight, just now
+      if (row === undefined) return { count: 0, day: "", rateWaitMs: 0, budget: "enough" }; // midnight, just now
       const waitMs = (bucket: Bucket | undefined, left: number, needed: number) =>
         bucket === undefined || left >= needed ? 0 : 1_000 * (needed - left) / bucket.perSecond;
       return {
@@ -108,7 +108,11 @@ export function createModelFlow(
         rateWaitMs: row.count > 0
           ? 0
           : Math.max(waitMs(requests, row.requests, 1), waitMs(tokens, row.tokens, tokensEach)),
-        budgetSpent: row.count === 0 && usdPerDay !== undefined && row.affordable < 1,
+        budget: row.affordable >= 1
+          ? "enough"
+          : usdPerDay! - row.spent_usd < share.usd
+          ? "spent"
+          : "promised",
       };
     },
     async settle({ day, requestsBack, tokensBack, usdBack, usdSpent }) {
@@ -127,6 +131,7 @@ interface LeaseRow {
   requests: number;
   tokens: number;
   affordable: number;
+  spent_usd: number;
 }
 
 const TODAY = `(now() at time zone 'utc')::date`;
@@ -148,9 +153,9 @@ const LEASE = `
     select ${filled("requests_left", "$4", "$5")} as requests, ${filled("tokens_left", "$6", "$7")} as tokens
     from model_gates where provider = $1 and model = $2 for update
   ), spend as materialized (
-    select day, reserved_usd from model_spend where day = ${TODAY} for update
+    select day, reserved_usd, spent_usd from model_spend where day = ${TODAY} for update
   ), able as materialized (
-    select day, requests, tokens,
+    select day, requests, tokens, spent_usd,
       case when $9::float8 is null or $10::float8 = 0 then $3::float8
         else floor(($9::float8 - reserved_usd) / $10::float8 + 1e-9) end as affordable
     from gate, spend
@@ -170,7 +175,7 @@ const LEASE = `
     update model_spend s set reserved_usd = s.reserved_usd + granted.count * $10::float8
     from granted where s.day = granted.day and granted.count > 0 and $10::float8 > 0
   )
-  select to_char(day, 'YYYY-MM-DD') as day, count, requests, tokens, affordable from granted`;
+  select to_char(day, 'YYYY-MM-DD') as day, count, requests, tokens, affordable, spent_usd from granted`;
 
 const SETTLE = `
   with gate as (

@@ -12,7 +12,7 @@ const SHARE = { tokens: 100, usd: 0.01 };
 
 testOnDatabases("without limits a lease is as large as is asked for", async (database) => {
   const lease = await flowOf(database, {}).lease(50, SHARE);
-  assert.deepEqual([lease.count, lease.rateWaitMs, lease.budgetSpent], [50, 0, false]);
+  assert.deepEqual([lease.count, lease.rateWaitMs, lease.budget], [50, 0, "enough"]);
   assert.match(lease.day, /^\d{4}-\d{2}-\d{2}$/);
 });
 
@@ -26,7 +26,7 @@ testOnDatabases("workers that lease at once never reserve more than the day's bu
   const begun = leases.reduce((sum, { count }) => sum + count, 0);
   assert.equal(begun, 100, "all of the budget, and not a cent more");
   assert.ok(Math.abs((await workers[0]!.today()).reservedUsd - 1) < 1e-9);
-  assert.deepEqual((await workers[1]!.lease(1, SHARE)).budgetSpent, true);
+  assert.equal((await workers[1]!.lease(1, SHARE)).budget, "promised");
 });
 
 testOnDatabases("what an analysis did not cost is there for the next one", async (database) => {
@@ -38,12 +38,14 @@ testOnDatabases("what an analysis did not cost is there for the next one", async
   const spend = await flow.today();
   assert.ok(Math.abs(spend.spentUsd - 0.002) < 1e-9 && Math.abs(spend.reservedUsd - 0.002) < 1e-9);
   assert.equal((await flow.lease(2, SHARE)).count, 1);
+  await flow.settle({ day, requestsBack: 0, tokensBack: 0, usdBack: 0, usdSpent: 0.009 });
+  assert.equal((await flow.lease(2, SHARE)).budget, "spent");
 });
 
 testOnDatabases("the budget is one over all models", async (database) => {
   await freshDay(database);
   assert.equal((await flowOf(database, { usdPerDay: 0.01 }).lease(5, SHARE)).count, 1);
-  assert.equal((await flowOf(database, { usdPerDay: 0.01 }).lease(5, SHARE)).budgetSpent, true);
+  assert.equal((await flowOf(database, { usdPerDay: 0.01 }).lease(5, SHARE)).budget, "promised");
 });
 
 testOnDatabases(

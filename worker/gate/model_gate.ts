@@ -9,6 +9,7 @@ import { backoffMs, pause, repeat } from "../../core/retry.ts";
 import { type Logger, reason } from "../../core/telemetry/log.ts";
 import type { Metrics } from "../../core/telemetry/metrics.ts";
 import type { Model } from "../analysers/analyser.ts";
+import { PRICES_AS_OF } from "../analysers/prices.ts";
 import type { Ending, Gate, GateState } from "../gate.ts";
 import { createAdaptiveLanes } from "./adaptive_lanes.ts";
 import { createLedger } from "./ledger.ts";
@@ -39,6 +40,9 @@ const LONG_PAUSE_MS = 10_000;
 /** After a 429 that does not say for how long. */
 const RATE_PAUSE = { firstMs: 1_000, maxMs: 60_000 } as const;
 
+/** Money that is promised comes back or is spent within this; else a worker died with it. */
+const PROMISED_MS = 60_000;
+
 export function createModelGate(options: ModelGateOptions): Gate {
   const { model, gates, flow, limits, metrics, log } = options;
   const metered = model.mostUsd > 0 || Object.values(limits).some((limit) => limit !== undefined);
@@ -50,15 +54,20 @@ export function createModelGate(options: ModelGateOptions): Gate {
   let circuit: Circuit = { closure: null, blockedForMs: 0 };
   let circuitAt = performance.now();
   let blockedSince: number | null = null;
-  let budgetSpentSince: number | null = null;
+  let budgetShortSince: number | null = null;
+  let budgetSpent = false;
   let probe: Probe | undefined;
+  let underWay = 0;
   let failuresInRow = 0;
   let rateLimitsInRow = 0;
   let changed = Promise.withResolvers<void>();
 
   initialise();
   if (!model.priced) {
-    log.info("the model has no price and counts as free; PRICES_FILE may name one", { model: model.name });
+    log.info("the model has no price and counts as free; PRICES_FILE may name one", {
+      model: model.name,
+      prices_as_of: PRICES_AS_OF,
+    });
   }
   // One statement at a time: a look that began before a change can't undo it.
   let last: Promise<unknown> = gates.probeNow().catch(() => {});
@@ -75,7 +84,10 @@ export function createModelGate(options: ModelGateOptions): Gate {
         let waitMs: number;
         try {
           const entered = await inTurn(() => tryEnter(most));
-          if ("count" in entered) return entered.count;
+          if ("count" in entered) {
+            underWay += entered.count;
+            return entered.count;
+          }
           waitMs = entered.waitMs;
           failures = 0;
         } catch (error) {
@@ -86,10 +98,12 @@ export function createModelGate(options: ModelGateOptions): Gate {
       }
     },
     giveBack(count) {
+      ended(count);
       if (metered) ledger.giveBack(count);
-      endProbe((ended) => gates.probeEnded(ended, 0, "unused"));
+      endProbe((unused) => gates.probeEnded(unused, 0, "unused"));
     },
     report(ending) {
+      ended(1);
       account(ending);
       if (ending.kind === "unavailable") unavailable(ending.scope, ending.reason, ending.retryAfterMs);
       else if (ending.kind === "timeout") unavailable("outage", "no answer in time");
@@ -97,8 +111,8 @@ export function createModelGate(options: ModelGateOptions): Gate {
         failuresInRow = 0;
         rateLimitsInRow = 0;
         if (ending.kind === "ok") lanes.succeeded();
-        endProbe(async (ended) => {
-          await gates.open(ended);
+        endProbe(async (through) => {
+          await gates.open(through);
           await look();
         });
       }
@@ -133,7 +147,13 @@ export function createModelGate(options: ModelGateOptions): Gate {
       return { waitMs: LOOK_MS };
     }
     if (circuit.blockedForMs > sinceMs) return { waitMs: circuit.blockedForMs - sinceMs };
-    return await reserve(most);
+    const room = lanes.value() < options.lanes ? lanes.value() - underWay : most;
+    return room > 0 ? await reserve(Math.min(most, room)) : { waitMs: LOOK_MS };
+  }
+
+  function ended(count: number) {
+    underWay = Math.max(0, underWay - count);
+    if (lanes.value() < options.lanes) change(); // somebody may wait for this lane
   }
 
   async function reserve(most: number): Promise<{ readonly count: number } | { readonly waitMs: number }> {
@@ -142,7 +162,8 @@ export function createModelGate(options: ModelGateOptions): Gate {
     if (left > 0) return { count: left };
     const lease = await flow.lease(Math.max(most, lanes.value()), ledger.share());
     ledger.lease(lease.day, lease.count);
-    budgetSpentSince = lease.budgetSpent ? budgetSpentSince ?? Date.now() : null;
+    budgetShortSince = lease.budget === "enough" ? null : budgetShortSince ?? Date.now();
+    budgetSpent = lease.budget === "spent";
     const count = ledger.begin(most);
     return count > 0 ? { count } : { waitMs: lease.rateWaitMs || LOOK_MS };
   }
@@ -160,10 +181,10 @@ export function createModelGate(options: ModelGateOptions): Gate {
         } else if (pauseMs > 0) block(pauseMs);
       }
     }
-    endProbe(async (ended) => {
-      const nextMs = Math.max(pauseMs, backoffMs(ended.failedBefore, after));
+    endProbe(async (failed) => {
+      const nextMs = Math.max(pauseMs, backoffMs(failed.failedBefore, after));
       await gates.close(scope, said, 0);
-      await gates.probeEnded(ended, nextMs, "failed");
+      await gates.probeEnded(failed, nextMs, "failed");
       await look();
     });
   }
@@ -201,14 +222,14 @@ export function createModelGate(options: ModelGateOptions): Gate {
   }
 
   function endProbe(end: (probe: Probe) => Promise<void>) {
-    const ended = probe;
-    if (ended === undefined) return;
+    const over = probe;
+    if (over === undefined) return;
     probe = undefined;
-    later(() => end(ended));
+    later(() => end(over));
   }
 
   async function look() {
-    if (budgetSpentSince !== null && utcDay(budgetSpentSince) !== utcDay(Date.now())) budgetSpentSince = null;
+    if (budgetShortSince !== null && utcDay(budgetShortSince) !== utcDay(Date.now())) budgetShortSince = null;
     learn(await gates.read());
     if (metered) {
       metrics.batch_processor_model_spent_today_usd.set((await flow.today()).spentUsd);
@@ -275,12 +296,12 @@ export function createModelGate(options: ModelGateOptions): Gate {
     if (blockedForMs > sinceMs) {
       return { status: "closed", reason: "rate", since: blockedSince, blockedUntil: at(blockedForMs), limit };
     }
-    if (budgetSpentSince !== null) {
+    if (budgetShortSince !== null && (budgetSpent || Date.now() - budgetShortSince > PROMISED_MS)) {
       const tomorrow = new Date().setUTCHours(24, 0, 0, 0);
       return {
         status: "closed",
         reason: "budget",
-        since: budgetSpentSince,
+        since: budgetShortSince,
         blockedUntil: tomorrow,
         limit,
       };

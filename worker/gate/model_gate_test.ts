@@ -174,6 +174,8 @@ testOnDatabases("a success from before the closure opens nothing", async (databa
 for (const scope of ["quota", "credentials"] as const) {
   testOnDatabases(`${scope} closes it at once, for a reason of its own`, async (database) => {
     await using workers = openGates(database, 2);
+    for (const gate of workers.gates) gate.giveBack(await gate.enter(1, patient)); // they have started
+
     workers.gates[0]!.report({ kind: "unavailable", scope, reason: "HTTP 401" });
     await closedFor(workers.gates[1]!, scope);
     const { blockedUntil } = workers.gates[1]!.state();
@@ -224,6 +226,18 @@ testOnDatabases("a pause of an hour is looked at again within the horizon, by a 
   await closedFor(gate, "rate");
   const left = gate.state().blockedUntil! - Date.now();
   assert.ok(left > 200_000 && left <= 300_000, String(left));
+});
+
+testOnDatabases("after a 429 no more than the lanes that are left are under way", async (database) => {
+  await using workers = openGates(database, 1, { lanes: 8 });
+  const [gate] = workers.gates as [Gate];
+  assert.equal(await gate.enter(8, patient), 8);
+  times(8, gate, rate(100));
+  assert.equal(await gate.enter(8, later(5_000)), 4);
+  const fifth = gate.enter(8, later(5_000));
+  assert.equal(await Promise.race([fifth, new Promise((r) => setTimeout(r, 300, "waits"))]), "waits");
+  gate.report({ kind: "invalid" });
+  assert.equal(await fifth, 1);
 });
 
 testOnDatabases(
