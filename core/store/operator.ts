@@ -97,7 +97,8 @@ export function createOperator(database: Database): Operator {
     },
     forget: retention.forget,
     async *thoughtsOf(userId) {
-      for (let before: string | undefined;;) {
+      let before: string | undefined;
+      while (true) {
         const page = await store.list({ userId, limit: PAGE, ...(before === undefined ? {} : { before }) });
         yield* page.thoughts;
         if (page.next === null) return;
