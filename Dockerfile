@@ -13,7 +13,7 @@ COPY config/start.sh /usr/local/bin/start
 # which is not everywhere.
 RUN chmod -R a+rX /app /usr/local/bin/http-probe && chmod a+rx /usr/local/bin/start
 # --frozen: a lock file that does not match fails the build instead of fetching something else.
-RUN deno cache --frozen core/reachable_hosts.ts api/main.ts worker/main.ts worker/operate.ts
+RUN deno cache --frozen core/reachable_hosts.ts api/main.ts api/migrate.ts worker/main.ts worker/operate.ts
 
 # The code stays root's: the process can read it and not change it.
 USER deno

@@ -1,10 +1,12 @@
 // deno-lint-ignore-file no-console -- a command line program
 /**
  * `deno task docs`: rewrites what repeats code. These are the tables in the docs, between `<!-- generated: NAME -->` and
- * `<!-- end -->`, and the variables in deno.json's permissions. With `--check` it writes nothing and names the files
+ * `<!-- end -->`, the variables in deno.json's permissions, and those that the Helm
+ * chart's values may set. With `--check` it writes nothing and names the files
  * that differ.
  */
 import manifest from "../deno.json" with { type: "json" };
+import { withSettings } from "./chart_settings.ts";
 import { containerChecks } from "./container_checks_page.ts";
 import { decisions } from "./decisions_page.ts";
 import { endpointAnswers } from "./endpoint_answers_page.ts";
@@ -46,6 +48,7 @@ const check = Deno.args.includes("--check");
 const stale: string[] = [];
 for (const path of DOCUMENTS) await update(path, async (text) => await formatted(filled(path, text)));
 await update("deno.json", withPermissions);
+await update("deploy/helm/thought-processor/values.schema.json", withSettings);
 
 if (check && stale.length > 0) {
   console.error(`Not up to date: ${stale.join(", ")}. Run: deno task docs`);

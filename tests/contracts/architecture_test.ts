@@ -5,7 +5,7 @@ import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./mod
 import { collectPayload } from "../../stack/packaging/payload.ts";
 
 const AREAS = ["core", "api", "worker", "stack"] as const;
-const MAINS = ["dev.ts", "start_monitoring.ts", "api/main.ts", "worker/main.ts"];
+const MAINS = ["dev.ts", "start_monitoring.ts", "api/main.ts", "api/migrate.ts", "worker/main.ts"];
 
 /** core's files that are tables or words and import no client: what the launcher may share with the processes. */
 const PLAIN = [
@@ -126,7 +126,13 @@ Deno.test("rooms are handed their settings: nothing inside one imports more of t
 Deno.test("the image and the packed launcher carry what the programs load, and nothing else", async () => {
   const { files } = await collectPayload(ROOT, "0.0.0");
   const carried = Object.keys(files).filter((path) => /^(core|api|worker)\//.test(path));
-  const programs = ["core/reachable_hosts.ts", "api/main.ts", "worker/main.ts", "worker/operate.ts"];
+  const programs = [
+    "core/reachable_hosts.ts",
+    "api/main.ts",
+    "api/migrate.ts",
+    "worker/main.ts",
+    "worker/operate.ts",
+  ];
   const loaded = reachable(programs, byPath);
   none(carried.filter((path) => /\.tsx?$/.test(path) && !loaded.has(path)));
   none([...loaded].filter((path) => !(path in files)));

@@ -49,7 +49,7 @@ Deno.test("tasks and the container image start each program with its permission 
   }
   const script = await Deno.readTextFile("config/start.sh");
   assert.match(script, /-P=start core\/reachable_hosts\.ts "\$program"\)$/m);
-  assert.match(script, /-P="\$program" --allow-net="\$hosts" "\$program\/main\.ts"$/m);
+  assert.match(script, /-P="\$program" --allow-net="\$hosts" "\$entry"$/m);
   const deployed = script + await Deno.readTextFile("Dockerfile") +
     await Deno.readTextFile("docker-compose.yml");
   assert.doesNotMatch(deployed, /--allow-all|"-A"/);
