@@ -2,8 +2,19 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
 import { MAX_WORKERS, OPTIONAL } from "./services.ts";
+import { DEFAULT_MIX, KINDS, type Mix, parseMix } from "./traffic/mix.ts";
 
-export type Verb = "up" | "status" | "verify" | "urls" | "logs" | "doctor" | "drill" | "down" | "uninstall";
+export type Verb =
+  | "up"
+  | "status"
+  | "verify"
+  | "urls"
+  | "logs"
+  | "doctor"
+  | "drill"
+  | "traffic"
+  | "down"
+  | "uninstall";
 
 /** What the command line asks for. Flags that a verb does not have stand at their defaults. */
 export interface Options {
@@ -23,6 +34,11 @@ export interface Options {
   readonly service?: string;
   readonly drill?: string;
   readonly fast: boolean;
+  readonly traffic: {
+    readonly perSecond: number;
+    readonly forMs: number;
+    readonly mix: Mix;
+  };
 }
 
 /** Help, the version or an error: printed, with nothing else to do. */
@@ -32,6 +48,9 @@ export interface Message {
 }
 
 const DEFAULT_TIMEOUT = "180s";
+const DEFAULT_RATE = "5/s";
+const DEFAULT_TRAFFIC = "10m";
+const MAX_RATE = 100;
 /** Timers of JavaScript overflow after 24 days. */
 const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 
@@ -76,6 +95,9 @@ interface Flags {
   readonly volumes?: boolean;
   readonly follow?: boolean;
   readonly fast?: boolean;
+  readonly rate?: number;
+  readonly for?: number;
+  readonly mix?: Mix;
 }
 
 /** The name that some verbs take. */
@@ -122,6 +144,11 @@ function describe(command: string, version: string, take: Take): Command {
     .argument("[name]", "none: list them")
     .option("--fast", "against a second Prometheus with shortened rules: two minutes at most")
     .action((drill, flags) => take("drill", flags, drill && { drill }));
+  verb("traffic", "use the API as people do, so that the dashboards move")
+    .option("--rate <rate>", `requests, as 5/s or 30/m (${DEFAULT_RATE})`, rate)
+    .option("--for <duration>", `how long (${DEFAULT_TRAFFIC}); Ctrl-C ends it and cleans up`, duration)
+    .option("--mix <shares>", `such as fresh=5,bad=1 of: ${KINDS.join(", ")}`, mix)
+    .action((flags) => take("traffic", flags));
   verb("down", "stop and remove the containers; the data is kept")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
     .action((flags) => take("down", flags));
@@ -152,6 +179,11 @@ function toOptions(verb: Verb, flags: Flags, named: Named = {}): Options {
     volumes: flags.volumes ?? false,
     follow: flags.follow ?? false,
     fast: flags.fast ?? false,
+    traffic: {
+      perSecond: flags.rate ?? rate(DEFAULT_RATE),
+      forMs: flags.for ?? duration(DEFAULT_TRAFFIC),
+      mix: flags.mix ?? DEFAULT_MIX,
+    },
     ...named,
   };
 }
@@ -162,6 +194,22 @@ function duration(text: string): number {
   const ms = Number(number) * { ms: 1, s: 1_000, m: 60_000 }[unit as "ms" | "s" | "m"];
   if (ms > 0 && ms <= MAX_TIMEOUT_MS) return ms;
   throw new InvalidArgumentError("Give a duration such as 90s or 3m, at most 1440m.");
+}
+
+/** "5/s" or "30/m". @returns requests a second */
+function rate(text: string): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(?:\/(s|m))?$/.exec(text) ?? [];
+  const perSecond = Number(number) / (unit === "m" ? 60 : 1);
+  if (perSecond > 0 && perSecond <= MAX_RATE) return perSecond;
+  throw new InvalidArgumentError(`Give a rate such as 5/s or 30/m, at most ${MAX_RATE}/s.`);
+}
+
+function mix(text: string): Mix {
+  try {
+    return parseMix(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function workers(text: string): number {
@@ -195,6 +243,7 @@ function examples(command: string): string {
   ${command} verify --json                    for CI: exit code and evidence
   ${command} logs kafka-worker --follow
   ${command} drill redis-down --fast          does the alert fire, and resolve?
+  ${command} traffic --rate 10/s --for 5m     something to look at
   ${command} down --volumes                   leave nothing behind
 
 Can be left out: ${OPTIONAL.join(", ")}

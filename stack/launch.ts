@@ -6,6 +6,7 @@ import { down } from "./commands/down.ts";
 import { drill } from "./commands/drill.ts";
 import { attachLogs, logs } from "./commands/logs.ts";
 import { status } from "./commands/status.ts";
+import { traffic } from "./commands/traffic.ts";
 import { uninstall } from "./commands/uninstall.ts";
 import { up } from "./commands/up.ts";
 import { urls } from "./commands/urls.ts";
@@ -23,11 +24,11 @@ import { exitCode, failureReport, failureText, type Report, toJson } from "./out
 import { resultText } from "./output/result.ts";
 import type { Paths } from "./paths.ts";
 
-const VERBS = { up, status, verify, urls, doctor, drill, down, logs, uninstall };
+const VERBS = { up, status, verify, urls, doctor, drill, down, logs, traffic, uninstall };
 /** Verbs that check Docker themselves. */
 const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill"];
 /** Verbs that change the running stack, and whose checklist does not begin with whose it is. */
-const CHANGE_STACK: readonly Verb[] = ["down", "verify", "uninstall"];
+const CHANGE_STACK: readonly Verb[] = ["down", "verify", "traffic", "uninstall"];
 const OPEN_MS = 5_000;
 
 export interface Launch {
@@ -101,6 +102,12 @@ function interrupted(verb: string, drill: string | undefined): LaunchFailure {
     return new LaunchFailure("interrupted", {
       what: "Interrupted. Nothing is left broken.",
       next: [{ text: "run it again", verb: `drill ${drill ?? ""}`.trim() }],
+    });
+  }
+  if (verb === "traffic") {
+    return new LaunchFailure("interrupted", {
+      what: "Interrupted. The thoughts it posted are deleted.",
+      next: [{ text: "run it again", verb }],
     });
   }
   return new LaunchFailure("interrupted", {

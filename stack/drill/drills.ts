@@ -74,7 +74,7 @@ export const DRILLS: readonly Drill[] = [
     alert: "ProcessingSlow",
     severity: "warning",
     fault: slowAnalyser,
-    // More than slow workers can do, so that once they are quick again the slow thoughts are soon the few.
+    // More than slow workers can do (1.5 a second), so that once they are quick again the slow thoughts are soon few.
     load: { burst: 0, perSecond: 3 },
   },
   {

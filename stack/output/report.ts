@@ -6,6 +6,7 @@ import type { Endpoints } from "../endpoints.ts";
 import { EXIT, type LaunchFailure } from "../failure.ts";
 import { type Launcher, stepText } from "../launcher.ts";
 import { type Selection, type Service, type ServiceName, SERVICES } from "../services.ts";
+import type { TrafficTally } from "../traffic/traffic.ts";
 import { type DrillList, listJson, resultJson } from "./drill_report.ts";
 import { fit, paint, table, type Terminal, wrap } from "./format.ts";
 
@@ -38,6 +39,8 @@ export interface Report {
   readonly drills?: DrillList;
   /** How a drill went. */
   readonly drill?: DrillResult;
+  /** What traffic came to. */
+  readonly traffic?: TrafficTally;
   /** Log lines, where they go into the report. */
   readonly lines?: readonly string[];
 }
@@ -69,7 +72,8 @@ export function exitCode(failures: readonly LaunchFailure[]): number {
 
 /** No passwords: this goes into CI's logs. `passwordIn` says where they are. */
 export function toJson(report: Report, launcher: Launcher): string {
-  const { verb, checklists, failures, leftOut, addresses, traceUrl, traceId, drills, drill, lines } = report;
+  const { verb, checklists, failures, leftOut, addresses, traceUrl, traceId, drills, drill, traffic, lines } =
+    report;
   return JSON.stringify(
     {
       verb,
@@ -104,6 +108,7 @@ export function toJson(report: Report, launcher: Launcher): string {
       traceUrl,
       drills: drills && listJson(drills),
       drill: drill && resultJson(drill),
+      traffic,
       lines,
     },
     null,

@@ -14,7 +14,8 @@ export function resultText(report: Report, terminal: Terminal, { command }: Laun
     lines.push(...table(checks.map(({ name, outcome, text }) => [`  ${glyph(outcome)} ${name}`, text])));
   }
   if (addresses && (failures.length === 0 || verb === "urls")) lines.push(addressText(terminal, addresses));
-  const isAboutServices = !["down", "drill"].includes(verb) && (verb === "status" || failures.length === 0);
+  const isAboutServices = !["down", "drill", "traffic", "uninstall"].includes(verb) &&
+    (verb === "status" || failures.length === 0);
   if (leftOut.length > 0 && isAboutServices) lines.push(`  left out: ${leftOut.join(", ")}\n`);
   if (drills) lines.push(drillReport.listText(terminal, drills, command));
   if (drill) lines.push(drillReport.resultText(terminal, drill));
