@@ -9,12 +9,15 @@ import type { Metrics } from "../core/telemetry/metrics.ts";
 const PART = 10_000;
 /** A round looks at the next part until this much time is spent; the next round goes on where it ended. */
 const ROUND_MS = 100;
+/** After the start with a queue inside the process, and between two rounds then. */
+const START_MS = 10_000;
+const START_PAUSE_MS = 200;
 /** Announcements that are followed at once. */
 const FOLLOWED = 5_000;
 
 export interface ReconcilerOptions {
   readonly claims: Pick<Claims, "look" | "releaseStale" | "announceAgain">;
-  readonly queue: Pick<Queue, "watermark" | "passed">;
+  readonly queue: Pick<Queue, "watermark" | "passed" | "startsEmpty">;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -37,17 +40,23 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
   const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs } = options;
   let after: string | null = null;
   let followed: Followed | undefined;
-  let answeringSince = performance.now();
+  const startedAt = performance.now();
+  let answeringSince = startedAt;
+
+  /** How old an announcement is that is looked for: with a queue that started empty, one from before the start is. */
+  function announcedMs(): number {
+    return queue.startsEmpty ? Math.min(lostAfterMs, performance.now() - startedAt) : lostAfterMs;
+  }
 
   async function look(): Promise<Announcement[]> {
     const announced: Announcement[] = [];
-    const startedAt = performance.now();
+    const roundStartedAt = performance.now();
     do {
-      const part = await claims.look(after, PART, lostAfterMs);
+      const part = await claims.look(after, PART, announcedMs());
       after = part.next;
       announced.push(...part.announced);
       if (part.stale.length > 0 && performance.now() - answeringSince > graceMs) await release(part.stale);
-    } while (after !== null && performance.now() - startedAt < ROUND_MS && announced.length < FOLLOWED);
+    } while (after !== null && performance.now() - roundStartedAt < ROUND_MS && announced.length < FOLLOWED);
     return announced.slice(0, FOLLOWED);
   }
 
@@ -90,6 +99,7 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
     await follow(announced).catch((error) =>
       log.warn("lost messages not looked for", { reason: reason(error) })
     );
-    return everyMs;
+    const starting = queue.startsEmpty && performance.now() - startedAt < START_MS;
+    return starting && followed !== undefined ? START_PAUSE_MS : everyMs;
   });
 }

@@ -42,6 +42,7 @@ export function openMemoryQueue(log: Logger): Queue {
 
   return {
     name: "in-process",
+    startsEmpty: true,
     publish(messages: readonly Message[]) {
       const wanted = messages.filter(({ topic }) => topic === THOUGHTS_TOPIC);
       if (waiting.length + wanted.length > CAPACITY) {

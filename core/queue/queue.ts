@@ -45,6 +45,8 @@ export type Watermark = Readonly<Record<string, number>>;
 export interface Queue extends AsyncDisposable {
   /** Which queue this is, for people. */
   readonly name: string;
+  /** Whether it lives and dies with the process: what was announced before is lost. @default false */
+  readonly startsEmpty?: boolean;
   /**
    * Resolves when every message is safe with the queue, but for those it will never take, such as too long ones: these
    * are returned. Thoughts go where this process's own consumer finds them, if it has one.
