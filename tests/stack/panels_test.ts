@@ -4,8 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { type PlacedQuery, queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
+import { localHost } from "../../stack/host.ts";
+import { DEFAULT_MIX } from "../../stack/traffic/mix.ts";
+import { createTraffic } from "../../stack/traffic/traffic.ts";
 import { API, ask, LOKI, PROMETHEUS, stackRuns, TEMPO } from "./stores.ts";
-import { mixedTraffic } from "./traffic.ts";
 
 const TRAFFIC_MS = 120_000;
 /** Tempo finds a trace by search only after about 30 s, and a rule needs its interval. */
@@ -24,8 +26,10 @@ Deno.test({
   name: "every panel has data after two minutes of mixed traffic",
   ignore: !running,
   fn: async () => {
-    const accepted = await mixedTraffic(API, TRAFFIC_MS);
-    assert.ok(accepted > 0, "the API accepted nothing");
+    const { signal } = new AbortController();
+    const traffic = createTraffic({ host: localHost(signal), url: API, perSecond: 12, mix: DEFAULT_MIX });
+    await traffic.run(TRAFFIC_MS, signal, () => {});
+    assert.ok((traffic.tally().responses["2xx"] ?? 0) > 0, "the API accepted nothing");
 
     const queries = (await readDashboards()).flatMap(queriesOf);
     const end = Date.now() + SETTLE_MS;
