@@ -13,6 +13,8 @@ export interface OwnPostgres extends AsyncDisposable {
 export interface OwnPostgresOptions {
   /** An empty folder for its data. @default one of its own, removed with it */
   readonly folder?: string;
+  /** Address of a server that this one follows as a streaming replica. @default none: a new and empty database */
+  readonly copyOf?: string;
   /** Settings of the server, as `name=value`. @default none */
   readonly settings?: readonly string[];
   /** Called with the data's folder before the first start. */
@@ -32,18 +34,19 @@ const RESTART_PAUSE_MS = 500;
 
 /** Makes a server and waits until it answers. Its WAL comes in segments of 1 MB, so that it needs little room. */
 export async function startOwnPostgres(
-  { folder, env = {}, settings: given = [], prepare }: OwnPostgresOptions,
+  { folder, copyOf, env = {}, settings: given = [], prepare }: OwnPostgresOptions,
 ): Promise<OwnPostgres> {
   await using stack = new AsyncDisposableStack();
   const data = folder ?? await Deno.makeTempDir({ prefix: "postgres-" });
   if (folder === undefined) stack.defer(() => Deno.remove(data, { recursive: true }));
   const programs = await newestPrograms();
   const owner = await ownerOf(data);
-  const made = await new Deno.Command(`${programs}/initdb`, {
-    args: ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"],
-    ...owner,
-  }).output();
-  if (!made.success) throw new Error(`initdb failed: ${new TextDecoder().decode(made.stderr)}`);
+  const [program, ...args] = copyOf === undefined
+    ? ["initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"]
+    : ["pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "--no-sync", "-d", copyOf];
+  const made = await new Deno.Command(`${programs}/${program}`, { args: [...args, "-D", data], ...owner })
+    .output();
+  if (!made.success) throw new Error(`${program} failed: ${new TextDecoder().decode(made.stderr)}`);
 
   const port = freePort();
   const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories=", ...given];
@@ -80,7 +83,7 @@ export async function startOwnPostgres(
     await supervised;
   });
 
-  await waitFor("the test's own PostgreSQL", () => said.includes("ready to accept connections"), {
+  await waitFor("the test's own PostgreSQL", () => /ready to accept (read-only )?connections/.test(said), {
     describe: () => said,
   });
   const owned = stack.move();
