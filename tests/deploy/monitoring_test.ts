@@ -120,7 +120,7 @@ testWithHelm("targets have the job and the component that they have in Compose",
   const components = new Map(
     jobs.map(({ job_name, static_configs, relabel_configs }) => [
       job_name,
-      static_configs?.[0]!.labels.component ?? relabel_configs?.[0]!.replacement,
+      static_configs?.[0]?.labels.component ?? relabel_configs?.[0]?.replacement,
     ]),
   );
   const manifests = await render("managed");
