@@ -23,6 +23,7 @@
   (list "curl -s http://127.0.0.1:8001/metrics" (printf "%s:8001/proxy/metrics" $proxy))
   (list "http://127.0.0.1:9090/targets" "Prometheus's page /targets")
   (list "valid key into .env" "valid key into its Secret")
+  (list " in .env" " in workers.settings")
   (list "deno task redrive" (printf "%s exec deployment/%s-worker -- deno task redrive" $kubectl .name))
 -}}
 {{- $text = replace (index . 0) (index . 1) $text -}}
