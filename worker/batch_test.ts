@@ -1,3 +1,4 @@
+/** What becomes of messages that a worker takes over together: each by itself, and none at its neighbours' cost. */
 import assert from "node:assert/strict";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase, testOnDatabases } from "../tests/support/databases.ts";
