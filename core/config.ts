@@ -320,7 +320,8 @@ export const SETTINGS = {
     on: ["worker"],
     env: "BATCH_SIZE",
     schema: count(1_000, 10_000),
-    help: "Most thoughts a worker handles together.",
+    help:
+      "Thoughts a worker may have in analysis at once, where the analyser waits for nothing; and most claimed together.",
   },
   partitionsAtOnce: {
     on: ["worker"],
@@ -349,8 +350,8 @@ export const SETTINGS = {
   requeueAfterMs: {
     on: ["worker"],
     env: "REQUEUE_AFTER_MS",
-    schema: count(120_000, 86_400_000),
-    help: "A message not seen for this many milliseconds is taken for lost and sent again.",
+    schema: count(30_000, 86_400_000),
+    help: "A waiting thought's message is not looked for, as lost, before it is this many milliseconds old.",
   },
   reconcileEveryMs: {
     on: ["worker"],

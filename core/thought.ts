@@ -2,13 +2,17 @@
  * The domain: what a thought is, which states it goes through, and the words this project uses.
  *
  * - **thought**: what a person posted; the row in `thoughts` is the truth about it.
- * - **outbox**: messages written in the same transaction as the thought they speak of, so that neither exists
- *   without the other. The **relay** moves them to the queue.
+ * - **outbox**: thoughts to announce, written in the transaction that makes them wait, so that neither exists without
+ *   the other. Each has a **rank**, the fair order in which the **relay** moves them to the queue. A **flow** is the API
+ *   key that a thought came with: flows take turns, and within each its users.
  * - **queue**: the transport of thought ids, Kafka or in-process. It may lose or repeat; nothing depends on it not to.
  * - **claim**: a worker taking a thought. Each claim raises `attempts`, and that number is the **fence**: a result
- *   is stored only while its claim is still the newest, so a zombie's late write changes nothing.
+ *   is stored only while its claim is still the newest, so a zombie's late write changes nothing. A **release** gives
+ *   a thought back without charging an attempt.
+ * - **lane**: room for one thought in analysis; a worker claims as many thoughts as lanes are free.
  * - **lease**: how long a claim is respected. The **reconciler** queues a thought again when its claim has gone
  *   stale or its message was lost.
+ * - **crash**: a claim that went stale, as when the process ends. Its thought is a **suspect**, and is tried alone.
  * - **dead letter**: a message on `thoughts.dead`, of a thought given up or a message nobody could read.
  *   A **redrive** gives a failed thought new attempts.
  * - **poison**: a message or thought that fails each time it is tried.
