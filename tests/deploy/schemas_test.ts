@@ -64,6 +64,7 @@ testWithHelm(
 
 /** Values, as `--set` has them, and what the refusal has to name. */
 const REFUSED: readonly (readonly [string, RegExp])[] = [
+  ["colour=blue", /colour/],
   ["api.replicaz=3", /replicaz/],
   ["image.repository=", /image\.repository/],
   ["database.url=", /database\.url or database\.urlSecret/],
