@@ -164,7 +164,13 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: one that " +
         "would have to look through many others of another status ends before, as does one of long thoughts.",
       request: { query: ListQuery },
-      responses: { 200: { description: "A page of thoughts", content: json(ThoughtPage) } },
+      responses: {
+        200: {
+          description: "A page of thoughts",
+          headers: { link: { description: 'The next page, as `rel="next"`', schema: { type: "string" } } },
+          content: json(ThoughtPage),
+        },
+      },
     },
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
@@ -177,7 +183,9 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         ...(status === undefined ? {} : { status }),
         ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
       });
-      return c.body(paced(page(thoughts, next)), 200, { "content-type": "application/json" });
+      const { body, next_cursor } = page(thoughts, next);
+      if (next_cursor !== null) c.header("link", `<${nextPage(c, next_cursor)}>; rel="next"`);
+      return c.body(paced(body), 200, { "content-type": "application/json" });
     },
   );
 
@@ -250,7 +258,7 @@ export function reachable<T extends { readonly userId: string }>(
  *
  * @param next the id before which the next page begins, unless the page is cut
  */
-function page(thoughts: readonly Thought[], next: string | null): Uint8Array<ArrayBuffer> {
+function page(thoughts: readonly Thought[], next: string | null) {
   const items: string[] = [];
   let bytes = 0;
   for (const thought of thoughts) {
@@ -260,8 +268,16 @@ function page(thoughts: readonly Thought[], next: string | null): Uint8Array<Arr
     items.push(item);
   }
   const before = items.length < thoughts.length ? thoughts[items.length - 1]!.id : next;
-  const next_cursor = before === null ? null : `"${toCursor(before)}"`;
-  return encoder.encode(`{"thoughts":[${items.join(",")}],"next_cursor":${next_cursor}}`);
+  const next_cursor = before === null ? null : toCursor(before);
+  const text = `{"thoughts":[${items.join(",")}],"next_cursor":${JSON.stringify(next_cursor)}}`;
+  return { body: encoder.encode(text), next_cursor };
+}
+
+/** The address of the next page: this one's, with its cursor. */
+function nextPage(c: Context<Env>, cursor: string): string {
+  const query = new URL(c.req.url).searchParams;
+  query.set("cursor", cursor);
+  return `${c.var.prefix ?? ""}/thoughts?${query}`;
 }
 
 function created(c: Context<Env>, inserted: Inserted): Response {

@@ -165,10 +165,27 @@ for (const { kind, ignore } of DATABASES) {
       assert.equal(pages, 3);
     });
 
+    await t.step("a page links to the next one, whatever its query", async () => {
+      const first = await request("/thoughts?user_id=lin&limit=3");
+      const { next_cursor } = await first.json();
+      const link = /^<(\/thoughts\?[^>]+)>; rel="next"$/.exec(first.headers.get("link")!)![1]!;
+      assert.equal(link, `/thoughts?user_id=lin&limit=3&cursor=${next_cursor}`);
+      const second = await request(link);
+      assert.equal((await second.json()).thoughts.length, 3);
+      const odd = await api.accepted("a", 'o>d "&\u2028');
+      await api.accepted("b", 'o>d "&\u2028');
+      const page = await request(`/thoughts?limit=1&user_id=${encodeURIComponent('o>d "&\u2028')}`);
+      const next = /^<([^>]+)>; rel="next"$/.exec(page.headers.get("link")!)![1]!;
+      assert.equal((await (await request(next)).json()).thoughts[0].id, odd);
+    });
+
     await t.step("a listing of exactly one page has no next one", async () => {
-      const { thoughts, next_cursor } = await (await request("/thoughts?user_id=lin&limit=7")).json();
+      const response = await request("/thoughts?user_id=lin&limit=7");
+      const { headers } = response;
+      const { thoughts, next_cursor } = await response.json();
       assert.equal(thoughts.length, 7);
       assert.equal(next_cursor, null);
+      assert.equal(headers.get("link"), null);
     });
 
     await t.step("a listing by status has these only", async () => {

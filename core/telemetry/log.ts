@@ -59,7 +59,8 @@ export function createLogger(options: LoggerOptions): Logger {
     if (LEVELS.indexOf(at) < lowest) return;
     const ms = now();
     if (ms !== timeMs) [timeMs, time] = [ms, new Date(ms).toISOString()];
-    held += JSON.stringify({ time, level: at, msg, service, ...activeTrace(), ...fields }) + "\n";
+    held += escapeActive(JSON.stringify({ time, level: at, msg, service, ...activeTrace(), ...fields })) +
+      "\n";
     if (held.length > MAX_HELD_CHARS) return flush();
     if (scheduled) return;
     scheduled = true;
@@ -78,6 +79,17 @@ export function createLogger(options: LoggerOptions): Logger {
       await writer?.drain(ms);
     },
   };
+}
+
+/**
+ * What JSON leaves as it is, but a terminal, an editor or a log collector may act on: DEL and the C1 controls, marks and
+ * overrides of direction, line and paragraph separators.
+ */
+// deno-lint-ignore no-control-regex -- these are what is looked for
+const ACTIVE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+function escapeActive(json: string): string {
+  return json.replace(ACTIVE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** The cause of an error, in one line fit for a log: messages only, never a stack and never data. */

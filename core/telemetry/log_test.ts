@@ -69,6 +69,17 @@ Deno.test("what is held back is bounded, and nothing is lost or doubled", () => 
   assert.deepEqual(lines().map(({ line }) => line), Array.from({ length: 1_000 }, (_, line) => line));
 });
 
+Deno.test("a line holds no character that a terminal or an editor acts on, and reads back as it was", () => {
+  const { log, writes, lines } = capture();
+  const active = "\u001b\u007f\u0085\u009b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff";
+  const message = `before ${active} after, naïve 思考 🧠`;
+  log.error(message, { [`key ${active}`]: active });
+  assert.equal(lines()[0].msg, message);
+  assert.equal(lines()[0][`key ${active}`], active);
+  for (const char of active) assert.ok(!writes.join("").includes(char), char.charCodeAt(0).toString(16));
+  assert.ok(writes.join("").includes("naïve 思考 🧠"), "what is harmless stays readable");
+});
+
 Deno.test("a newline inside a value does not break the line", () => {
   const { log, writes } = capture();
   log.error("one\ntwo", { reason: "a\r\nb\u2028" });
