@@ -85,7 +85,6 @@ export function createLogger(options: LoggerOptions): Logger {
  * What JSON leaves as it is, but a terminal, an editor or a log collector may act on: DEL and the C1 controls, marks and
  * overrides of direction, line and paragraph separators.
  */
-// deno-lint-ignore no-control-regex -- these are what is looked for
 const ACTIVE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 function escapeActive(json: string): string {
