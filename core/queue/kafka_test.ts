@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { startTcpProxy } from "../../tests/support/tcp_proxy.ts";
 import { testOnServices } from "../../tests/support/services.ts";
 import { waitFor } from "../../tests/support/wait.ts";
@@ -7,6 +8,7 @@ import { createLogger } from "../telemetry/log.ts";
 import {
   DEAD_TOPIC,
   type Message,
+  QueueMisconfiguredError,
   QueueUnavailableError,
   type ReceivedMessage,
   THOUGHTS_TOPIC,
@@ -121,6 +123,88 @@ testOnServices("a dead letter can be published", async ({ kafkaBrokers }) => {
   await using queue = openKafka({ brokers: [kafkaBrokers], log });
   await queue.publish([{ ...message("a test"), topic: DEAD_TOPIC, reason: "to see whether it goes" }]);
 });
+
+testOnServices(
+  "a thousand dead letters of 1,200 characters go, and one that Kafka never takes holds no other",
+  async ({ kafkaBrokers }) => {
+    await using queue = openKafka({ brokers: [kafkaBrokers], log });
+    const letter = (reason: string) => ({ ...message("a test"), topic: DEAD_TOPIC, reason });
+    const letters = Array.from({ length: 1_000 }, () => letter("\u4e2d".repeat(1_200)));
+    assert.deepEqual(await queue.publish(letters), []);
+    const tooLong = letter("x".repeat(2_000_000));
+    assert.deepEqual(await queue.publish([letter("before"), tooLong, letter("after")]), [tooLong]);
+  },
+);
+
+testOnServices(
+  "a member whose handler waits for room makes place for another within seconds",
+  async ({ kafkaBrokers }) => {
+    const wait = (_: unknown, signal: AbortSignal) =>
+      new Promise<number>((resolve) => signal.addEventListener("abort", () => resolve(0), { once: true }));
+    await using one = openKafka({ brokers: [kafkaBrokers], log });
+    await using first = await one.subscribe(wait, 10);
+    await waitFor("the first member", () => Promise.resolve(first.active()));
+    await one.publish([message(`${crypto.randomUUID()} waits`)]);
+    await waitFor("its backlog", async () => await one.backlog() > 0);
+    await using other = openKafka({ brokers: [kafkaBrokers], log });
+    const startedAt = performance.now();
+    await using second = await other.subscribe(wait, 10);
+    await waitFor("the second member", async () => second.active() && await other.backlog() < Infinity);
+    assert.ok(performance.now() - startedAt < 15_000, `${performance.now() - startedAt} ms`);
+  },
+);
+
+testOnServices(
+  "a watermark is passed when all before it has been taken",
+  async ({ kafkaBrokers }) => {
+    await using queue = openKafka({ brokers: [kafkaBrokers], log });
+    const opened = Promise.withResolvers<void>();
+    await using subscription = await queue.subscribe(async (batch) => {
+      await opened.promise;
+      return batch.length;
+    }, 100);
+    await waitFor("membership of the group", () => Promise.resolve(subscription.active()));
+    await queue.publish([message(`${crypto.randomUUID()} to pass`)]);
+    const watermark = await queue.watermark();
+    assert.equal(await queue.passed(watermark), false);
+    opened.resolve();
+    await waitFor("the group to pass", () => queue.passed(watermark));
+    const ahead = Object.fromEntries(
+      Object.entries(watermark).map(([partition, end]) => [partition, end + 1_000]),
+    );
+    assert.equal(await queue.passed(ahead), true, "a topic made anew has an earlier end");
+  },
+);
+
+testOnServices(
+  "a topic that the broker compresses is refused, with what to do about it",
+  async ({ kafkaBrokers }) => {
+    const admin = new Kafka({ brokers: [kafkaBrokers], logLevel: logLevel.NOTHING }).admin();
+    const compress = (value: string) =>
+      admin.alterConfigs({
+        validateOnly: false,
+        resources: [{
+          type: ConfigResourceTypes.TOPIC,
+          name: THOUGHTS_TOPIC,
+          configEntries: [{ name: "compression.type", value }],
+        }],
+      });
+    await admin.connect();
+    try {
+      await using made = openKafka({ brokers: [kafkaBrokers], log });
+      await made.publish([{ ...message("a test"), topic: DEAD_TOPIC, reason: "so that there are topics" }]);
+      await compress("lz4");
+      await using queue = openKafka({ brokers: [kafkaBrokers], log });
+      await assert.rejects(
+        queue.subscribe((batch) => Promise.resolve(batch.length), 1),
+        (error: Error) => error instanceof QueueMisconfiguredError && /Delete the topic/.test(error.message),
+      );
+    } finally {
+      await compress("producer");
+      await admin.disconnect();
+    }
+  },
+);
 
 testOnServices(
   "a broker that falls silent is told so by its ping within seconds",
