@@ -14,6 +14,7 @@ import { licences, packages } from "./licences_page.ts";
 import { readPackages } from "./packages.ts";
 import { panels } from "./panels_page.ts";
 import { withPermissions } from "./permissions.ts";
+import { scaleSizes, scaleWaits } from "./scale_page.ts";
 import { alerts, metrics, objectives, settings, tasks, thresholds } from "./tables.ts";
 
 const DOCUMENTS = [
@@ -24,6 +25,7 @@ const DOCUMENTS = [
   "docs/licences.md",
   "docs/container-checks.md",
   "docs/models.md",
+  "docs/scale.md",
 ];
 
 const used = await readPackages(manifest.imports);
@@ -42,6 +44,8 @@ const TABLES: Readonly<Record<string, () => string>> = {
   otherPackages: () => packages(used.filter(({ direct }) => !direct)),
   containerChecks,
   endpointAnswers,
+  scaleSizes,
+  scaleWaits,
 };
 
 const check = Deno.args.includes("--check");
