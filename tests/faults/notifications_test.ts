@@ -91,7 +91,7 @@ Deno.test({
   ignore: !found && !required,
   async fn(t) {
     const told = new Map<string, Promise<string[][]>>();
-    // A few at a time: each is a Prometheus and an Alertmanager.
+    // Five at a time: each is a Prometheus and an Alertmanager, which mostly wait.
     const waiting = [...FAULTS];
     const next = async (): Promise<void> => {
       const fault = waiting.shift();
@@ -101,7 +101,7 @@ Deno.test({
       await played.catch(() => {});
       await next();
     };
-    await Promise.all(Array.from({ length: 2 }, next));
+    await Promise.all(Array.from({ length: 5 }, next));
     for (const { name, tells } of FAULTS) {
       await t.step(name, async () => {
         assert.deepEqual((await told.get(name)!).map(String).toSorted(), tells.map(String).toSorted());
