@@ -10,9 +10,10 @@ import { type Logger, reason } from "../../core/telemetry/log.ts";
 import type { Metrics } from "../../core/telemetry/metrics.ts";
 import type { Model } from "../analysers/analyser.ts";
 import { PRICES_AS_OF } from "../analysers/prices.ts";
-import type { Ending, Gate, GateState } from "../gate.ts";
+import type { Gate, GateState } from "../gate.ts";
 import { createAdaptiveLanes } from "./adaptive_lanes.ts";
 import { createLedger } from "./ledger.ts";
+import { createModelMeter } from "./model_meter.ts";
 
 export interface ModelGateOptions {
   readonly model: Model;
@@ -39,14 +40,14 @@ const PROBE_LEASE_MS = 8_000;
 const LONG_PAUSE_MS = 10_000;
 /** After a 429 that does not say for how long. */
 const RATE_PAUSE = { firstMs: 1_000, maxMs: 60_000 } as const;
-
 /** Money that is promised comes back or is spent within this; else a worker died with it. */
 const PROMISED_MS = 60_000;
 
 export function createModelGate(options: ModelGateOptions): Gate {
-  const { model, gates, flow, limits, metrics, log } = options;
+  const { model, gates, flow, limits, log } = options;
   const metered = model.mostUsd > 0 || Object.values(limits).some((limit) => limit !== undefined);
   const lanes = createAdaptiveLanes(options.lanes);
+  const meter = createModelMeter(options.metrics, model, limits);
   const ledger = createLedger({ ...model, usdPerDay: limits.usdPerDay });
   const stop = new AbortController();
   const { signal } = stop;
@@ -62,7 +63,6 @@ export function createModelGate(options: ModelGateOptions): Gate {
   let rateLimitsInRow = 0;
   let changed = Promise.withResolvers<void>();
 
-  initialise();
   if (!model.priced) {
     log.info("the model has no price and counts as free; PRICES_FILE may name one", {
       model: model.name,
@@ -104,7 +104,8 @@ export function createModelGate(options: ModelGateOptions): Gate {
     },
     report(ending) {
       ended(1);
-      account(ending);
+      meter.ended(ending);
+      ledger.end(ending.usage ?? (ending.kind === "unavailable" ? "none" : "unknown"));
       if (ending.kind === "unavailable") unavailable(ending.scope, ending.reason, ending.retryAfterMs);
       else if (ending.kind === "timeout") unavailable("outage", "no answer in time");
       else {
@@ -232,7 +233,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
     if (budgetShortSince !== null && utcDay(budgetShortSince) !== utcDay(Date.now())) budgetShortSince = null;
     learn(await gates.read());
     if (metered) {
-      metrics.batch_processor_model_spent_today_usd.set((await flow.today()).spentUsd);
+      meter.spentToday((await flow.today()).spentUsd);
     }
   }
 
@@ -275,14 +276,6 @@ export function createModelGate(options: ModelGateOptions): Gate {
     }
   }
 
-  function account(ending: Ending) {
-    const { kind, usage } = ending;
-    metrics.batch_processor_analyses_total.inc({ outcome: kind === "unavailable" ? ending.scope : kind });
-    const labels = { provider: model.provider, model: model.name };
-    metrics.batch_processor_model_requests_total.inc(labels, usage?.requests ?? 1);
-    ledger.end(usage ?? (kind === "unavailable" ? "none" : "unknown"));
-  }
-
   function state(): GateState {
     const limit = lanes.value();
     const sinceMs = performance.now() - circuitAt;
@@ -309,15 +302,6 @@ export function createModelGate(options: ModelGateOptions): Gate {
     return { status: "open", reason: null, since: null, blockedUntil: null, limit };
   }
 
-  function initialise() {
-    for (const outcome of OUTCOMES) metrics.batch_processor_analyses_total.inc({ outcome }, 0);
-    metrics.batch_processor_model_requests_total.inc({ provider: model.provider, model: model.name }, 0);
-    metrics.batch_processor_model_spent_today_usd.set(0);
-    metrics.batch_processor_model_limit.set({ per: "requests_minute" }, limits.requestsPerMinute ?? 0);
-    metrics.batch_processor_model_limit.set({ per: "tokens_minute" }, limits.tokensPerMinute ?? 0);
-    metrics.batch_processor_model_limit.set({ per: "usd_day" }, limits.usdPerDay ?? 0);
-  }
-
   function change() {
     changed.resolve();
     changed = Promise.withResolvers();
@@ -336,5 +320,3 @@ export function createModelGate(options: ModelGateOptions): Gate {
 }
 
 const utcDay = (ms: number) => Math.floor(ms / 86_400_000);
-
-const OUTCOMES = ["ok", "refused", "invalid", "timeout", "outage", "rate", "quota", "credentials"] as const;
