@@ -28,8 +28,8 @@ export interface Results {
   embedded?: Embedded;
   api?: Acceptance;
   apiIdempotent?: Acceptance;
-  worker?: Drain;
-  workerFromOutbox?: Drain;
+  /** With each analyser of {@link ANALYSERS}. */
+  workers?: Readonly<Record<string, { readonly fromKafka: Drain; readonly fromOutbox: Drain }>>;
   scrape?: Scrapes;
   scrapeIdle?: Scrapes;
   /** By what is switched on or off. */
@@ -53,6 +53,8 @@ interface Variant {
 }
 
 const WARM_UP_S = 3;
+/** `none` answers a constant, so that the pipeline alone is measured. */
+const ANALYSERS = ["none", "local"] as const;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
@@ -90,12 +92,19 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
     await loaded;
   }
   if (parts.includes("worker")) {
-    await forget(services.databaseUrl);
-    await using worker = await startWorker(stores);
-    onStep("worker");
-    results.worker = await drainRepeatedly(worker, services, queue);
-    onStep("worker and its relay");
-    results.workerFromOutbox = await drainRepeatedly(worker, services, { ...queue, from: "outbox" });
+    const workers: Record<string, { readonly fromKafka: Drain; readonly fromOutbox: Drain }> = {};
+    for (const analyser of ANALYSERS) {
+      await forget(services.databaseUrl);
+      await using worker = await startWorker(stores, { env: { ANALYSER: analyser }, sampled: 0 });
+      onStep(`worker, analyser ${analyser}`);
+      const fromKafka = await drainRepeatedly(worker, services, queue);
+      onStep(`worker and its relay, analyser ${analyser}`);
+      workers[analyser] = {
+        fromKafka,
+        fromOutbox: await drainRepeatedly(worker, services, { ...queue, from: "outbox" }),
+      };
+    }
+    results.workers = workers;
   }
   if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
   return results;

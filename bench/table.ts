@@ -13,7 +13,7 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, worker, workerFromOutbox, scrape, scrapeIdle, costs } = results;
+  const { embedded, api, apiIdempotent, workers, scrape, scrapeIdle, costs } = results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -41,15 +41,14 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       ["API with Idempotency-Key: CPU for 1,000 thoughts", milliseconds(apiIdempotent.cpuMsPer1000)],
     );
   }
-  if (worker) {
+  for (const [analyser, { fromKafka, fromOutbox }] of Object.entries(workers ?? {})) {
+    const aim = analyser === "none" ? "20,000 /s" : undefined;
     rows.push(
-      ["worker: completed from Kafka", perSecond(worker.perSecond), "20,000 /s"],
-      ["worker: CPU for 1,000 thoughts", milliseconds(worker.cpuMsPer1000)],
-      ["worker: peak memory", megabytes(worker.peakMemoryBytes), "200 MB"],
+      [`worker (${analyser}): completed from Kafka`, perSecond(fromKafka.perSecond), aim],
+      [`worker (${analyser}): completed from the outbox, relay included`, perSecond(fromOutbox.perSecond)],
+      [`worker (${analyser}): CPU for 1,000 thoughts`, milliseconds(fromKafka.cpuMsPer1000)],
+      [`worker (${analyser}): peak memory`, megabytes(fromKafka.peakMemoryBytes), "200 MB"],
     );
-  }
-  if (workerFromOutbox) {
-    rows.push(["worker: completed from the outbox, relay included", perSecond(workerFromOutbox.perSecond)]);
   }
   if (scrape) {
     rows.push([

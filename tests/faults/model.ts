@@ -11,6 +11,9 @@ export interface Model extends AsyncDisposable {
   /** Answers nobody until {@link release}. */
   holdBack(): void;
   release(): void;
+  /** From now on it answers 503 to everybody. */
+  goAway(): void;
+  comeBack(): void;
   /** From now on no word makes it fail. */
   mend(): void;
 }
@@ -23,16 +26,24 @@ export interface ModelOptions {
 export function startModel({ latencyMs = 0 }: ModelOptions = {}): Model {
   let waiting = 0;
   let mended = false;
+  let away = false;
   let gate = Promise.withResolvers<void>();
   gate.resolve();
   const ending = Promise.withResolvers<void>();
 
   async function answer(request: Request): Promise<Response> {
+    if (away) {
+      return Response.json({ error: { message: "overloaded" } }, {
+        status: 503,
+        headers: { "retry-after": "1" },
+      });
+    }
     const { messages } = await request.json() as { messages: { role: string; content: string }[] };
     const question = messages.find(({ role }) => role === "user")!.content;
     const { thought } = JSON.parse(question) as { thought: string };
     const asked = (trigger: string) => !mended && thought.includes(trigger);
-    if (asked(TRIGGERS.error)) return Response.json({ error: { message: "broken" } }, { status: 500 });
+    // A status that blames the thought: after a 5xx it would wait, uncharged, and everybody with it.
+    if (asked(TRIGGERS.error)) return Response.json({ error: { message: "broken" } }, { status: 422 });
     if (asked(TRIGGERS.hang)) await ending.promise;
     await gate.promise;
     if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
@@ -57,6 +68,8 @@ export function startModel({ latencyMs = 0 }: ModelOptions = {}): Model {
     },
     holdBack: () => void (gate = Promise.withResolvers()),
     release: () => gate.resolve(),
+    goAway: () => void (away = true),
+    comeBack: () => void (away = false),
     mend: () => void (mended = true),
     async [Symbol.asyncDispose]() {
       gate.resolve();

@@ -51,7 +51,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
     text: (n) => poison(n) ?? `Thought ${n} of ${crypto.randomUUID()}`,
   });
   await load.done;
-  await system.settled();
+  await system.settled(240_000);
 
   const failing = await system.ledger.query<{ id: string; text: string; attempts: number; error: string }>(
     "select id, text, attempts, error from thoughts where status = 'failed'",
@@ -59,7 +59,9 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
   assert.equal(POISON, 20);
   assert.equal(failing.length, 3 * OF_EACH_KIND);
   for (const { text, attempts, error } of failing) {
-    assert.equal(attempts, 5, text);
+    // Refused at once; or five charged attempts, beside those in which nothing else got through.
+    if (text.includes(TRIGGERS.error)) assert.equal(attempts, 1, text);
+    else assert.ok(attempts >= 5, `${attempts}: ${text}`);
     assert.match(error, errorOf(text));
   }
   assert.equal(
@@ -94,7 +96,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
 });
 
 function errorOf(text: string): RegExp {
-  if (text.includes(TRIGGERS.error)) return /^The model at 127\.0\.0\.1 failed \(HTTP 500\)$/;
+  if (text.includes(TRIGGERS.error)) return /^The model at 127\.0\.0\.1 .*HTTP 422/;
   if (text.includes(TRIGGERS.hang)) return /did not answer within 1000 ms|failed \(no answer\)/;
   return /^The analyser's result is not valid/;
 }
