@@ -2,7 +2,7 @@
 import "../core/no_environment.ts";
 import { loadConfigOrExit } from "../core/config.ts";
 import { openDatabase } from "../core/open.ts";
-import { EXIT } from "../core/process.ts";
+import { EXIT, LAST_LINES_MS } from "../core/process.ts";
 import { migrate, NEWEST_MIGRATION } from "../core/store/database.ts";
 import { createLogger, reason } from "../core/telemetry/log.ts";
 
@@ -18,5 +18,5 @@ try {
   log.error("failed", { reason: reason(error) });
   code = EXIT.failed;
 }
-log.flush();
+await log.drain(LAST_LINES_MS);
 Deno.exit(code);

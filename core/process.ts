@@ -5,7 +5,7 @@ import { type Logger, reason } from "./telemetry/log.ts";
 export const STOP_DEADLINE_MS = 25_000;
 
 /** A reader of the log that is slow is waited for this long. */
-const LAST_LINES_MS = 1_000;
+export const LAST_LINES_MS = 1_000;
 
 /** Exit codes of the API and the worker; 2 is a wrong configuration (core/config.ts). */
 export const EXIT = { ok: 0, failed: 1, stopTimedOut: 3 } as const;

@@ -28,5 +28,7 @@ Deno.test("a migration that does not reach the database says so and fails, for t
   await using program = migrate(`postgres://nobody@127.0.0.1:${freePort()}/none`);
   assert.equal((await program.status).code, 1);
   // The last line may come after the exit code.
-  await waitFor("the reason", () => /"msg":"failed".*ECONNREFUSED/.test(program.stdout()));
+  await waitFor("the reason", () => /"msg":"failed".*ECONNREFUSED/.test(program.stdout()), {
+    describe: () => program.stdout() + program.stderr(),
+  });
 });
