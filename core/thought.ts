@@ -31,6 +31,12 @@ export function isAtMost(text: string, chars: number): boolean {
   return true;
 }
 
+/**
+ * Whose thoughts the canary posts. They pass through every part like others, and are counted apart: no business metric,
+ * cost or objective has them, and no listing but that of this user.
+ */
+export const CANARY_USER = "thought-processor-canary";
+
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Whether a text has the shape of a thought's id, a UUID. */

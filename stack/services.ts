@@ -90,6 +90,13 @@ export const SERVICES = [
     jobs: ["tempo"],
     metrics: ["tempo_", "traces_"],
   },
+  {
+    name: "canary",
+    does: "a thought a minute, followed",
+    core: false,
+    jobs: ["canary"],
+    metrics: ["canary_"],
+  },
   { name: "node-exporter", does: "host metrics", core: false, jobs: ["node"], metrics: ["node_"] },
   { name: "postgres-exporter", does: "database metrics", core: false, jobs: ["postgres"], metrics: ["pg_"] },
   { name: "redis-exporter", does: "cache metrics", core: false, jobs: ["redis"], metrics: ["redis_"] },

@@ -50,18 +50,24 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
       trace.step("look up analyses", startedAt, { "db.system.name": "redis", "db.operation.name": "MGET" });
 
       let missing = 0;
+      let [hits, misses] = [0, 0];
       [...byKey].forEach(([key, claims], at) => {
         const hit = known[at];
+        const peoples = claims.filter(({ claim }) => !claim.canary).length;
+        misses += hit === undefined ? Math.min(peoples, 1) : 0;
+        hits += hit === undefined ? Math.max(peoples - 1, 0) : peoples;
         if (hit === undefined) {
           missing++;
           jobs.push({ key, claims: claims as [HeldClaim, ...HeldClaim[]] });
           return;
         }
-        if (hit.cost) metrics.batch_processor_cost_saved_usd_total.inc(labels(hit.cost), hit.cost.costUsd);
+        if (hit.cost && peoples > 0) {
+          metrics.batch_processor_cost_saved_usd_total.inc(labels(hit.cost), hit.cost.costUsd);
+        }
         for (const held of claims) onEnd(held, { ok: true, result: hit.result });
       });
-      metrics.batch_processor_cache_misses_total.inc(missing);
-      metrics.batch_processor_cache_hits_total.inc(group.length - missing);
+      metrics.batch_processor_cache_misses_total.inc(misses);
+      metrics.batch_processor_cache_hits_total.inc(hits);
       if (group.length > missing) gate.giveBack(group.length - missing);
       while (running < Math.min(analyser.concurrency, running + jobs.length)) void runner();
     },
@@ -111,7 +117,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     const finish = (outcome: Outcome): void => {
       if (outcome.ok) lastSuccess = performance.now();
       gate.report(endingOf(outcome, thrown));
-      countUsage(outcome.usage);
+      if (job.claims.some(({ claim }) => !claim.canary)) countUsage(outcome.usage);
       if (outcome.ok) {
         remember(job.key, { result: outcome.result, cost: outcome.usage && costOf(outcome.usage) });
       }

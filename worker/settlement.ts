@@ -146,42 +146,48 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function countCompleted(completed: readonly HeldClaim[], stored: ReadonlySet<string>) {
     const now = Date.now();
-    metrics.batch_processor_thoughts_processed_total.inc(stored.size);
-    for (const { claim: { id, acceptedAt, priority }, claimedAt, trace } of completed) {
+    for (const { claim: { id, acceptedAt, priority, canary }, claimedAt, trace } of completed) {
       if (!stored.has(id)) continue;
       const ids = trace.ids(id);
+      // The two clocks may differ by a little.
+      const endToEnd = Math.max(0, now - acceptedAt) / 1_000;
+      if (ids !== undefined) {
+        log.info("thought completed", { thought_id: id, ...ids, end_to_end_s: endToEnd });
+      }
+      if (canary) {
+        metrics.batch_processor_canary_thoughts_total.inc({ outcome: "completed" });
+        continue;
+      }
+      metrics.batch_processor_thoughts_processed_total.inc();
       const exemplarLabels: Record<string, string> = ids === undefined ? {} : { trace_id: ids.trace_id };
       metrics.batch_processor_processing_duration_seconds.observe({
         value: Math.max(0, now - claimedAt) / 1_000, // the clock may have gone back
         exemplarLabels,
       });
-      // The two clocks may differ by a little.
-      const endToEnd = Math.max(0, now - acceptedAt) / 1_000;
       metrics.batch_processor_end_to_end_seconds.observe({
         value: endToEnd,
         labels: { priority },
         exemplarLabels,
       });
-      if (ids !== undefined) {
-        log.info("thought completed", { thought_id: id, ...ids, end_to_end_s: endToEnd });
-      }
     }
   }
 
   function countFailed(
-    { id, attempt }: Claim,
+    { id, attempt, canary }: Claim,
     { kind, reason, error }: Failed,
     ended: Ended,
     ids: { readonly trace_id: string } | undefined,
   ) {
     const fields = { thought_id: id, attempt, reason, error, ...ids };
     if (ended.failed.has(id)) {
-      metrics.batch_processor_thoughts_failed_total.inc();
+      if (canary) metrics.batch_processor_canary_thoughts_total.inc({ outcome: "failed" });
+      else metrics.batch_processor_thoughts_failed_total.inc();
       log.error("thought given up", fields);
     } else if (!ended.waiting.has(id)) return; // its claim was no longer ours, or it was deleted
-    else if (kind === "released") metrics.batch_processor_released_total.inc({ reason });
-    else {
-      metrics.batch_processor_retries_total.inc({ reason });
+    else if (kind === "released") {
+      if (!canary) metrics.batch_processor_released_total.inc({ reason });
+    } else {
+      if (!canary) metrics.batch_processor_retries_total.inc({ reason });
       log.warn("attempt failed, will be made again", fields);
     }
   }

@@ -1,6 +1,6 @@
 /** Thoughts as the worker sees them: claimed, renewed, completed, failed, released. Every write is fenced. */
 import type { Traceparent } from "../telemetry/tracing.ts";
-import type { ThoughtPriority } from "../thought.ts";
+import { CANARY_USER, type ThoughtPriority } from "../thought.ts";
 import { HORIZON } from "./clock_skew.ts";
 import type { Database } from "./database.ts";
 import { announceLater, announceNow } from "./outbox.ts";
@@ -18,6 +18,8 @@ export interface Claim {
   readonly traceparent: Traceparent | null;
   /** When the thought was accepted, in milliseconds since the epoch. */
   readonly acceptedAt: number;
+  /** Whether it is the canary's, which business metrics leave out. */
+  readonly canary: boolean;
 }
 
 export interface Completion {
@@ -199,6 +201,7 @@ interface ClaimRow {
   priority: ThoughtPriority;
   traceparent: string | null;
   created_at: Date;
+  canary: boolean;
 }
 
 interface LookRow {
@@ -226,6 +229,7 @@ function fromRow(row: ClaimRow): Claim {
     priority: row.priority,
     traceparent: row.traceparent,
     acceptedAt: row.created_at.getTime(),
+    canary: row.canary,
   };
 }
 
@@ -247,7 +251,7 @@ const interval = (parameter: string) => `${parameter}::float8 * interval '1 mill
 
 /** What a claim hands over, of the row `t`. */
 const CLAIMED = `t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.priority,
-    t.traceparent, t.created_at`;
+    t.traceparent, t.created_at, t.user_id = '${CANARY_USER}' as canary`;
 
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 

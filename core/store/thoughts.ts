@@ -1,6 +1,6 @@
 /** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
 import { type Database, UnstorableError } from "./database.ts";
-import type { NewThought, Status, Thought, ThoughtPriority } from "../thought.ts";
+import { CANARY_USER, type NewThought, type Status, type Thought, type ThoughtPriority } from "../thought.ts";
 import { announceNow } from "./outbox.ts";
 import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
 
@@ -184,7 +184,7 @@ const INDEXED: Record<Status, string> = {
 /** The thoughts that an index finds, the newest first. */
 function lookedAt({ userId, status, before }: Omit<Listing, "limit">): string {
   const conditions = [
-    userId === undefined ? "$1::text is null" : "user_id = $1",
+    userId === undefined ? `$1::text is null and user_id <> '${CANARY_USER}'` : "user_id = $1",
     // With a user, the user's index is the better one.
     status === undefined || userId !== undefined ? "true" : INDEXED[status],
     before === undefined ? "$2::text is null" : "id < $2::text::uuid",

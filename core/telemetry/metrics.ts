@@ -13,7 +13,7 @@ import {
 } from "prom-client";
 
 /** Which process exposes a metric. */
-export type Service = "api" | "worker";
+export type Service = "api" | "worker" | "canary";
 
 interface Declaration {
   readonly type: "counter" | "gauge" | "histogram";
@@ -305,6 +305,13 @@ export const CATALOGUE = {
     on: ["worker"],
     labels: ["provider", "model"],
   },
+  batch_processor_canary_thoughts_total: {
+    type: "counter",
+    help: "The canary's thoughts that this worker ended; no other metric of thoughts counts them.",
+    on: ["worker"],
+    labels: ["outcome"],
+    values: { outcome: ["completed", "failed"] },
+  },
   batch_processor_cost_saved_usd_total: {
     type: "counter",
     help: "USD that cached analyses would have cost again.",
@@ -358,7 +365,7 @@ export const CATALOGUE = {
   app_build_info: {
     type: "gauge",
     help: "1, with the running version as labels.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "canary"],
     labels: ["service", "version", "deno"],
   },
   app_dependency_up: {
@@ -376,7 +383,26 @@ export const CATALOGUE = {
   app_resident_memory_bytes: {
     type: "gauge",
     help: "Resident memory of this process as Deno reports it, in bytes.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "canary"],
+  },
+  canary_success: {
+    type: "gauge",
+    help:
+      "1 when the canary's last thought came through every part, or waits for a model that is away; else 0. Absent before its first run.",
+    on: ["canary"],
+  },
+  canary_step_seconds: {
+    type: "gauge",
+    help:
+      "Seconds that the steps of the canary's last run took: accepted, completed, traced, logged. Absent for a step that was not finished.",
+    on: ["canary"],
+    labels: ["step"],
+  },
+  canary_runs_total: {
+    type: "counter",
+    help: "The canary's runs, by how they ended: ok, failed, model_away, or skipped to save a paid analysis.",
+    on: ["canary"],
+    labels: ["outcome"],
   },
 } as const satisfies Record<string, Declaration>;
 

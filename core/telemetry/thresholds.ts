@@ -296,6 +296,12 @@ export const OBJECTIVES = {
     good: "A minute in which the workers know how long thoughts wait, and none has waited longer than 5 min.",
     withinSeconds: 300,
   },
+  canary: {
+    title: "Canary",
+    target: 0.99,
+    good:
+      "A minute in which the canary's last thought came through every part, or waits for a model that is away.",
+  },
 } as const satisfies Record<string, Objective>;
 
 /** Error budgets are counted over this long; Prometheus must keep at least as much. */

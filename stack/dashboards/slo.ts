@@ -184,6 +184,37 @@ export function sloDashboard(): Dashboard {
       min: 0,
       upTo: 1,
     }))
+    .withRow(section("Canary"))
+    .withPanel(number({
+      title: "Canary",
+      description: "Whether the last thought that the canary posted came through every part.",
+      span: 4,
+      unit: "count",
+      words: ["failed", "ok"],
+      colours: upFrom(1),
+      expr: "max(canary_success)",
+    }))
+    .withPanel(graph({
+      title: "Canary's steps",
+      description:
+        "Seconds from the POST to acceptance, then to the stored result, and from there to the trace and the log lines. A gap: the step was not finished.",
+      span: 10,
+      unit: "seconds",
+      series: { "{{step}}": "max by (step) (canary_step_seconds)" },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Canary's runs",
+      description:
+        "In the last hour, by how they ended, and its thoughts as the workers count them: no other metric does.",
+      span: 10,
+      unit: "count",
+      series: {
+        "{{outcome}}": "sum by (outcome) (increase(canary_runs_total[1h]))",
+        "workers: {{outcome}}": "sum by (outcome) (increase(batch_processor_canary_thoughts_total[1h]))",
+      },
+      min: 0,
+    }))
     .withRow(section("Monitoring itself"))
     .withPanel(graph({
       title: "Targets up by job",

@@ -14,6 +14,7 @@ const SHIPPED = [
   "core",
   "api",
   "worker",
+  "canary",
   "docs/runbooks.md",
 ];
 

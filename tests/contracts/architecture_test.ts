@@ -4,8 +4,15 @@ import { matchesGlob } from "node:path";
 import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./modules.ts";
 import { collectPayload } from "../../stack/packaging/payload.ts";
 
-const AREAS = ["core", "api", "worker", "stack"] as const;
-const MAINS = ["dev.ts", "start_monitoring.ts", "api/main.ts", "api/migrate.ts", "worker/main.ts"];
+const AREAS = ["core", "api", "worker", "canary", "stack"] as const;
+const MAINS = [
+  "dev.ts",
+  "start_monitoring.ts",
+  "api/main.ts",
+  "api/migrate.ts",
+  "worker/main.ts",
+  "canary/main.ts",
+];
 
 /** core's files that are tables or words and import no client: what the launcher may share with the processes. */
 const PLAIN = [
@@ -77,6 +84,7 @@ const MAY_IMPORT: Record<(typeof AREAS)[number], readonly string[]> = {
   core: ["core"],
   api: ["api", "core"],
   worker: ["worker", "core"],
+  canary: ["canary", "core"],
   stack: ["stack"],
 };
 for (const area of AREAS) {
@@ -125,20 +133,21 @@ Deno.test("rooms are handed their settings: nothing inside one imports more of t
 
 Deno.test("the image and the packed launcher carry what the programs load, and nothing else", async () => {
   const { files } = await collectPayload(ROOT, "0.0.0");
-  const carried = Object.keys(files).filter((path) => /^(core|api|worker)\//.test(path));
+  const carried = Object.keys(files).filter((path) => /^(core|api|worker|canary)\//.test(path));
   const programs = [
     "core/reachable_hosts.ts",
     "api/main.ts",
     "api/migrate.ts",
     "worker/main.ts",
     "worker/operate.ts",
+    "canary/main.ts",
   ];
   const loaded = reachable(programs, byPath);
   none(carried.filter((path) => /\.tsx?$/.test(path) && !loaded.has(path)));
   none([...loaded].filter((path) => !(path in files)));
   // The image is built from the same folders, without the same files.
   const copied = (await Deno.readTextFile("Dockerfile")).match(/(?<=^COPY )\w+(?= \w+$)/gm);
-  assert.deepEqual(copied, ["core", "api", "worker"]);
+  assert.deepEqual(copied, ["core", "api", "worker", "canary"]);
   assert.match(await Deno.readTextFile(".dockerignore"), /^\*\*\/\*_test\.ts$/m);
 });
 

@@ -5,7 +5,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import { PERMISSIONS as PACKED } from "../../stack/packaging/compile.ts";
 import { startProcess } from "../support/process.ts";
 
-const { api, worker, dev, launcher } = manifest.permissions;
+const { api, worker, canary, dev, launcher } = manifest.permissions;
 
 Deno.test("API and worker may neither run programs, load libraries nor write files", () => {
   for (const set of [api, worker]) assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
@@ -35,6 +35,15 @@ Deno.test("the network is limited to this machine, the stack's services and the 
     "tempo",
     "api.openai.com",
   ]);
+});
+
+Deno.test("the canary reads no variable, and reaches this machine and the four services that it watches", async () => {
+  assert.deepEqual(canary, {
+    net: ["localhost", "127.0.0.1", "0.0.0.0", "api", "kafka-worker", "tempo", "loki"],
+    read: [".", "/run/secrets"],
+  });
+  assert.match(manifest.tasks.canary.command, /-P=canary canary\/main\.ts$/);
+  assert.match(await Deno.readTextFile("docker-compose.yml"), /- -P=canary\n +- canary\/main\.ts\n/);
 });
 
 Deno.test("tasks and the container image start each program with its permission set, and with the hosts of its settings", async () => {

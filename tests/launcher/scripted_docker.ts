@@ -35,7 +35,7 @@ export const SERVICES = ["secrets", "db", "redis", "kafka", "api", "kafka-worker
 
 /** What to leave out so that only those are wanted. */
 export const WITHOUT =
-  "alertmanager,grafana,promtail,tempo,node-exporter,postgres-exporter,redis-exporter,kafka-exporter";
+  "alertmanager,grafana,promtail,tempo,canary,node-exporter,postgres-exporter,redis-exporter,kafka-exporter";
 
 /** Puts a `docker` into a folder. `calls` and `environments` are files with a line for each call. */
 export async function scriptDocker(

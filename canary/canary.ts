@@ -1,0 +1,72 @@
+/** The canary: a run at every beat, and what came of it as metrics, with its health. */
+import { listen } from "../core/listen.ts";
+import { repeat } from "../core/retry.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import { createMetrics } from "../core/telemetry/metrics.ts";
+import { createWatch, OUTCOMES, type Run, STEPS, type WatchOptions } from "./watch.ts";
+
+export interface CanaryOptions extends Omit<WatchOptions, "signal"> {
+  /** From the beginning of one run to that of the next, in milliseconds. */
+  readonly everyMs: number;
+  readonly hostname: string;
+  readonly port: number;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+export interface Canary extends AsyncDisposable {
+  /** Where its metrics and health are. */
+  readonly url: string;
+}
+
+/** @throws {Error} when the port is taken */
+export function startCanary(options: CanaryOptions): Canary {
+  const { everyMs, hostname, port, version, log } = options;
+  const metrics = createMetrics("canary", version);
+  const stop = new AbortController();
+  const watch = createWatch({ ...options, signal: stop.signal });
+  for (const outcome of OUTCOMES) metrics.canary_runs_total.inc({ outcome }, 0);
+  metrics.canary_success.remove(); // until there was a run, nobody knows
+
+  const beating = repeat("the canary", { log, signal: stop.signal }, async () => {
+    const from = performance.now();
+    show(await watch());
+    return Math.max(0, everyMs - (performance.now() - from));
+  });
+
+  function show({ outcome, seconds, why }: Run): void {
+    metrics.canary_runs_total.inc({ outcome });
+    if (outcome === "failed") log.warn("canary failed", { reason: why });
+    if (outcome === "skipped") return; // a run that was not made says nothing
+    // A model that is away has alerts of its own.
+    metrics.canary_success.set(outcome === "failed" ? 0 : 1);
+    for (const step of STEPS) {
+      const took = seconds[step];
+      if (took === undefined) metrics.canary_step_seconds.remove({ step });
+      else metrics.canary_step_seconds.set({ step }, took);
+    }
+  }
+
+  const server = listen({
+    hostname,
+    port,
+    setting: "--port",
+    log,
+    async fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/health/live") return Response.json({ status: "up" });
+      if (pathname !== "/metrics") return new Response("Not found\n", { status: 404 });
+      const { body, contentType } = await metrics.expose(request.headers.get("accept") ?? "");
+      return new Response(body, { headers: { "content-type": contentType } });
+    },
+  });
+
+  return {
+    url: `http://${hostname}:${server.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await beating;
+      await server.shutdown();
+    },
+  };
+}

@@ -1,0 +1,197 @@
+/** One thought followed from the POST to its row, its trace and its log lines, each step with a deadline. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { CANARY_USER } from "../core/thought.ts";
+
+/** Where the canary looks. Base URLs; what is undefined is not looked at. */
+export interface Targets {
+  readonly api: string;
+  /** Any worker: it tells whether the model and the cache are there. */
+  readonly worker?: string | undefined;
+  readonly tempo?: string | undefined;
+  readonly loki?: string | undefined;
+}
+
+export const STEPS = ["accepted", "completed", "traced", "logged"] as const;
+export type Step = (typeof STEPS)[number];
+
+/**
+ * How a run ended. `model_away`: the thought was accepted and waits for a model that the workers know to be away; that has
+ * alerts of its own. `skipped`: nothing was posted, since without the cache it would have cost an analysis too many.
+ */
+export type Outcome = "ok" | "failed" | "model_away" | "skipped";
+export const OUTCOMES: readonly Outcome[] = ["ok", "failed", "model_away", "skipped"];
+
+export interface Run {
+  readonly outcome: Outcome;
+  /** Seconds of each step that was finished. */
+  readonly seconds: Readonly<Partial<Record<Step, number>>>;
+  /** Why it failed. */
+  readonly why?: string;
+}
+
+export interface WatchOptions extends Targets {
+  /** Key of the API, where it wants one. */
+  readonly key?: string | undefined;
+  /** Whether an analysis costs money: then one is asked for at most this often, in milliseconds. */
+  readonly paidEveryMs?: number | undefined;
+  /** The end of each step, in milliseconds. @default 5_000, 20_000, 20_000, 20_000 */
+  readonly deadlinesMs?: Partial<Record<Step, number>>;
+  readonly signal: AbortSignal;
+  /** @default Date.now */
+  readonly now?: () => number;
+}
+
+const DEADLINES_MS: Record<Step, number> = {
+  accepted: 5_000,
+  completed: 20_000,
+  traced: 20_000,
+  logged: 20_000,
+};
+const POLL_MS = 250;
+const REQUEST_MS = 5_000;
+const BOTH = ["thoughtprocessor-api", "kafka-worker"];
+
+/** Makes the canary's one deed: a run, which never throws but for its signal. */
+export function createWatch(options: WatchOptions): () => Promise<Run> {
+  const { api, worker, tempo, loki, key, paidEveryMs, signal, now = Date.now } = options;
+  const deadlines = { ...DEADLINES_MS, ...options.deadlinesMs };
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  let paidAt = -Infinity;
+
+  return async () => {
+    const seconds: Partial<Record<Step, number>> = {};
+    const traceId = hex(16);
+    const startedAt = now();
+    let id: string | undefined;
+    async function step(name: Step, ask: () => Promise<true | string>): Promise<void> {
+      const from = performance.now();
+      await until(name, deadlines[name], signal, ask);
+      seconds[name] = (performance.now() - from) / 1_000;
+    }
+    try {
+      if (paidEveryMs !== undefined && await (isCacheAway()) && now() - paidAt < paidEveryMs) {
+        return { outcome: "skipped", seconds };
+      }
+      paidAt = now();
+      const from = performance.now();
+      id = await post(traceId);
+      seconds.accepted = (performance.now() - from) / 1_000;
+      try {
+        await step("completed", () => isCompleted(id!));
+      } catch (error) {
+        if (await isModelAway()) return { outcome: "model_away", seconds };
+        throw error;
+      }
+      await Promise.all([
+        tempo && step("traced", () => isTraced(traceId)),
+        loki && step("logged", () => isLogged(traceId, startedAt)),
+      ]);
+      return { outcome: "ok", seconds };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { outcome: "failed", seconds, why: error instanceof Error ? error.message : String(error) };
+    } finally {
+      if (id !== undefined) await forget(id);
+    }
+  };
+
+  async function post(traceId: string): Promise<string> {
+    const response = await get(`${api}/thoughts`, deadlines.accepted, {
+      method: "POST",
+      headers: {
+        ...headers,
+        "content-type": "application/json",
+        traceparent: `00-${traceId}-${hex(8)}-01`,
+      },
+      body: JSON.stringify({ user_id: CANARY_USER, text: text() }),
+    });
+    if (response.status !== 201) throw new Error(`the API answered ${response.status} to a thought`);
+    return (await response.json()).id;
+  }
+
+  /** The same for as long as its analysis may not be paid again: the others come out of the cache. */
+  function text(): string {
+    const turn = paidEveryMs === undefined ? "" : ` ${Math.floor(now() / paidEveryMs)}`;
+    return `Show that a thought comes through every part${turn}`;
+  }
+
+  async function isCompleted(id: string): Promise<true | string> {
+    const response = await get(`${api}/thoughts/${id}`, REQUEST_MS, { headers });
+    const { status, error } = await response.json();
+    if (status === "failed") throw new Error(`the thought failed: ${error}`);
+    return status === "completed" || `the thought is ${status ?? response.status}`;
+  }
+
+  async function isTraced(traceId: string): Promise<true | string> {
+    const response = await get(`${tempo}/api/v2/traces/${traceId}`, REQUEST_MS, {
+      headers: { accept: "application/json" },
+    });
+    const found = await response.text();
+    return missing((name) => found.includes(`"${name}"`), "spans");
+  }
+
+  async function isLogged(traceId: string, sinceMs: number): Promise<true | string> {
+    const query = new URLSearchParams({
+      query: `{service=~"${BOTH.join("|")}"} |= "${traceId}"`,
+      start: `${sinceMs - 1_000}000000`,
+    });
+    const response = await get(`${loki}/loki/api/v1/query_range?${query}`, REQUEST_MS);
+    const { data } = await response.json();
+    const streams: { stream: { service?: string } }[] = data?.result ?? [];
+    return missing((name) => streams.some(({ stream }) => stream.service === name), "lines");
+  }
+
+  async function workerHealth(): Promise<
+    { model?: { status?: string }; dependencies?: { cache?: { status?: string } } }
+  > {
+    if (worker === undefined) return {};
+    return await get(`${worker}/health/ready`, REQUEST_MS).then((response) => response.json()).catch(
+      () => ({}),
+    );
+  }
+
+  async function isModelAway(): Promise<boolean> {
+    return (await workerHealth()).model?.status === "degraded";
+  }
+
+  async function isCacheAway(): Promise<boolean> {
+    return (await workerHealth()).dependencies?.cache?.status === "down";
+  }
+
+  /** What stays has the reserved user, and counts nowhere. */
+  async function forget(id: string): Promise<void> {
+    const unhurried = AbortSignal.timeout(REQUEST_MS);
+    const response = await fetch(`${api}/thoughts/${id}`, { method: "DELETE", headers, signal: unhurried })
+      .catch(() => undefined);
+    await response?.body?.cancel();
+  }
+
+  function get(url: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
+    return fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
+  }
+}
+
+function missing(has: (name: string) => boolean, what: string): true | string {
+  const absent = BOTH.filter((name) => !has(name));
+  return absent.length === 0 || `no ${what} of ${absent.join(" and ")}`;
+}
+
+/** Asks until it is true. @throws {Error} with the last reason when the time is up, and what `ask` throws while it is fatal */
+async function until(
+  step: Step,
+  deadlineMs: number,
+  signal: AbortSignal,
+  ask: () => Promise<true | string>,
+): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const found = await ask();
+    if (found === true) return;
+    if (performance.now() > end) throw new Error(`not ${step} within ${deadlineMs / 1_000} s: ${found}`);
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+function hex(bytes: number): string {
+  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
+}
