@@ -20,7 +20,7 @@ Deno.test("the core needs no profile, everything that watches it is in `monitori
   for (const [name, service] of services) {
     if (!CORE.includes(name)) assert.deepEqual(service.profiles, ["monitoring"], name);
   }
-  assert.equal(services.length, 16);
+  assert.equal(services.length, 17);
 });
 
 Deno.test("every service has time to stop and bounded logs", () => {
