@@ -110,6 +110,7 @@ testOnDatabases("a claim takes what waits and hands over all that an analysis ne
     priority: "interactive",
     traceparent: "00-1-2-01",
     acceptedAt: claim!.acceptedAt,
+    canary: false,
   });
   assert.equal((await row(id!)).status, "processing");
 });
