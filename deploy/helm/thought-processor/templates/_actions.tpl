@@ -18,7 +18,6 @@
   (list "docker compose up -d kafka" "Ask Kafka's operator or provider: kubectl get kafka -A")
   (list "docker compose up -d db" "Ask PostgreSQL's operator or provider: kubectl get cluster -A")
   (list "docker compose up -d redis" "Ask Redis's operator or provider.")
-  (list "docker compose logs --tail 20 {{ $labels.job }}" "Read the log of {{ $labels.job }}")
   (list "curl -s http://127.0.0.1:8000/metrics" (printf "%s:8000/proxy/metrics" $proxy))
   (list "curl -s http://127.0.0.1:8001/metrics" (printf "%s:8001/proxy/metrics" $proxy))
   (list "http://127.0.0.1:9090/targets" "Prometheus's page /targets")
@@ -28,5 +27,5 @@
 -}}
 {{- $text = replace (index . 0) (index . 1) $text -}}
 {{- end -}}
-{{- $text -}}
+{{- regexReplaceAll `docker compose logs --tail \d+` $text "Read the log of" -}}
 {{- end -}}
