@@ -1,7 +1,7 @@
 /**
  * The canary's process. It is told all it knows by flags, and may read no variable:
  *
- *     canary/main.ts --api=http://api:8000 [--worker=URL] [--tempo=URL] [--loki=URL] [--key-file=PATH]
+ *     canary/main.ts --api=http://api:8000 [--worker=URL] [--tempo=URL] [--loki=URL] [--otlp=URL] [--key-file=PATH]
  *       [--every=60] [--analyser=local] [--paid-every=3600] [--host=0.0.0.0] [--port=8002]
  */
 import "../core/no_environment.ts";
@@ -22,6 +22,8 @@ const Flags = z.strictObject({
   "worker": url.optional(),
   "tempo": url.optional(),
   "loki": url.optional(),
+  /** Where API and workers send their traces: what does not go to that Tempo is not looked for there. */
+  "otlp": url.optional(),
   /** One API key. Unset or empty: the API wants none. */
   "key-file": z.string().optional(),
   "every": seconds.default(60),
@@ -36,7 +38,8 @@ const log = createLogger({ service: "canary", level: "INFO" });
 await runProcess(log, (stack) => {
   const flags = Flags.parse(values());
   const key = flags["key-file"] ? Deno.readTextFileSync(flags["key-file"]).trim() : undefined;
-  const { api, worker, tempo, loki } = flags;
+  const { api, worker, loki, otlp } = flags;
+  const tempo = flags.tempo && otlp && hostOf(otlp) === hostOf(flags.tempo) ? flags.tempo : undefined;
   const canary = stack.use(startCanary({
     api,
     worker,
@@ -53,6 +56,8 @@ await runProcess(log, (stack) => {
   log.info("canary started", { metrics: canary.url, api });
   return Promise.resolve({ failed: new Promise<never>(() => {}) });
 });
+
+const hostOf = (url: string) => new URL(url).hostname;
 
 /** Flags as given; one that is given empty counts as not given. */
 function values(): Record<string, string> {

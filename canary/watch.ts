@@ -2,7 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CANARY_USER } from "../core/thought.ts";
 
-/** Where the canary looks. Base URLs; what is undefined is not looked at. */
+/**
+ * Where the canary looks. Base URLs; what is undefined is not looked at. Nor is a trace in a Tempo that cannot be reached, or
+ * a line in a Loki that cannot be, or that had no line of the two services for an hour: they are left out here, or down,
+ * which has an alert of its own.
+ */
 export interface Targets {
   readonly api: string;
   /** Any worker: it tells whether the model and the cache are there. */
@@ -50,6 +54,9 @@ const DEADLINES_MS: Record<Step, number> = {
 const POLL_MS = 250;
 const REQUEST_MS = 5_000;
 const BOTH = ["thoughtprocessor-api", "kafka-worker"];
+/** Their streams in Loki. */
+const SERVICES = `{service=~"${BOTH.join("|")}"}`;
+const HOUR_MS = 3_600_000;
 
 /** Makes the canary's one deed: a run, which never throws but for its signal. */
 export function createWatch(options: WatchOptions): () => Promise<Run> {
@@ -83,8 +90,8 @@ export function createWatch(options: WatchOptions): () => Promise<Run> {
         throw error;
       }
       await Promise.all([
-        tempo && step("traced", () => isTraced(traceId)),
-        loki && step("logged", () => isLogged(traceId, startedAt)),
+        tempo && await isThere(`${tempo}/ready`) && step("traced", () => isTraced(traceId)),
+        loki && await getsLines() && step("logged", () => isLogged(traceId, startedAt)),
       ]);
       return { outcome: "ok", seconds };
     } catch (error) {
@@ -130,9 +137,22 @@ export function createWatch(options: WatchOptions): () => Promise<Run> {
     return missing((name) => found.includes(`"${name}"`), "spans");
   }
 
+  function isThere(url: string): Promise<boolean> {
+    return get(url, REQUEST_MS).then(async ({ body }) => {
+      await body?.cancel();
+      return true;
+    }, () => false);
+  }
+
+  async function getsLines(): Promise<boolean> {
+    const query = new URLSearchParams({ query: SERVICES, start: `${now() - HOUR_MS}000000`, limit: "1" });
+    const response = await get(`${loki}/loki/api/v1/query_range?${query}`, REQUEST_MS).catch(() => undefined);
+    return ((await response?.json().catch(() => undefined))?.data?.result ?? []).length > 0;
+  }
+
   async function isLogged(traceId: string, sinceMs: number): Promise<true | string> {
     const query = new URLSearchParams({
-      query: `{service=~"${BOTH.join("|")}"} |= "${traceId}"`,
+      query: `${SERVICES} |= "${traceId}"`,
       start: `${sinceMs - 1_000}000000`,
     });
     const response = await get(`${loki}/loki/api/v1/query_range?${query}`, REQUEST_MS);

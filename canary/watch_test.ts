@@ -9,18 +9,27 @@ interface Behaviour {
   readonly cache?: string;
   readonly spans?: readonly string[];
   readonly streams?: readonly string[];
+  /** Lines that Loki has of other thoughts. @default true */
+  readonly otherLines?: boolean;
 }
 
 const BOTH = ["thoughtprocessor-api", "kafka-worker"];
 
 /** API, worker, Tempo and Loki on one port. */
 function system(behaviour: Behaviour = {}) {
-  const { post = 201, status = "completed", model = "up", cache = "up", spans = BOTH, streams = BOTH } =
-    behaviour;
+  const {
+    post = 201,
+    status = "completed",
+    model = "up",
+    cache = "up",
+    spans = BOTH,
+    streams = BOTH,
+    otherLines = true,
+  } = behaviour;
   const texts: string[] = [];
   const deleted: string[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     if (request.method === "POST") {
       texts.push((await request.json()).text);
       return Response.json({ id: `${texts.length}` }, { status: post });
@@ -34,6 +43,9 @@ function system(behaviour: Behaviour = {}) {
     }
     if (pathname.startsWith("/api/v2/traces")) {
       return Response.json({ services: spans.map((stringValue) => ({ stringValue })) });
+    }
+    if (pathname.startsWith("/loki") && !searchParams.get("query")!.includes("|=")) {
+      return Response.json({ data: { result: otherLines ? [{ stream: {} }] : [] } });
     }
     if (pathname.startsWith("/loki")) {
       return Response.json({ data: { result: streams.map((service) => ({ stream: { service } })) } });
@@ -88,6 +100,15 @@ for (
     assert.match(run.why!, why);
   });
 }
+
+Deno.test("a Tempo or Loki that cannot be reached, or to which nobody sends lines, is no failure of the canary", async () => {
+  await using quiet = system({ streams: [], otherLines: false });
+  const away = "http://127.0.0.1:1";
+  for (const options of [{ tempo: away, loki: away }, { tempo: away }]) {
+    const { outcome, seconds } = await quiet.watch(options)();
+    assert.deepEqual([outcome, Object.keys(seconds)], ["ok", ["accepted", "completed"]]);
+  }
+});
 
 Deno.test("an API that is not there is a failure, and the next run is made", async () => {
   const watch = createWatch({ api: "http://127.0.0.1:1", signal: new AbortController().signal });

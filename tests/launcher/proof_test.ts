@@ -75,5 +75,6 @@ Deno.test("down keeps the data unless told otherwise", async () => {
   assert.deepEqual(downs.map((line) => line.endsWith("--volumes")), [false, true]);
 });
 
-const ORDER = "prometheus alertmanager grafana loki promtail tempo node- postgres- redis- kafka-".split(" ");
+const ORDER = "prometheus alertmanager grafana loki promtail tempo canary node- postgres- redis- kafka-"
+  .split(" ");
 const order = (name: string) => ORDER.findIndex((start) => name.startsWith(start));
