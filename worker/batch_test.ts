@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase, testOnDatabases } from "../tests/support/databases.ts";
+import { createRetention } from "../core/store/retention.ts";
 import { aResult, aThought } from "../tests/support/thoughts.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import { type Analyser, AnalysisError } from "./analysers/analyser.ts";
@@ -248,7 +249,7 @@ testOnDatabase(
 testOnDatabase("a thought deleted while it is analysed stays deleted", async (database) => {
   const thought = aThought();
   const analyser = analyserOf(async () => {
-    await batches.store.delete(thought.id);
+    await createRetention(database).delete(thought.id);
     return { result: aResult() };
   });
   const batches = startBatches(database, { analyser });

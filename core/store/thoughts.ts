@@ -54,8 +54,6 @@ export interface Store {
   get(id: string): Promise<Thought | null>;
   /** Newest first. However rare a status is, a page looks through {@link MOST_LOOKED_AT} thoughts and no more. */
   list(listing: Listing): Promise<Page>;
-  /** Removes a thought whatever its state; work under way on it comes to nothing. False when there was none. */
-  delete(id: string): Promise<boolean>;
   /** Where thoughts stand now, for those that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
   /** How many thoughts are not finished; counted no further than `most`. */
@@ -119,9 +117,6 @@ export function createStore(database: Database): Store {
       if (rows.length > limit) return { thoughts, next: thoughts.at(-1)!.id };
       const [last] = await database.read<{ id: string }>(lastLookedAtStatement(listing), from);
       return { thoughts, next: last?.id ?? null };
-    },
-    async delete(id) {
-      return (await database.query("delete from thoughts where id = $1 returning id", [id])).length > 0;
     },
     progress(ids) {
       return database.read<Progress>(

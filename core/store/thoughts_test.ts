@@ -3,6 +3,7 @@ import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/suppor
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { createRetention } from "./retention.ts";
 import { createStore, MOST_LOOKED_AT, type Page } from "./thoughts.ts";
 import { STATUSES } from "../thought.ts";
 
@@ -265,8 +266,9 @@ testOnDatabases("a deleted thought is gone, and work under way on it comes to no
   await store.insert([thought]);
   const claims = claimsOn(database);
   const [claim] = await claims.claim([thought.id]);
-  assert.equal(await store.delete(thought.id), true);
-  assert.equal(await store.delete(thought.id), false);
+  const retention = createRetention(database);
+  assert.equal(await retention.delete(thought.id), true);
+  assert.equal(await retention.delete(thought.id), false);
   assert.equal(await store.get(thought.id), null);
   assert.deepEqual(await claims.complete([{ ...claim!, result: JSON.stringify(aResult()) }]), {
     stored: new Set(),

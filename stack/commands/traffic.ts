@@ -1,6 +1,7 @@
 /** Makes lifelike traffic, so that the dashboards move while a person looks at them. */
 import { type Progress, runChecklist } from "../checklist.ts";
 import { type Context, observe } from "../context.ts";
+import { LaunchFailure } from "../failure.ts";
 import { createReport, type Report } from "../output/report.ts";
 import { createTraffic, type TrafficTally } from "../traffic/traffic.ts";
 
@@ -13,7 +14,15 @@ export async function traffic(context: Context): Promise<Report> {
     name: "requests",
     run: async ({ say, signal }: Progress) => {
       await made.run(forMs, signal, (tally) => say(tallyText(tally)));
-      return tallyText(made.tally());
+      const tally = made.tally();
+      if (!tally.responses["2xx"]) {
+        throw new LaunchFailure("proof", {
+          what: "No request succeeded",
+          cause: tallyText(tally),
+          next: [{ text: "see what the API says", verb: "logs api" }],
+        });
+      }
+      return tallyText(tally);
     },
   }];
   try {

@@ -22,7 +22,8 @@ export interface TrafficTally {
 const AT_ONCE = 32;
 /** Thoughts kept at once: older ones are deleted as new ones come. */
 const MOST_THOUGHTS = 1_000;
-const USERS = 7;
+/** Reserved for traffic: everything of these users is deleted in the end. */
+const USERS = Array.from({ length: 7 }, (_, at) => `launcher-traffic-${at}`);
 const REQUEST_MS = 30_000;
 const REPEATED = ["Call the dentist", "Plan the garden", "Learn to sail"];
 const LONG = "What I would like to think through before the summer, and why it matters. ".repeat(100);
@@ -58,12 +59,10 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
     return { sent, responses: { ...responses } };
   }
 
-  /** Deletes every thought that was posted; their traces, log lines and metrics stay. */
+  /** Deletes every thought that was posted, also those whose response was lost; traces, log lines and metrics stay. */
   async function forget(): Promise<void> {
     await Promise.all(underWay);
-    while (thoughts.length > 0) {
-      await Promise.all(thoughts.splice(0, AT_ONCE).map(remove));
-    }
+    await Promise.all(USERS.map((user) => remove(`/thoughts?user_id=${user}`)));
   }
 
   function start(kind: Kind): void {
@@ -76,7 +75,7 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
   }
 
   async function send(kind: Kind): Promise<void> {
-    const user = `launcher-traffic-${sent % USERS}`;
+    const user = USERS[sent % USERS.length]!;
     const known = thoughts.at(-1);
     switch (kind) {
       case "fresh":
@@ -84,7 +83,7 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
       case "repeated":
         return await post({ user_id: user, text: REPEATED[sent % REPEATED.length]! });
       case "long":
-        return await post({ user_id: user, text: `${LONG}${crypto.randomUUID()}` });
+        return await post({ user_id: user, text: `${LONG}${crypto.randomUUID()}`, priority: "batch" });
       case "bad":
         return await post({ user_id: user });
       case "missing":
@@ -105,15 +104,15 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
     count(classOf(status));
     if (status !== 201) return;
     thoughts.push(JSON.parse(text).id);
-    if (thoughts.length > MOST_THOUGHTS) await remove(thoughts.shift()!);
+    if (thoughts.length > MOST_THOUGHTS) await remove(`/thoughts/${thoughts.shift()!}`);
   }
 
   async function read(path: string): Promise<void> {
     count(classOf((await ask(steady, `${url}${path}`, { deadlineMs: REQUEST_MS })).status));
   }
 
-  async function remove(id: string): Promise<void> {
-    await ask(steady, `${url}/thoughts/${id}`, { method: "DELETE" }).catch((error) => {
+  async function remove(path: string): Promise<void> {
+    await ask(steady, `${url}${path}`, { method: "DELETE", deadlineMs: REQUEST_MS }).catch((error) => {
       if (!(error instanceof Unreachable)) throw error; // it stays; its user says whose it is
     });
   }

@@ -6,17 +6,23 @@ import { createTraffic } from "./traffic.ts";
 
 /** An API that keeps thoughts, and refuses those without a text. */
 function api(signal?: AbortSignal) {
-  const thoughts = new Set<string>();
+  const thoughts = new Map<string, string>(); // the user of each
   let posted = 0;
   const host = fakeHost({
     ...(signal && { signal }),
-    fetch: ({ pathname }, { method, body }) => {
+    fetch: ({ pathname, searchParams }, { method, body }) => {
+      const user = searchParams.get("user_id");
+      if (method === "DELETE" && user !== null) {
+        for (const [id, whose] of thoughts) if (whose === user) thoughts.delete(id);
+        return Response.json({ thoughts: 0 });
+      }
       if (method === "DELETE") {
         return new Response(null, { status: thoughts.delete(pathname.split("/").at(-1)!) ? 204 : 404 });
       }
       if (method !== "POST") return new Response("{}", { status: pathname === "/no-such-page" ? 404 : 200 });
-      if (!JSON.parse(String(body)).text) return Response.json({ title: "No text" }, { status: 422 });
-      thoughts.add(`${++posted}`);
+      const { user_id, text } = JSON.parse(String(body));
+      if (!text) return Response.json({ title: "No text" }, { status: 422 });
+      thoughts.set(`${++posted}`, user_id);
       return Response.json({ id: `${posted}` }, { status: 201 });
     },
   });
