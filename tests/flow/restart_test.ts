@@ -31,7 +31,7 @@ Deno.test("after Ctrl-C with 30 thoughts waiting the next start goes on at once"
         assert.equal(response.status, 201);
         await response.body?.cancel();
       }
-      await waitFor("work under way", async () => await count(url, "processing") === 1);
+      await waitFor("work under way", async () => (await count(url, "processing") ?? 0) > 0);
       first.kill("SIGINT");
       assert.equal((await first.status).code, 0);
     }
