@@ -26,7 +26,7 @@ export interface System extends AsyncDisposable {
   /** Waits until no thought is on its way. @returns seconds it took */
   settled(timeoutMs?: number): Promise<number>;
   /** Runs a task of ours against this system's database. @returns what it printed */
-  task(script: string): Promise<string>;
+  task(script: string, ...args: readonly string[]): Promise<string>;
 }
 
 /** Claims go stale sooner than in production, so that a test needn't wait for it. */
@@ -84,9 +84,9 @@ export async function startSystem(services: Services, options: SystemOptions = {
       await waitFor("no thought is on its way", async () => await ledger.open() === 0, { timeoutMs });
       return (performance.now() - from) / 1_000;
     },
-    async task(script) {
+    async task(script, ...args) {
       const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--quiet", "-P=worker", script],
+        args: ["run", "--quiet", "--no-prompt", "-P=dev", script, ...args],
         cwd: root,
         env: settings,
       }).output();
