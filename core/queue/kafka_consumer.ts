@@ -25,7 +25,7 @@ const HEARTBEAT_MS = 1_000;
  */
 const HEARTBEAT_ALWAYS = -Infinity;
 /** A member may take this long to give its partitions back before it is taken for dead. */
-const REBALANCE_TIMEOUT_MS = 20_000;
+const REBALANCE_TIMEOUT_MS = 10_000;
 /** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
 const FETCH_WAIT_MS = 500;
 const MAX_BYTES_PER_PARTITION = 1_048_576;

@@ -78,8 +78,9 @@ faultTest("a worker that was stopped for 45 s changes nothing by its late write"
 faultTest("without the fence the suite sees results stored twice", async (services) => {
   await using broken = await breakSource({
     file: "core/store/claims.ts",
-    from: `where t.id = done.id and t.attempts = done.attempt and t.status = 'processing'`,
-    to: `where t.id = done.id`,
+    from: "where t.id = any(array[done.id]) and t.attempts - done.attempt = 0\n" +
+      `      and \${joined("done.id", "t.status = 'processing'")}`,
+    to: "where t.id = any(array[done.id])",
   });
   const { held, verdict } = await zombie(services, broken.root, 0);
   assert.equal(verdict.twice, held);

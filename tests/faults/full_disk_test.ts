@@ -62,9 +62,9 @@ faultTest(
   "where a full disk is taken for a mistake the suite sees requests answered 500",
   async (services) => {
     await using broken = await breakSource({
-      file: "core/store/postgres.ts",
-      from: "/^(08|40|53|57|58)...$/",
-      to: "/^(08|40|57|58)...$/",
+      file: "core/store/sqlstate.ts",
+      from: '  [/^53100$/, "its disk is full"],\n  [/^53...$/, "out of connections or memory"],\n',
+      to: "",
     });
     await using disk = await mountSmallDisk(DISK_MB);
     await using postgres = await startOwnPostgres({ folder: disk.folder });

@@ -1,7 +1,7 @@
 /** A language model that does as the thought says: an HTTP server speaking the chat-completions protocol. */
 
-/** Words in a thought that make the model fail in one way each. */
-export const TRIGGERS = { error: "[error]", hang: "[hang]", invalid: "[invalid]" } as const;
+/** Words in a thought that make the model fail in one way each; `kill` has {@link ModelOptions.onKill} called. */
+export const TRIGGERS = { error: "[error]", hang: "[hang]", invalid: "[invalid]", kill: "[kill]" } as const;
 
 export interface Model extends AsyncDisposable {
   /** For OPENAI_BASE_URL. */
@@ -21,9 +21,11 @@ export interface Model extends AsyncDisposable {
 export interface ModelOptions {
   /** Time an answer takes. @default 0 */
   readonly latencyMs?: number;
+  /** Ends whoever asked; the question is never answered. */
+  readonly onKill?: () => void;
 }
 
-export function startModel({ latencyMs = 0 }: ModelOptions = {}): Model {
+export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = {}): Model {
   let waiting = 0;
   let mended = false;
   let away = false;
@@ -44,6 +46,10 @@ export function startModel({ latencyMs = 0 }: ModelOptions = {}): Model {
     const asked = (trigger: string) => !mended && thought.includes(trigger);
     // A status that blames the thought: after a 5xx it would wait, uncharged, and everybody with it.
     if (asked(TRIGGERS.error)) return Response.json({ error: { message: "broken" } }, { status: 422 });
+    if (asked(TRIGGERS.kill)) {
+      onKill();
+      await ending.promise;
+    }
     if (asked(TRIGGERS.hang)) await ending.promise;
     await gate.promise;
     if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
