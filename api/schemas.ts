@@ -12,7 +12,7 @@ const Text = (max: number) =>
     .refine((text) => text.isWellFormed(), "must not contain a lone surrogate")
     .refine((text) => /\S/.test(text), "must not be blank");
 
-const UserId = Text(LIMITS.userIdChars).describe("Whose thought it is; messages of one user stay in order");
+const UserId = Text(LIMITS.userIdChars).describe("Whose thought it is");
 
 export const CreateThought = z.strictObject({
   user_id: UserId,
