@@ -30,7 +30,7 @@ const MINIMA = [
   MIN_CACHE_LOOKUPS_PER_S,
 ];
 const COMPONENTS = ["api", "workers", "database", "queue", "cache", "model", "host", "monitoring"];
-const SYMPTOMS = ["errors", "waiting"];
+const SYMPTOMS = ["errors", "waiting", "canary"];
 /** Before a symptom fires, its cause must have, by more than Alertmanager waits for others of a group. */
 const CAUSE_FIRES_AFTER = "1m";
 const SYMPTOM_FIRES_AFTER = ["3m", "5m", "15m"];

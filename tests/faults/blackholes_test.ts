@@ -1,6 +1,6 @@
 /** A store that accepts connections and never responds. */
 import assert from "node:assert/strict";
-import { hold } from "./wait.ts";
+import { lastFor } from "./duration.ts";
 import { type Load, startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, type Service, service } from "./services.ts";
@@ -15,7 +15,7 @@ faultTest("a Redis, Kafka or PostgreSQL that accepts and never answers loses not
   for (const which of ["redis", "kafka", "postgres"] as const) {
     const load = startLoad({ api: () => system.api.url, thoughts: 600, perSecond: 60 });
     await service("freeze", which);
-    await hold(SILENCE_S[which]);
+    await lastFor(SILENCE_S[which]);
     await service("thaw", which);
     const mendedAt = performance.now();
     await load.done;

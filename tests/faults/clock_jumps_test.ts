@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { makeClock } from "./clock.ts";
 import { groupMembers } from "./group.ts";
-import { hold } from "./wait.ts";
+import { lastFor } from "./duration.ts";
 import { startLoad } from "./load.ts";
 import { startModel } from "./model.ts";
 import { startOwnPostgres } from "./own_postgres.ts";
@@ -24,7 +24,7 @@ const isAhead = (ms: number, aheadS: number) =>
 
 const databaseIsAhead = (system: System, aheadS: number) =>
   waitFor(`PostgreSQL's now() is ${aheadS} s ahead`, async () => {
-    const [row] = await system.ledger.query<{ ms: number }>(
+    const [row] = await system.audit.query<{ ms: number }>(
       "select extract(epoch from now())::float8 * 1000 as ms",
     );
     return isAhead(row!.ms, aheadS);
@@ -35,8 +35,8 @@ const programIsAhead = (program: Program, aheadS: number) =>
   waitFor(`${program.url} is ${aheadS} s ahead`, () => isAhead(program.loggedAt(), aheadS));
 
 async function workGoesOn(system: System) {
-  const before = await system.ledger.count("completed");
-  await waitFor("work goes on", async () => await system.ledger.count("completed") >= before + 50);
+  const before = await system.audit.count("completed");
+  await waitFor("work goes on", async () => await system.audit.count("completed") >= before + 50);
 }
 
 faultTest("PostgreSQL's clock an hour forward, and back, leaves nothing waiting", async (services) => {
@@ -54,9 +54,9 @@ faultTest("PostgreSQL's clock an hour forward, and back, leaves nothing waiting"
   await workGoesOn(system);
 
   // When it goes back, a worker is gone that held thoughts, and messages wait that no relay has taken yet.
-  await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 8);
+  await waitFor("workers hold thoughts", async () => await system.audit.count("processing") >= 8);
   for (const worker of system.workers) worker.signal("SIGSTOP");
-  await waitFor("their statements are over", async () => await system.ledger.busy() === 0);
+  await waitFor("their statements are over", async () => await system.audit.busy() === 0);
   const [victim, ...others] = system.workers;
   await victim!.kill();
   const before = load.accepted.length;
@@ -101,8 +101,8 @@ faultTest("without the horizon the suite sees thoughts wait for the hour to pass
   await databaseIsAhead(system, 0);
   const after = await post(20);
   await system.startWorker();
-  await waitFor("what was posted since is done", async () => (await system.ledger.verdict(after)).lost === 0);
-  assert.equal((await system.ledger.verdict(before)).lost, before.length);
+  await waitFor("what was posted since is done", async () => (await system.audit.verdict(after)).lost === 0);
+  assert.equal((await system.audit.verdict(before)).lost, before.length);
 });
 
 faultTest("our programs' clocks an hour forward, and back, change nothing", async (services) => {
@@ -124,7 +124,7 @@ faultTest("our programs' clocks an hour forward, and back, change nothing", asyn
   await system.settled();
   const recoveryS = (performance.now() - mendedAt) / 1_000;
 
-  await hold(SESSION_S + 3 - recoveryS);
+  await lastFor(SESSION_S + 3 - recoveryS);
   assert.equal(
     await groupMembers(services.kafkaBrokers),
     system.workers.length,

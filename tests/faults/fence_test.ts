@@ -9,7 +9,7 @@ import type { Services } from "../support/services.ts";
 import { faultTest } from "./services.ts";
 import { breakSource } from "./source.ts";
 import { startSystem } from "./system.ts";
-import { hold } from "./wait.ts";
+import { lastFor } from "./duration.ts";
 import { waitFor } from "../support/wait.ts";
 
 const THOUGHTS = 100;
@@ -31,9 +31,9 @@ async function zombie(services: Services, root: string, stoppedS: number): Promi
   const first = await system.startWorker();
   await waitFor("the worker waits for the model", () => model.waiting > 0);
   first.signal("SIGSTOP");
-  await waitFor("its statements are over", async () => await system.ledger.busy() === 0);
-  const held = await system.ledger.count("processing");
-  const stopped = hold(stoppedS);
+  await waitFor("its statements are over", async () => await system.audit.busy() === 0);
+  const held = await system.audit.count("processing");
+  const stopped = lastFor(stoppedS);
 
   await system.startWorker();
   model.release();
@@ -46,7 +46,7 @@ async function zombie(services: Services, root: string, stoppedS: number): Promi
     const fenced = await first.metric("batch_processor_fenced_writes_total");
     return processed + fenced >= held ? { processed, fenced } : undefined;
   });
-  const verdict = await system.ledger.verdict(load.accepted);
+  const verdict = await system.audit.verdict(load.accepted);
   return { load, held, verdict, ...lateWrites, recoveryS: (performance.now() - wokeAt) / 1_000 };
 }
 

@@ -1,6 +1,6 @@
 /** PostgreSQL on a disk that fills up. */
 import assert from "node:assert/strict";
-import { hold } from "./wait.ts";
+import { lastFor } from "./duration.ts";
 import { startLoad } from "./load.ts";
 import { startOwnPostgres } from "./own_postgres.ts";
 import { report } from "./report.ts";
@@ -28,23 +28,23 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
     env: { REQUEUE_AFTER_MS: "86400000" },
   });
   const load = startLoad({ api: () => system.api.url, thoughts: 1_500, perSecond: 80 });
-  await waitFor("work has begun", async () => await system.ledger.count("completed") > 50);
+  await waitFor("work has begun", async () => await system.audit.count("completed") > 50);
   const stored = `/thoughts/${load.accepted[0]}`;
 
   {
     using _full = disk.fill();
     await waitFor("PostgreSQL can't extend a table", () => /ERROR: .*No space left/.test(postgres.log()));
     await waitFor("a request was refused", () => load.refused > 0);
-    await hold(FULL_S.tables);
+    await lastFor(FULL_S.tables);
     assert.equal(await statusOf(system, stored), 200, "what is stored can be read");
 
     await waitFor("PostgreSQL can't write its log", async () => {
       // As after any megabyte written, or on an archive's time-out: the next segment needs room that is not there.
-      await system.ledger.query("select pg_switch_wal()").catch(() => {});
+      await system.audit.query("select pg_switch_wal()").catch(() => {});
       return /PANIC: .*No space left/.test(postgres.log());
     });
     await waitFor("it ends, and can't start either", () => postgres.restarts > 1);
-    await hold(FULL_S.log);
+    await lastFor(FULL_S.log);
     assert.equal(await statusOf(system, stored), 503);
     assert.equal(await statusOf(system, "/health/ready"), 503);
   }

@@ -25,14 +25,14 @@ faultTest(
     let killed = 0;
     for (let round = 0; round < ROUNDS; round++) {
       // Kafka waits for the dead before the living get their partitions.
-      await waitFor("workers hold thoughts", async () => await system.ledger.count("processing") >= 8, {
+      await waitFor("workers hold thoughts", async () => await system.audit.count("processing") >= 8, {
         timeoutMs: 90_000,
       });
       const victims = system.workers.filter((worker) => !worker.exited);
       await Promise.all(victims.map((worker) => worker.kill()));
       killed += victims.length;
       assert.ok(
-        await system.ledger.count("processing") > 0,
+        await system.audit.count("processing") > 0,
         "the workers were killed while they held thoughts",
       );
       await Promise.all(victims.map(() => system.startWorker()));

@@ -14,20 +14,21 @@ faultTest(
   "a thought that kills the process fails by itself, and the other two hundred complete",
   async (services) => {
     const deaths: Promise<unknown>[] = [];
-    let system: System | undefined;
+    const running: { system?: System } = {};
     await using model = startModel({
       latencyMs: 50,
       onKill: () => {
         // As a supervisor would: the process is gone, another takes its place.
-        const victim = system!.workers.find((worker) => !worker.exited);
-        if (victim !== undefined) deaths.push(victim.kill().then(() => system!.startWorker()));
+        const { system } = running;
+        const victim = system?.workers.find((worker) => !worker.exited);
+        if (victim) deaths.push(victim.kill().then(() => system!.startWorker()));
       },
     });
     await using started = await startSystem(services, {
       workers: 1,
       env: { ANALYSER: "openai", OPENAI_BASE_URL: model.url },
     });
-    system = started;
+    running.system = started;
     const load = startLoad({
       api: () => started.api.url,
       thoughts: THOUGHTS,
@@ -38,7 +39,7 @@ faultTest(
     await Promise.all(deaths);
 
     assert.equal(deaths.length, DEATHS);
-    const failed = await started.ledger.query<
+    const failed = await started.audit.query<
       { text: string; failure: string; crashes: number; error: string }
     >(
       "select text, failure, crashes, error from thoughts where status = 'failed'",
@@ -46,6 +47,6 @@ faultTest(
     assert.deepEqual(failed.map(({ failure, crashes }) => [failure, crashes]), [["crash", DEATHS]]);
     assert.ok(failed[0]!.text.includes(TRIGGERS.kill));
     assert.match(failed[0]!.error, /process ended during its analysis, 3 times/);
-    assert.equal(await started.ledger.count("completed"), THOUGHTS - 1);
+    assert.equal(await started.audit.count("completed"), THOUGHTS - 1);
   },
 );

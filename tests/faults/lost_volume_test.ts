@@ -9,7 +9,7 @@ import { waitFor } from "../support/wait.ts";
 faultTest("Kafka's volume thrown away under load loses nothing", async (services) => {
   await using system = await startSystem(services, { env: { REQUEUE_AFTER_MS: "5000" } });
   const load = startLoad({ api: () => system.api.url, thoughts: 1_000, perSecond: 60 });
-  await waitFor("work has begun", async () => await system.ledger.count("completed") > 50);
+  await waitFor("work has begun", async () => await system.audit.count("completed") > 50);
   await service("stop", "kafka");
   await service("wipe", "kafka");
   await service("start", "kafka");

@@ -19,13 +19,13 @@ faultTest(
       env: { ANALYSER: "openai", OPENAI_BASE_URL: model.url, LEASE_MS: "5000" },
     });
     const load = startLoad({ api: () => system.api.url, thoughts: THOUGHTS, perSecond: 15 });
-    await waitFor("some are done", async () => await system.ledger.count("completed") > 20);
+    await waitFor("some are done", async () => await system.audit.count("completed") > 20);
     model.goAway();
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
     await system.workers[0]!.kill();
     await system.startWorker();
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
-    assert.equal(await system.ledger.count("failed"), 0, "nothing fails for an absent model");
+    assert.equal(await system.audit.count("failed"), 0, "nothing fails for an absent model");
     model.comeBack();
     const backAt = performance.now();
     await load.done;

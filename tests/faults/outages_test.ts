@@ -4,7 +4,7 @@ import { startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, service } from "./services.ts";
 import { assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
-import { hold } from "./wait.ts";
+import { lastFor } from "./duration.ts";
 import { waitFor } from "../support/wait.ts";
 
 const OUTAGE_S = 20;
@@ -22,7 +22,7 @@ const everyWorkerActive = (system: System) =>
   });
 
 const workBegins = (system: System) =>
-  waitFor("work has begun", async () => await system.ledger.count("completed") > 50);
+  waitFor("work has begun", async () => await system.audit.count("completed") > 50);
 
 faultTest("Kafka stopped for 20 s delays thoughts and refuses none", async (services) => {
   await using system = await startSystem(services, { env: NO_RESCUE });
@@ -31,7 +31,7 @@ faultTest("Kafka stopped for 20 s delays thoughts and refuses none", async (serv
   await workBegins(system);
   await service("stop", "kafka");
   const before = load.accepted.length;
-  await hold(OUTAGE_S);
+  await lastFor(OUTAGE_S);
   assert.ok(load.accepted.length - before > 500, "thoughts are accepted while Kafka is away");
   await service("start", "kafka");
   const mendedAt = performance.now();
@@ -49,9 +49,9 @@ faultTest("Redis stopped for 20 s is nothing but cache misses", async (services)
   const load = startLoad({ api: () => system.api.url, ...LOAD });
   await workBegins(system);
   await service("stop", "redis");
-  const before = await system.ledger.count("completed");
-  await hold(OUTAGE_S);
-  assert.ok(await system.ledger.count("completed") - before > 500, "work goes on while Redis is away");
+  const before = await system.audit.count("completed");
+  await lastFor(OUTAGE_S);
+  assert.ok(await system.audit.count("completed") - before > 500, "work goes on while Redis is away");
   await service("start", "redis");
   const mendedAt = performance.now();
   await load.done;

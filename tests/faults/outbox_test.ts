@@ -31,7 +31,7 @@ faultTest("without the outbox's transaction the suite sees thoughts lost", async
   await service("stop", "kafka");
   const load = startLoad({ api: () => system.api.url, thoughts: THOUGHTS });
   await load.done;
-  const waiting = () => system.ledger.query<{ id: string }>("select thought_id as id from outbox");
+  const waiting = () => system.audit.query<{ id: string }>("select thought_id as id from outbox");
   await waitFor("the relay has taken messages", async () => (await waiting()).length < THOUGHTS);
   await system.workers[0]!.kill(); // while it waits for Kafka
   const kept = (await waiting()).map(({ id }) => id);
@@ -43,8 +43,8 @@ faultTest("without the outbox's transaction the suite sees thoughts lost", async
   const lost = load.accepted.filter((id) => !sent.reasons.has(id));
   assert.equal(lost.length, THOUGHTS - kept.length);
   assert.ok(lost.length > 0);
-  const { lost: open } = await system.ledger.verdict(lost);
+  const { lost: open } = await system.audit.verdict(lost);
   assert.equal(open, lost.length);
   // Left on the topic, the others would be unknown thoughts to the next test's workers.
-  await waitFor("the others are done", async () => (await system.ledger.verdict(kept)).lost === 0);
+  await waitFor("the others are done", async () => (await system.audit.verdict(kept)).lost === 0);
 });

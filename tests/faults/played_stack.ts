@@ -61,6 +61,17 @@ export function serveStackMetrics(): FakeStackMetrics {
     stuckFor = state.stuck.length > 0 ? stuckFor + seconds : 0;
   }
 
+  /** The canary passes over a model that is away, and waits for everything else. */
+  function canary(): string[] {
+    const accepted = !state.unreachable.includes("database") && !state.down.includes("thoughtprocessor-api");
+    const completed = accepted && !state.unreachable.includes("queue") && state.workers > 0;
+    return [
+      `canary_success ${completed ? 1 : 0}`,
+      ...accepted ? ['canary_step_seconds{step="accepted"} 0.01'] : [],
+      ...completed ? ['canary_step_seconds{step="completed"} 0.1'] : [],
+    ];
+  }
+
   const up = (dependency: string) => state.unreachable.includes(dependency) ? 0 : 1;
   const jobs: Record<string, (instance: string) => string[]> = {
     "thoughtprocessor-api": () => [
@@ -105,6 +116,7 @@ export function serveStackMetrics(): FakeStackMetrics {
         "app_resident_memory_bytes 1e8",
       ];
     },
+    canary,
     postgres: () => [
       `pg_up ${up("database")}`,
       ...up("database")

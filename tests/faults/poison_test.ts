@@ -59,7 +59,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
   await trickle.done;
   await system.settled(120_000);
 
-  const failing = await system.ledger.query<{ id: string; text: string; attempts: number; error: string }>(
+  const failing = await system.audit.query<{ id: string; text: string; attempts: number; error: string }>(
     "select id, text, attempts, error from thoughts where status = 'failed'",
   );
   assert.equal(POISON, 20);
@@ -71,7 +71,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
     assert.match(error, errorOf(text));
   }
   assert.equal(
-    await system.ledger.count("completed"),
+    await system.audit.count("completed"),
     980 + OF_EACH_KIND + TRICKLE,
     "the rest, and texts at the limit",
   );
@@ -91,7 +91,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
   assert.match(await system.task("worker/operate.ts", "redrive"), /^9 thoughts queued again/);
   await system.settled();
   const accepted = [...load.accepted, ...trickle.accepted];
-  const verdict = await system.ledger.verdict(accepted);
+  const verdict = await system.audit.verdict(accepted);
   assert.deepEqual(verdict, {
     stored: accepted.length,
     completed: accepted.length,

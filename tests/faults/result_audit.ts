@@ -15,7 +15,7 @@ export interface Verdict {
   readonly mixedUp: number;
 }
 
-export interface Ledger extends AsyncDisposable {
+export interface ResultAudit extends AsyncDisposable {
   /** The address of this test's database. */
   readonly url: string;
   /** Counts every result stored from now on. Needs the tables. */
@@ -30,7 +30,7 @@ export interface Ledger extends AsyncDisposable {
 }
 
 /** Makes a database of its own on a server. */
-export async function createLedger(serverUrl: string): Promise<Ledger> {
+export async function createResultAudit(serverUrl: string): Promise<ResultAudit> {
   const database = await freshDatabase(serverUrl);
   const sql = postgres(database.url, {
     max: 2,

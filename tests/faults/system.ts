@@ -1,6 +1,6 @@
 /** A system to break: a database of its own, one API, some workers, all of them real processes. */
 import assert from "node:assert/strict";
-import { createLedger, type Ledger, type Verdict } from "./result_audit.ts";
+import { createResultAudit, type ResultAudit, type Verdict } from "./result_audit.ts";
 import type { Load } from "./load.ts";
 import { type Program, startProgram } from "./program.ts";
 import { ROOT } from "../support/process.ts";
@@ -17,7 +17,7 @@ export interface SystemOptions {
 }
 
 export interface System extends AsyncDisposable {
-  readonly ledger: Ledger;
+  readonly audit: ResultAudit;
   readonly api: Program;
   readonly workers: readonly Program[];
   startWorker(): Promise<Program>;
@@ -39,10 +39,10 @@ const QUICK = {
 export async function startSystem(services: Services, options: SystemOptions = {}): Promise<System> {
   const { workers = 3, env = {}, root = ROOT } = options;
   await using stack = new AsyncDisposableStack();
-  const ledger = stack.use(await createLedger(services.databaseUrl));
+  const audit = stack.use(await createResultAudit(services.databaseUrl));
   const settings = {
     ...QUICK,
-    DATABASE_URL: ledger.url,
+    DATABASE_URL: audit.url,
     REDIS_URL: services.redisUrl,
     KAFKA_BROKERS: services.kafkaBrokers,
     ...env,
@@ -59,12 +59,12 @@ export async function startSystem(services: Services, options: SystemOptions = {
   });
 
   let api = await start("api");
-  await ledger.watch();
+  await audit.watch();
   const running = await Promise.all(Array.from({ length: workers }, () => start("worker")));
 
   const owned = stack.move();
   return {
-    ledger,
+    audit,
     get api() {
       return api;
     },
@@ -81,7 +81,7 @@ export async function startSystem(services: Services, options: SystemOptions = {
     },
     async settled(timeoutMs = 90_000) {
       const from = performance.now();
-      await waitFor("no thought is on its way", async () => await ledger.open() === 0, { timeoutMs });
+      await waitFor("no thought is on its way", async () => await audit.open() === 0, { timeoutMs });
       return (performance.now() - from) / 1_000;
     },
     async task(script, ...args) {
@@ -99,7 +99,7 @@ export async function startSystem(services: Services, options: SystemOptions = {
 /** What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted. */
 export async function assertNothingLostOrTwice(system: System, ...loads: Load[]): Promise<Verdict> {
   const accepted = loads.flatMap((load) => load.accepted);
-  const verdict = await system.ledger.verdict(accepted);
+  const verdict = await system.audit.verdict(accepted);
   const all = accepted.length;
   assert.deepEqual(verdict, { stored: all, completed: all, failed: 0, lost: 0, twice: 0, mixedUp: 0 });
   return verdict;

@@ -4,7 +4,7 @@ import { DRILLS } from "../../stack/drill/drills.ts";
 import { EXIT } from "../../stack/failure.ts";
 import { waitFor } from "../support/wait.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine, type Machine } from "./run_launcher.ts";
 import {
   type Answer,
   configJson,
@@ -23,7 +23,7 @@ async function withStack(
   use: (machine: Machine, calls: () => Promise<string>) => Promise<void>,
 ): Promise<void> {
   await using stack = fakeStack({ alert: { name: "WorkersMissing", severity: "warning" } });
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const containers = [...healthyContainers(stack.port), { service: "alertmanager" }];
   const { calls } = await scriptDocker(machine.bin, [
     ...answers(stack.port),
@@ -36,7 +36,7 @@ async function withStack(
 }
 
 Deno.test("drill without a name lists every drill, its alert and how long that takes; no Docker needed", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const run = await machine.launch("drill");
   assert.equal(run.code, EXIT.ok, run.stderr);
   for (const { name, does, alert, severity } of DRILLS) {
@@ -48,7 +48,7 @@ Deno.test("drill without a name lists every drill, its alert and how long that t
 });
 
 Deno.test("drill with an unknown name says which there are", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const run = await machine.launch("drill", "earthquake");
   assert.equal(run.code, EXIT.usage);
   assert.match(run.stderr, /no drill "earthquake"[\s\S]*redis-down/);

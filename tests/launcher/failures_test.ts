@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine, type Run } from "./run_launcher.ts";
+import { createMachine, type Run } from "./run_launcher.ts";
 import {
   type Answer,
   configJson,
@@ -23,13 +23,13 @@ function assertFailure(run: Run, code: number, ...words: RegExp[]): void {
 }
 
 async function up(answers: readonly Answer[], ...args: string[]): Promise<Run> {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await scriptDocker(machine.bin, answers);
   return await machine.launch("up", "--without", WITHOUT, ...args);
 }
 
 Deno.test("no Docker: says so, and names no task that a packed launcher does not have", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const run = await machine.launch();
   assertFailure(run, EXIT.prerequisite, /Docker is not installed/, /docs\.docker\.com/);
   assert.doesNotMatch(run.stderr, /deno task/);
@@ -58,7 +58,7 @@ Deno.test("Compose missing: says where to get it", async () => {
 Deno.test("a port is taken: names who holds it", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await scriptDocker(machine.bin, [{ when: "* config --format json", stdout: configJson({ loki: port }) }]);
   const ss = `#!/bin/sh\necho 'LISTEN 0 9 127.0.0.1:${port} 0.0.0.0:* users:(("node",pid=4711,fd=4))'\n`;
   await Deno.writeTextFile(join(machine.bin, "ss"), ss, { mode: 0o755 });
@@ -147,7 +147,7 @@ Deno.test("one failed pull does not end the others, and a pull shows its layers"
 });
 
 Deno.test("a published image of ours (APP_IMAGE) is pulled, not built", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const { calls } = await scriptDocker(machine.bin, [
     { when: "image inspect * test/api:1", code: 1 },
     { when: "pull test/api:1", stderr: "not today", code: 1 },
@@ -215,7 +215,7 @@ Deno.test("a worker never processes: says so, and what the workers say themselve
 });
 
 Deno.test("wrong usage: an unknown verb, service or number", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   for (
     const args of [["frob"], ["--without", "db"], ["--without", "nothing"], ["--workers", "11"], [
       "--timeout",

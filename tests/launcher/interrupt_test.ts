@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine } from "./run_launcher.ts";
 import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 Deno.test({
   name: "Ctrl-C ends with 130 at once, and says how to go on and how to stop",
   ignore: Deno.build.os === "windows",
   async fn() {
-    await using machine = await Machine.make();
+    await using machine = await createMachine();
     const { calls } = await scriptDocker(machine.bin, [
       { when: "* ps --all *", stdout: psJson([{ service: "db", health: "starting" }]), afterUp: true },
     ]);
@@ -33,7 +33,7 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   async fn() {
     await using stack = fakeStack({ neverProcess: true });
-    await using machine = await Machine.make();
+    await using machine = await createMachine();
     await machine.remember({ without: WITHOUT.split(",") });
     await scriptDocker(machine.bin, [{
       when: "* ps --all *",

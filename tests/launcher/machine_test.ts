@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
-import { inheritedEnvironment, Machine } from "./run_launcher.ts";
+import { createMachine, inheritedEnvironment } from "./run_launcher.ts";
 import { fakeStack } from "./fake_stack.ts";
 import {
   type Answer,
@@ -41,7 +41,7 @@ for (
   ] as const
 ) {
   Deno.test(`${machine} every verb says so, and ends with 3`, async () => {
-    await using sandbox = await Machine.make();
+    await using sandbox = await createMachine();
     if (answers) await scriptDocker(sandbox.bin, answers);
     await Promise.all(VERBS.map(async (verb) => {
       const run = await sandbox.launch(...verb);
@@ -63,7 +63,7 @@ Deno.test("these tests keep what a machine behind a TLS-inspecting proxy needs, 
 });
 
 Deno.test("variables of the dynamic linker, as CUDA and conda set them, change nothing", async () => {
-  await using sandbox = await Machine.make();
+  await using sandbox = await createMachine();
   await scriptDocker(sandbox.bin, []);
   const env = { LD_LIBRARY_PATH: "/opt/cuda/lib64", LD_AUDIT: "", DYLD_LIBRARY_PATH: "/opt/conda/lib" };
   const run = await sandbox.launchWith(env, "down");
@@ -72,7 +72,7 @@ Deno.test("variables of the dynamic linker, as CUDA and conda set them, change n
 
 Deno.test("where containers cannot see log files, promtail is left out, and the summary says so", async () => {
   await using stack = fakeStack();
-  await using sandbox = await Machine.make();
+  await using sandbox = await createMachine();
   const config = JSON.parse(configJson());
   const logs = "/var/lib/docker/containers";
   config.services.promtail = { image: "test/promtail:1", volumes: [{ source: logs, target: logs }] };
@@ -99,7 +99,7 @@ Deno.test("where containers cannot see log files, promtail is left out, and the 
 
 Deno.test("where the engine gives two workers one port, each takes any free one, and that is remembered", async () => {
   await using stack = fakeStack();
-  await using sandbox = await Machine.make();
+  await using sandbox = await createMachine();
   const collision =
     "Error response from daemon: driver failed programming external connectivity on endpoint " +
     "tp-kafka-worker-2: Bind for 127.0.0.1:8001 failed: port is already allocated";
@@ -121,7 +121,7 @@ Deno.test("where the engine gives two workers one port, each takes any free one,
 });
 
 Deno.test("a state folder that cannot be made is a failure with a next step", async () => {
-  await using sandbox = await Machine.make();
+  await using sandbox = await createMachine();
   const file = join(sandbox.dir, "file");
   await Deno.writeTextFile(file, "");
   const run = await sandbox.launchWith({ XDG_STATE_HOME: file }, "doctor", "--json");
@@ -132,7 +132,7 @@ Deno.test("a state folder that cannot be made is a failure with a next step", as
 });
 
 Deno.test("without any home there is a failure with a next step", async () => {
-  await using sandbox = await Machine.make();
+  await using sandbox = await createMachine();
   const run = await sandbox.launchWith({ XDG_STATE_HOME: "", HOME: "" }, "doctor");
   assert.equal(run.code, EXIT.prerequisite, run.stderr);
   assert.match(run.stderr, /no folder for the stack's files[\s\S]*set XDG_STATE_HOME/);

@@ -5,14 +5,14 @@ import config from "../../deno.json" with { type: "json" };
 import { pack } from "../../stack/packaging/compile.ts";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine } from "./run_launcher.ts";
 import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 const root = join(import.meta.dirname!, "..", "..");
 
 Deno.test("the bundle carries the stack's files, lays them out, and starts the stack", async () => {
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await pack(root, join(machine.dir, "dist"), { bundleOnly: true });
   const bundle = join(machine.dir, "elsewhere", "thought-processor.js");
   await Deno.rename(join(machine.dir, "dist", "thought-processor.js"), bundle);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine } from "./run_launcher.ts";
 import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 Deno.test("up starts, proves and shows, and leaves its files in the state directory", async () => {
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const { calls } = await scriptDocker(machine.bin, [
     { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
   ]);
@@ -39,7 +39,7 @@ Deno.test("up starts, proves and shows, and leaves its files in the state direct
 });
 
 Deno.test("status misses a service that was wanted and is gone", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const containers = healthyContainers(1).filter((c) => c.service !== "loki");
   await scriptDocker(machine.bin, [{ when: "* ps --all *", stdout: psJson(containers) }]);
   const run = await machine.launch("status", "--without", WITHOUT);
@@ -50,7 +50,7 @@ Deno.test("status misses a service that was wanted and is gone", async () => {
 
 Deno.test("up --without removes what is left out and still runs, and shows no address of it", async () => {
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const containers = [...healthyContainers(stack.port), { service: "grafana", ports: { 3000: 3001 } }];
   const { calls } = await scriptDocker(machine.bin, [
     { when: "* ps --all *", stdout: psJson(containers), afterUp: true },
@@ -64,7 +64,7 @@ Deno.test("up --without removes what is left out and still runs, and shows no ad
 });
 
 Deno.test("down keeps the data unless told otherwise", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const { calls } = await scriptDocker(machine.bin, []);
   const kept = await machine.launch("down");
   const deleted = await machine.launch("down", "--volumes");

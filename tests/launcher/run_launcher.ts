@@ -38,70 +38,59 @@ export interface Run {
 }
 
 /** A machine of its own for one test: a folder to stand in, a state directory, and a PATH with nothing on it. */
-export class Machine implements AsyncDisposable {
-  private constructor(readonly dir: string) {}
-
-  static async make(): Promise<Machine> {
-    const dir = await Deno.makeTempDir({ prefix: "launcher-" });
-    for (const name of ["bin", "elsewhere", "state"]) await Deno.mkdir(join(dir, name));
-    return new Machine(dir);
-  }
-
-  get bin(): string {
-    return join(this.dir, "bin");
-  }
-
-  get state(): string {
-    return join(this.dir, "state", "thought-processor");
-  }
-
+export interface Machine extends AsyncDisposable {
+  readonly dir: string;
+  readonly bin: string;
+  readonly state: string;
   /** Notes what the last `up` was options for, as that does. */
-  async remember(lastUp: { without: readonly string[] }): Promise<void> {
-    await Deno.mkdir(this.state, { recursive: true });
-    await Deno.writeTextFile(join(this.state, "launcher.json"), JSON.stringify(lastUp));
-  }
-
+  remember(lastUp: { without: readonly string[] }): Promise<void>;
   /** Runs the packed launcher from a folder that has nothing to do with it. */
-  launch(...args: string[]): Promise<Run> {
-    return this.run(["run", ...PACKED, ...args]);
-  }
-
+  launch(...args: string[]): Promise<Run>;
   /** The same with more variables in the environment. */
-  launchWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run> {
-    return this.run(["run", ...PACKED, ...args], env);
-  }
-
+  launchWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run>;
   /** Starts the packed launcher and does not wait for it. */
-  spawn(...args: string[]): Deno.ChildProcess {
-    return this.#command(["run", ...PACKED, ...args]).spawn();
-  }
-
+  spawn(...args: string[]): Deno.ChildProcess;
   /** Runs Deno there. */
-  async run(args: string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    const from = performance.now();
-    const { code, stdout, stderr } = await this.#command(args, env).output();
-    const text = new TextDecoder();
-    const seconds = (performance.now() - from) / 1_000;
-    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), seconds };
-  }
+  run(args: string[], env?: Readonly<Record<string, string>>): Promise<Run>;
+}
 
-  #command(args: string[], env: Readonly<Record<string, string>> = {}): Deno.Command {
+export async function createMachine(): Promise<Machine> {
+  const dir = await Deno.makeTempDir({ prefix: "launcher-" });
+  for (const name of ["bin", "elsewhere", "state"]) await Deno.mkdir(join(dir, name));
+  const bin = join(dir, "bin");
+  const state = join(dir, "state", "thought-processor");
+
+  function command(args: string[], env: Readonly<Record<string, string>> = {}): Deno.Command {
     return new Deno.Command(Deno.execPath(), {
       args,
-      cwd: join(this.dir, "elsewhere"),
+      cwd: join(dir, "elsewhere"),
       clearEnv: true,
-      env: {
-        ...inheritedEnvironment(),
-        PATH: this.bin,
-        XDG_STATE_HOME: join(this.dir, "state"),
-        ...env,
-      },
+      env: { ...inheritedEnvironment(), PATH: bin, XDG_STATE_HOME: join(dir, "state"), ...env },
       stdout: "piped",
       stderr: "piped",
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.dir, { recursive: true });
+  async function run(args: string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+    const from = performance.now();
+    const { code, stdout, stderr } = await command(args, env).output();
+    const text = new TextDecoder();
+    const seconds = (performance.now() - from) / 1_000;
+    return { code, stdout: text.decode(stdout), stderr: text.decode(stderr), seconds };
   }
+
+  return {
+    dir,
+    bin,
+    state,
+    async remember(lastUp) {
+      await Deno.mkdir(state, { recursive: true });
+      await Deno.writeTextFile(join(state, "launcher.json"), JSON.stringify(lastUp));
+    },
+    launch: (...args) => run(["run", ...PACKED, ...args]),
+    launchWith: (env, ...args) => run(["run", ...PACKED, ...args], env),
+    spawn: (...args) => command(["run", ...PACKED, ...args]).spawn(),
+    run,
+    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+  };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine } from "./run_launcher.ts";
 import {
   type Answer,
   configJson,
@@ -21,7 +21,7 @@ for (
   const verb of [["up", "--without", WITHOUT], ["down", "--volumes"], ["verify"], ["drill", "worker-down"]]
 ) {
   Deno.test(`${verb[0]} leaves a stack alone that another folder started, and names that folder`, async () => {
-    await using machine = await Machine.make();
+    await using machine = await createMachine();
     const { calls } = await scriptDocker(machine.bin, [ELSEWHERE]);
     const run = await machine.launch(...verb);
     assert.equal(run.code, EXIT.prerequisite, run.stderr);
@@ -36,7 +36,7 @@ for (
 
 Deno.test("another version of a packed launcher is the same installation", async () => {
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await scriptDocker(machine.bin, [
     { ...ELSEWHERE, stdout: `${machine.state}/0.0.0-older\n` },
     { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
@@ -49,7 +49,7 @@ Deno.test("--project starts a second stack: its name, an image and free ports, r
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const config = configJson({ loki: port, prometheus: 41_999 }).replace("test/api:1", "thought-processor");
   const { environments } = await scriptDocker(machine.bin, [
     { when: "* config --format json", stdout: config },

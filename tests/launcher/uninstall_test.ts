@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
-import { Machine } from "./run_launcher.ts";
+import { createMachine } from "./run_launcher.ts";
 import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 const names = async (folder: string) =>
@@ -13,7 +13,7 @@ Deno.test("a successful start removes the files of older versions, and links the
   ignore: Deno.build.os === "windows",
 }, async () => {
   await using stack = fakeStack();
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await Deno.mkdir(join(machine.state, "0.0.0-older", "config"), { recursive: true });
   await scriptDocker(machine.bin, [
     { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
@@ -28,7 +28,7 @@ Deno.test("a successful start removes the files of older versions, and links the
 });
 
 Deno.test("a start that failed keeps older versions, which containers may still have mounted", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   await Deno.mkdir(join(machine.state, "0.0.0-older"), { recursive: true });
   await scriptDocker(machine.bin, [{ when: "* build --quiet", code: 1, stderr: "no" }, {
     when: "image inspect *",
@@ -40,7 +40,7 @@ Deno.test("a start that failed keeps older versions, which containers may still 
 });
 
 Deno.test("uninstall removes containers, data, our image and every file", async () => {
-  await using machine = await Machine.make();
+  await using machine = await createMachine();
   const { calls } = await scriptDocker(machine.bin, [{ when: "image rm test/api:1" }]);
   const run = await machine.launch("uninstall", "--json");
   assert.equal(run.code, EXIT.ok, run.stderr);
