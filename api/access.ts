@@ -1,4 +1,4 @@
-/** Who may do what, and how often. Health, metrics and documentation are open; they tell nothing of any thought. */
+/** Who may do what, and how often. Health, metrics and documentation are open; they reveal no thought. */
 import type { Context, MiddlewareHandler } from "hono";
 import { addressOf } from "./address.ts";
 import { authorityOf, withoutPort } from "./host.ts";

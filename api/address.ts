@@ -2,7 +2,7 @@
 import { isIP, isIPv6 } from "node:net";
 import type { Context } from "hono";
 
-/** What `Deno.serve` tells of a connection; Hono gets it as its bindings. */
+/** What `Deno.serve` reports about a connection; Hono gets it as its bindings. */
 interface Connection {
   readonly remoteAddr?: { readonly hostname?: string };
 }

@@ -5,7 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
-  // Nothing may be loaded by, or frame, what is no page; pages bring their own policy.
+  // Nothing may be loaded by, or frame, what is not a page; pages bring their own policy.
   ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
   ["x-content-type-options", "nosniff"],
   ["referrer-policy", "no-referrer"],

@@ -106,7 +106,7 @@ export function openKeys({ path, log, everyMs = 1_000, now = Date.now }: KeysOpt
 
   return {
     find(key) {
-      // The hash of a secret of 256 bits: how long its look-up takes tells nothing about the secret.
+      // The hash of a secret of 256 bits: how long its look-up takes reveals nothing about the secret.
       const held = grants.get(hashOf(key));
       if (held === undefined || held.grant.revoked.aborted || expired(held)) return undefined;
       return held.grant;

@@ -12,7 +12,7 @@ export interface RateLimitOptions {
   readonly perMinute: number;
   /** Tells limits apart, in Redis and in response headers. @default "requests" */
   readonly name?: string;
-  /** Shared counters; while Redis is away each process counts for itself. @default in memory */
+  /** Shared counters; while Redis is down each process counts for itself. @default in memory */
   readonly redis?: RedisConnectionOptions | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The API on a port, over a database that somebody else opened and migrated. */
+/** The API on a port, over a database that the caller has opened and migrated. */
 import { manifest } from "../core/config.ts";
 import type { Database } from "../core/store/database.ts";
 import { createReadiness } from "../core/health.ts";

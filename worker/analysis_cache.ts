@@ -1,4 +1,4 @@
-/** Finished analyses in the cache, under a key that tells nothing of the thought and everything that decides its result. */
+/** Finished analyses in the cache. A key reveals nothing of the thought and covers all that decides its result. */
 import { z } from "zod";
 import type { Cache } from "../core/cache/cache.ts";
 import { normalised, subjectHash } from "../core/subject.ts";
@@ -68,10 +68,10 @@ export function createAnalysisCache(
   };
 }
 
-/** Between what alike texts share of a key and what tells them apart. */
+/** Between what alike texts share of a key and what distinguishes them. */
 const BETWEEN = "|";
 
-/** Only tells spellings of one text apart, for counting; FNV-1a costs a tenth of a real hash. */
+/** Only distinguishes spellings of one text, for counting; FNV-1a costs a tenth of a real hash. */
 function checksum(text: string): string {
   let sum = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193);

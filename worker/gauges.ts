@@ -1,4 +1,4 @@
-/** The gauges that tell how much waits; the store is asked on a beat of its own, never by a scrape. */
+/** The gauges of what waits; the store is read on a timer, never by a scrape. */
 import { repeat } from "../core/retry.ts";
 import type { Claims } from "../core/store/claims.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
@@ -20,7 +20,7 @@ export interface GaugesOptions {
   readonly signal: AbortSignal;
 }
 
-/** Keeps the gauges current until the signal aborts. While the store does not answer they are absent: nobody knows. */
+/** Keeps the gauges current until the signal aborts. While the store cannot be read they are absent: nobody knows. */
 export function runGauges({ claims, heartbeats, metrics, log, signal }: GaugesOptions): Promise<void> {
   const doneBy = createDoneBy();
   return repeat("gauges", { log, signal }, async () => {

@@ -63,7 +63,7 @@ export function runRenewals(options: RenewalOptions): Promise<void> {
       const chunk = old.slice(at, at + CHUNK);
       try {
         const mine = await claims.renew(chunk.map(({ claim }) => claim));
-        // What is being stored may have been stored meanwhile: its fence tells.
+        // What is being stored may have been stored meanwhile: its fence decides.
         for (const one of chunk) if (one.state === "analysing" && !mine.has(one.claim.id)) onLost(one);
       } catch (error) {
         metrics.batch_processor_renewal_failures_total.inc();

@@ -24,7 +24,7 @@ export function createOperations(
   app.get("/health/live", (c) => c.json({ status: "up", dependencies: {} }));
   app.get("/health/ready", async (c) => {
     const health = await readiness();
-    // A model that is away is no reason to take the worker out: it holds its place, and goes on by itself.
+    // An unavailable model does not make a worker unready: it keeps its claims and resumes by itself.
     return c.json({ ...health, model: modelHealth(gate()) }, health.status === "up" ? 200 : 503);
   });
   app.get("/metrics", async (c) => {

@@ -13,7 +13,7 @@ export interface OperatorClientOptions {
 
 const TIMEOUT_MS = 10_000;
 
-/** Whether an API answers at this address. */
+/** Whether an API responds at this address. */
 export async function answers(url: string): Promise<boolean> {
   try {
     const response = await within(1_000, url, fetch(`${url}/health/live`));

@@ -1,4 +1,4 @@
-/** A worker with a slow, failing or odd analyser: nobody waits for somebody else, nothing fails that is not its own fault. */
+/** A worker with a slow, failing or odd analyser: no user waits for another, no thought fails for another's fault. */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { openMemoryCache } from "../core/cache/memory.ts";

@@ -80,7 +80,7 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
       metrics.batch_processor_requeued_total.inc({ reason: "lost_message" }, lost);
       if (lost > 0) log.warn("thoughts whose message was lost, announced again", { thoughts: lost });
     }
-    // The watermark is read after the announcements: each of their messages lies before it.
+    // The watermark is read after the announcements: each of their messages is before it.
     if (followed === undefined && announced.length > 0) {
       followed = { announcements: announced, watermark: await queue.watermark() };
     }

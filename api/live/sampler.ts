@@ -1,6 +1,6 @@
 /**
- * The sampler: what the live page shows of the whole system, sampled every two seconds while somebody looks. However many
- * look, the database is asked once a sample.
+ * The sampler: what the live page shows of the whole system, sampled every two seconds while the page is open. However
+ * many viewers there are, the database is read once a sample.
  */
 import type { Heartbeat, Heartbeats } from "../../core/store/heartbeats.ts";
 import { repeat } from "../../core/retry.ts";

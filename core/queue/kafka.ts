@@ -1,5 +1,5 @@
 /**
- * Kafka, by kafkajs 2.2.4. That library is no longer maintained; what must be minded with it stands here, in
+ * Kafka, by kafkajs 2.2.4. That library is no longer maintained; its pitfalls are noted here, in
  * `kafka_consumer.ts` and in docs/decisions/0003-kafkajs.md.
  */
 import { type Admin, Partitioners, type Producer } from "kafkajs";

@@ -38,7 +38,7 @@ export function createBacklog({ connection, ask }: BacklogOptions): Backlog {
         .reduce((sum, { high, low, committed }) => sum + Math.max(0, high - Math.max(committed, low)), 0);
       estimate = lag + estimate - before; // what moved meanwhile; seen twice at worst, until the next time
     } catch {
-      // Kafka is away: then nothing can be published either, and its absence is told where that fails.
+      // Kafka is down: then nothing can be published either, and that failure is reported where it occurs.
     }
   }
 

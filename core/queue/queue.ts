@@ -20,7 +20,7 @@ export interface Message {
 }
 
 export interface ReceivedMessage extends Message {
-  /** Where it lies, as `topic/partition/offset`. */
+  /** Its position, as `topic/partition/offset`. */
   readonly position: string;
 }
 
@@ -28,7 +28,7 @@ export interface ReceivedMessage extends Message {
  * Takes messages over, as many as it has room for, and returns how many of them, from the first on: their offsets are
  * then committed, so they must be safe elsewhere (their claims are in the store). It is called again for the rest, and
  * after a pause when it throws. It may wait for room, until the signal aborts: then the consumer stops or is to give its
- * partitions back, and 0 is a good answer.
+ * partitions back, and 0 is a valid result.
  */
 export type Handler = (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<number>;
 

@@ -1,5 +1,5 @@
 /**
- * How far ahead a time in the store can lie, in milliseconds: no delay and no lease is longer. One that lies further
+ * How far ahead a time in the store can be, in milliseconds: no delay and no lease is longer. One that is further
  * ahead was written before the database's clock went back, and counts as past; else it would be waited for until the
  * clock has caught up (docs/decisions/0051-clocks.md).
  */

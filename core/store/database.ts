@@ -47,7 +47,7 @@ export interface TransactionOptions {
 /** Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try later. */
 export class DatabaseUnavailableError extends UnavailableError {
   override readonly name = "DatabaseUnavailableError";
-  /** True where a start need not wait: somebody has to change the login or the database first. */
+  /** True where a start need not wait: an operator has to change the login or the database first. */
   readonly permanent: boolean;
 
   constructor(message: string, { permanent = false, ...options }: DatabaseUnavailableOptions = {}) {

@@ -1,4 +1,4 @@
-/** An operator's hold on all workers: kept with its author and reason until somebody takes it away. */
+/** An operator's hold on all workers: kept with its author and reason until an operator resumes. */
 import type { Database } from "./database.ts";
 
 export interface Pause {

@@ -17,7 +17,7 @@ export interface Pruned {
 }
 
 export interface Retention {
-  /** Removes at most `limit` of each kind whose time is up. Locks nothing that somebody else holds. */
+  /** Removes at most `limit` of each kind whose time is up. Skips rows that another transaction has locked. */
   prune(periods: RetentionPeriods, limit: number): Promise<Pruned>;
   /** How long the oldest thought that should be gone has been past its time, in seconds; 0 when there is none. */
   overdueS(periods: RetentionPeriods): Promise<number>;

@@ -49,7 +49,7 @@ export interface Progress {
 }
 
 export interface Store {
-  /** Stores thoughts and their outbox messages in one statement; answers in the order given. */
+  /** Stores thoughts and their outbox messages in one statement; returns them in the order given. */
   insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
   get(id: string): Promise<Thought | null>;
   /** Newest first. However rare a status is, a page looks through {@link MOST_LOOKED_AT} thoughts and no more. */

@@ -16,7 +16,7 @@ const THOUGHTS = 100;
 
 /**
  * A worker is stopped (SIGSTOP) while the model thinks about its thoughts. Another takes them over and completes them;
- * then the first one wakes, finds its answers waiting, and stores them as if nothing had happened.
+ * then the first one wakes, finds its responses waiting, and stores them as if nothing had happened.
  */
 async function zombie(services: Services, root: string, stoppedS: number): Promise<ZombieReport> {
   await using model = startModel();

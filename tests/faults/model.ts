@@ -11,7 +11,7 @@ export interface Model extends AsyncDisposable {
   /** Answers nobody until {@link release}. */
   holdBack(): void;
   release(): void;
-  /** From now on it answers 503 to everybody. */
+  /** From now on it returns 503 to every request. */
   goAway(): void;
   comeBack(): void;
   /** From now on no word makes it fail. */

@@ -1,5 +1,5 @@
 /**
- * One fault, one page: what a real Prometheus and a real Alertmanager tell of faults in a stack whose metrics are
+ * One fault, one page: what a real Prometheus and a real Alertmanager report of faults in a stack whose metrics are
  * played, with every duration of rules and routes divided. Without the programs (PROMETHEUS, ALERTMANAGER or PATH) the
  * tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */

@@ -32,7 +32,7 @@ export interface Owner {
 /** Before a server that ended is started again. */
 const RESTART_PAUSE_MS = 500;
 
-/** Makes a server and waits until it answers. Its WAL comes in segments of 1 MB, so that it needs little room. */
+/** Makes a server and waits until it accepts connections. Its WAL segments are 1 MB, to save disk. */
 export async function startOwnPostgres(
   { folder, copyOf, env = {}, settings: given = [], prepare }: OwnPostgresOptions,
 ): Promise<OwnPostgres> {

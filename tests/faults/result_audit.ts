@@ -78,7 +78,7 @@ const WATCH = `
   create trigger note_result after update on thoughts for each row
   when (new.status = 'completed') execute function note_result()`;
 
-/** Both analysers sum a load's short thoughts up in their own words, so a result tells whose it is. */
+/** Both analysers sum a load's short thoughts up in their own words, so a result shows whose it is. */
 const VERDICT = `
   with accepted as (select value::uuid as id from jsonb_array_elements_text($1::text::jsonb) as given(value))
   select

@@ -1,4 +1,4 @@
-/** What lies on a topic. */
+/** What is on a topic. */
 import { type Consumer, Kafka, logLevel } from "kafkajs";
 
 export interface Topic extends AsyncDisposable {

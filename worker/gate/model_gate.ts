@@ -1,6 +1,6 @@
 /**
- * The gate before a language model, one for all workers: it closes when the endpoint is away, refuses the key or wants
- * to be left alone, lets one probe at a time find out whether it is back, and keeps to the rates and the day's budget.
+ * The gate before a language model, one for all workers: it closes when the endpoint is down, refuses the key or asks
+ * for a pause, lets one probe at a time find out whether it is back, and keeps to the rates and the day's budget.
  */
 import { HORIZON_MS } from "../../core/store/clock_skew.ts";
 import type { FlowLimits, ModelFlow } from "../../core/store/model_flow.ts";
@@ -28,7 +28,7 @@ export interface ModelGateOptions {
 
 /** How often each worker looks at what the others have learned, and settles what it has used. */
 const LOOK_MS = 1_000;
-/** Failures in a row, of this process, that close the circuit: one 503 in twenty calls is no outage. */
+/** Failures in a row, of this process, that close the circuit: one 503 in twenty calls is not an outage. */
 const FAILURES_TO_CLOSE = 3;
 /** Probes are this far apart at first and at most, so that work goes on within 10 s of the endpoint's return. */
 const PROBE_AFTER = { firstMs: 500, maxMs: 5_000 } as const;

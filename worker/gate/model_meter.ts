@@ -1,4 +1,4 @@
-/** What the metrics tell of a model: how analyses ended, requests, limits and the day's spending. */
+/** What the metrics report about a model: how analyses ended, requests, limits and the day's spending. */
 import type { FlowLimits } from "../../core/store/model_flow.ts";
 import type { Metrics } from "../../core/telemetry/metrics.ts";
 import type { Model } from "../analysers/analyser.ts";

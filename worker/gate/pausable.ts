@@ -18,7 +18,7 @@ export interface PausableGateOptions {
 
 /**
  * Puts a pause before a gate. Until the store has said whether the workers are paused, nothing begins: a pause outlives a
- * restart. While the store is away, what it said last holds.
+ * restart. While the store is down, the last state read holds.
  */
 export function createPausableGate(
   { gate, pauses, log, everyMs = LOOK_EVERY_MS }: PausableGateOptions,

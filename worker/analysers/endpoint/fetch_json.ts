@@ -3,7 +3,7 @@
  * and no redirect is followed, since it would carry thought and key to an address that nobody has set.
  */
 
-/** Far more than a valid answer needs; a model in a loop sends spaces until somebody stops it. */
+/** Far more than a valid answer needs; a model in a loop sends spaces until it is stopped. */
 const MAX_BODY_BYTES = 1_000_000;
 
 /** What an endpoint said instead of a completion. */
