@@ -49,7 +49,15 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
       initialRetryTime: 200,
       maxRetryTime: 3_000,
       retries: 8,
-      restartOnFailure: (error) => Promise.resolve(!isUnreadable(error)),
+      async restartOnFailure(error) {
+        // Nothing is published by a worker without partitions, so nobody else would miss the topic.
+        if (isMissing(error)) {
+          await connection.prepareTopics().catch((error) =>
+            log.warn("topic is gone, and cannot be made anew", { topic, reason: reason(error) })
+          );
+        }
+        return !isUnreadable(error);
+      },
     },
   });
   const stopping = new AbortController();
@@ -150,6 +158,11 @@ function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
     reason: null,
     traceparent: message.headers?.traceparent?.toString() ?? null,
   };
+}
+
+/** The topic was deleted, or Kafka came back without its volume. */
+function isMissing(error: Error): boolean {
+  return "type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
 /** kafkajs reads gzip alone of all compressions. */

@@ -76,6 +76,31 @@ testOnServices(
 );
 
 testOnServices(
+  "a topic deleted under its readers is made anew by them, though nobody publishes",
+  async ({ kafkaBrokers }) => {
+    const thoughts = `thoughts-${crypto.randomUUID()}`;
+    await using queue = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
+    const received: string[] = [];
+    await using _subscription = await queue.subscribe((batch) => {
+      received.push(...batch.map(({ value }) => value));
+      return Promise.resolve(batch.length);
+    }, 5);
+    await waitFor("its partitions", async () => await queue.backlog() === 0);
+    const admin = new Kafka({ brokers: [kafkaBrokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    try {
+      await admin.deleteTopics({ topics: [thoughts] });
+      await waitFor("the topic is there again", async () => (await admin.listTopics()).includes(thoughts));
+      await queue.publish([message("after")]);
+      await waitFor("what is published since", () => received.includes("after"));
+    } finally {
+      await admin.deleteTopics({ topics: [thoughts] }).catch(() => {});
+      await admin.disconnect();
+    }
+  },
+);
+
+testOnServices(
   "what was not finished before a stop comes to the next member, what was does not",
   async ({ kafkaBrokers }) => {
     const run = crypto.randomUUID();

@@ -4,7 +4,7 @@ import { lastFor } from "./duration.ts";
 import { type Load, startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, type Service, service } from "./services.ts";
-import { assertNothingLostOrTwice, startSystem } from "./system.ts";
+import { assertNoneEnded, assertNothingLostOrTwice, startSystem } from "./system.ts";
 
 /** How long each is silent: longer than whoever asks it is willing to wait. */
 const SILENCE_S = { redis: 5, kafka: 16, postgres: 14 } as const satisfies Record<Service, number>;
@@ -31,5 +31,5 @@ faultTest("a Redis, Kafka or PostgreSQL that accepts and never answers loses not
       (performance.now() - mendedAt) / 1_000,
     );
   }
-  assert.ok(system.workers.every((worker) => !worker.exited), "no worker needed a restart");
+  assertNoneEnded(system);
 });

@@ -7,7 +7,7 @@ import { report } from "./report.ts";
 import { faultTest } from "./services.ts";
 import { CAN_MOUNT, mountSmallDisk } from "./small_disk.ts";
 import { breakSource } from "./source.ts";
-import { assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
+import { assertNoneEnded, assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
 import { waitFor } from "../support/wait.ts";
 
 const DISK_MB = 100;
@@ -53,7 +53,7 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
   await system.settled();
 
   assert.equal(load.unanswered, 0, "each request was answered, with 201 or 503");
-  assert.ok(!system.api.exited && system.workers.every((worker) => !worker.exited), "none needed a restart");
+  assertNoneEnded(system);
   const verdict = await assertNothingLostOrTwice(system, load);
   report("PostgreSQL's disk full", load, verdict, (performance.now() - mendedAt) / 1_000);
 }, NEEDS_ROOT);

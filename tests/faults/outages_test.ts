@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, service } from "./services.ts";
-import { assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
+import { assertNoneEnded, assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
 import { lastFor } from "./duration.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -74,7 +74,7 @@ faultTest("PostgreSQL restarted under load refuses for a moment and loses nothin
   await load.done;
   await system.settled();
 
-  assert.ok(system.workers.every((worker) => !worker.exited), "no worker needed a restart");
+  assertNoneEnded(system);
   const verdict = await assertNothingLostOrTwice(system, load);
   report("PostgreSQL restarted", load, verdict, (performance.now() - mendedAt) / 1_000);
 });

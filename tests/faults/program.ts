@@ -14,6 +14,10 @@ export interface Program extends AsyncDisposable {
   stop(): Promise<number>;
   /** The value of a metric: by its name with labels, or by its bare name the sum over them. */
   metric(name: string): Promise<number>;
+  /** How many lines of its log have this message. */
+  logged(message: string): number;
+  /** The end of what it has written, to see why it ended. */
+  lastWords(): string;
   /** The time its last log line bears, in milliseconds since the epoch: what its wall clock said then. */
   loggedAt(): number;
 }
@@ -59,6 +63,8 @@ export async function startProgram({ root, entry, env }: ProgramOptions): Promis
         .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
     },
+    logged: (message) => running.stdout().split(`"msg":${JSON.stringify(message)}`).length - 1,
+    lastWords: () => running.stdout().slice(-2_000) + running.stderr().slice(-2_000),
     loggedAt() {
       const lines = running.stdout();
       const from = lines.lastIndexOf(LINE_START) + LINE_START.length;

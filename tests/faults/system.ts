@@ -96,6 +96,16 @@ export async function startSystem(services: Services, options: SystemOptions = {
   };
 }
 
+/** Every program has lived through the fault. */
+export function assertNoneEnded({ api, workers }: Pick<System, "api" | "workers">): void {
+  const ended = [api, ...workers].filter(({ exited }) => exited);
+  assert.equal(
+    ended.length,
+    0,
+    `none needed a restart\n${ended.map((program) => program.lastWords()).join("\n")}`,
+  );
+}
+
 /** What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted. */
 export async function assertNothingLostOrTwice(system: System, ...loads: Load[]): Promise<Verdict> {
   const accepted = loads.flatMap((load) => load.accepted);
