@@ -80,7 +80,7 @@ export function guards(
 
 /** Whom limits count: the key where there are keys, else the address. */
 export function callerOf(c: Context<Env>, trustProxy: boolean): string {
-  const grant = c.var.grant;
+  const grant = c.get("grant");
   return grant === undefined ? `address:${addressOf(c, trustProxy)}` : `key:${grant.name}`;
 }
 

@@ -1,4 +1,5 @@
 /** The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing from another host. */
+import { pageHeaders } from "./headers.ts";
 import { addFiles, type PageFile } from "./files.ts";
 import type { App, Routes } from "./routes.ts";
 import { staticText } from "./static_text.ts";
@@ -98,6 +99,6 @@ export function addDocs(app: App, routes: Routes, version: string): void {
       responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },
     [],
-    (c) => c.html(PAGE, 200, { "content-security-policy": DOCS_CSP }),
+    (c) => c.html(PAGE, 200, pageHeaders(DOCS_CSP)),
   );
 }

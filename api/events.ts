@@ -66,7 +66,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
       if (seen !== undefined && isFinal(seen) && seen === progress.status) return c.body(null, 204);
       if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
       const after = seen !== undefined && isFinal(seen) ? undefined : seen;
-      const { grant } = c.var;
+      const grant = c.get("grant");
       const { body, closed } = stream(
         { progress, after, caller: callerOf(c), revoked: grant?.revoked },
         options,

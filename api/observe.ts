@@ -92,16 +92,17 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
         endSpan(span, { name, traceparent, method, route, path: c.req.path, status, seconds });
       }
     };
-    if (c.var.streaming === undefined) ended();
-    else c.var.streaming.then(ended);
+    const streaming = c.get("streaming");
+    if (streaming === undefined) ended();
+    else streaming.then(ended);
     log[QUIET.test(route) ? "debug" : "info"]("request", {
       method,
       route,
       status,
       duration_ms: Math.round(seconds * 1e5) / 100,
-      key: c.var.grant?.name,
+      key: c.get("grant")?.name,
       address: addressOf?.(c),
-      ...c.var.ids,
+      ...c.get("ids"),
     });
   };
 }

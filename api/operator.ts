@@ -211,7 +211,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
 
 /** @throws {Problem} `forbidden` for the key of one user: what operators do concerns everybody */
 function requireEverybodysKey(c: Context<Env>): void {
-  const grant = c.var.grant;
+  const grant = c.get("grant");
   if (grant === undefined || grant.user === null) return;
   throw new Problem("forbidden", {
     errors: [{ field: "header.authorization", message: "must be a key of every user (user=*)" }],
@@ -220,7 +220,7 @@ function requireEverybodysKey(c: Context<Env>): void {
 
 /** Who asks, as pauses and log lines name it. */
 function authorOf(c: Context<Env>): string {
-  return c.var.grant?.name ?? "anonymous";
+  return c.get("grant")?.name ?? "anonymous";
 }
 
 function toJson(pause: Pause | null): z.input<typeof PauseState> {

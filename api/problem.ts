@@ -155,13 +155,17 @@ export function answerProblem(log: Logger) {
     const { status, title, retryAfterS }: ProblemDeclaration = PROBLEMS[code];
     if (status >= 500) {
       const level = code === "internal" ? "error" : "warn";
-      log[level]("request failed", { problem: code, reason: reason(problem.cause ?? problem), ...c.var.ids });
+      log[level]("request failed", {
+        problem: code,
+        reason: reason(problem.cause ?? problem),
+        ...c.get("ids"),
+      });
     }
     const { detail, errors, headers = {} } = problem.particulars;
     if (retryAfterS !== undefined) c.header("retry-after", String(retryAfterS));
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
-    const type = `${c.var.prefix ?? ""}/problems/${code}`;
-    const body = JSON.stringify({ type, code, title, status, detail, errors, ...c.var.ids });
+    const type = `${c.get("prefix") ?? ""}/problems/${code}`;
+    const body = JSON.stringify({ type, code, title, status, detail, errors, ...c.get("ids") });
     return c.body(body, status, { "content-type": "application/problem+json" });
   };
 }

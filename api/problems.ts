@@ -1,4 +1,5 @@
 /** The pages that problem types lead to: what each means, and what a client can do. */
+import { pageHeaders } from "./headers.ts";
 import { z } from "@hono/zod-openapi";
 import { Problem, PROBLEM_CODES, type ProblemCode, type ProblemDeclaration, PROBLEMS } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -22,7 +23,7 @@ export function addProblems(routes: Routes): void {
     (c) => {
       const code = Code.safeParse(c.req.param("code"));
       if (!code.success) throw new Problem("route-not-found");
-      return c.html(page(code.data), 200, { "content-security-policy": CSP });
+      return c.html(page(code.data), 200, pageHeaders(CSP));
     },
   );
 }

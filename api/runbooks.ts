@@ -1,4 +1,5 @@
 /** `/runbooks` and `/runbooks/NAME`: what to do about an alert, out of docs/runbooks.md, without a network too. */
+import { pageHeaders } from "./headers.ts";
 import { z } from "@hono/zod-openapi";
 import { Marked } from "marked";
 import { Problem } from "./problem.ts";
@@ -41,7 +42,7 @@ export function addRunbooks(routes: Routes): void {
       const names = [...all.keys()].filter((name) => name !== "");
       const list = names.map((name) => `- [${name}](/runbooks/${name})`).join("\n");
       const html = render({ title: "Runbooks", markdown: `${all.get("")!.markdown}\n${list}\n` }, names);
-      return c.html(html, 200, { "content-security-policy": CSP });
+      return c.html(html, 200, pageHeaders(CSP));
     },
   );
 
@@ -61,7 +62,7 @@ export function addRunbooks(routes: Routes): void {
       const all = await load();
       const page = all.get(c.req.param("alert") || "none");
       if (page === undefined) throw new Problem("route-not-found");
-      return c.html(render(page, [...all.keys()]), 200, { "content-security-policy": CSP });
+      return c.html(render(page, [...all.keys()]), 200, pageHeaders(CSP));
     },
   );
 }

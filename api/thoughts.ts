@@ -104,7 +104,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const { text: raw, json } = await readJson(c.req.raw, body);
       const { user_id: userId, text, context = null, priority = "interactive" } = parse(CreateThought, json);
       refuseDuplicateKeys(raw);
-      if (!reaches(c.var.grant, userId)) {
+      if (!reaches(c.get("grant"), userId)) {
         throw new Problem("forbidden", {
           errors: [{ field: "user_id", message: "must be this key's user" }],
         });
@@ -118,7 +118,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         idempotencyKey,
         requestHash: idempotencyKey === null ? null : hash(text, context, priority),
         priority,
-        flow: c.var.grant?.name ?? "",
+        flow: c.get("grant")?.name ?? "",
         traceparent,
       };
       // A span that nobody records would still cost the request.
@@ -175,8 +175,8 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
       const { status, limit, cursor, user_id } = parse(ListQuery, queryOf(c), "query.");
-      const userId = user_id ?? c.var.grant?.user ?? undefined;
-      if (userId !== undefined && !reaches(c.var.grant, userId)) throw new Problem("thought-not-found");
+      const userId = user_id ?? c.get("grant")?.user ?? undefined;
+      if (userId !== undefined && !reaches(c.get("grant"), userId)) throw new Problem("thought-not-found");
       const { thoughts, next } = await store.list({
         limit,
         ...(userId === undefined ? {} : { userId }),
@@ -208,7 +208,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const id = idOf(c);
       reachable(c, (await store.progress([id]))[0]);
       if (!await retention.delete(id)) throw new Problem("thought-not-found");
-      log.info("thought deleted", { thought_id: id, key: c.var.grant?.name });
+      log.info("thought deleted", { thought_id: id, key: c.get("grant")?.name });
       return c.body(null, 204);
     },
   );
@@ -230,10 +230,10 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
       const { user_id: userId } = parse(ForgetQuery, queryOf(c), "query.");
-      if (!reaches(c.var.grant, userId)) throw new Problem("thought-not-found");
+      if (!reaches(c.get("grant"), userId)) throw new Problem("thought-not-found");
       const thoughts = await retention.forget(userId);
       metrics.thoughts_forgotten_total.inc(thoughts);
-      log.info("user forgotten", { thoughts, key: c.var.grant?.name });
+      log.info("user forgotten", { thoughts, key: c.get("grant")?.name });
       return c.json({ thoughts });
     },
   );
@@ -249,7 +249,7 @@ export function reachable<T extends { readonly userId: string }>(
   c: Context<Env>,
   thought: T | null | undefined,
 ): T {
-  if (!thought || !reaches(c.var.grant, thought.userId)) throw new Problem("thought-not-found");
+  if (!thought || !reaches(c.get("grant"), thought.userId)) throw new Problem("thought-not-found");
   return thought;
 }
 
@@ -277,16 +277,16 @@ function page(thoughts: readonly Thought[], next: string | null) {
 function nextPage(c: Context<Env>, cursor: string): string {
   const query = new URL(c.req.url).searchParams;
   query.set("cursor", cursor);
-  return `${c.var.prefix ?? ""}/thoughts?${query}`;
+  return `${c.get("prefix") ?? ""}/thoughts?${query}`;
 }
 
 function created(c: Context<Env>, inserted: Inserted): Response {
   switch (inserted.outcome) {
     case "stored":
-      c.header("location", `${c.var.prefix ?? ""}/thoughts/${inserted.id}`);
+      c.header("location", `${c.get("prefix") ?? ""}/thoughts/${inserted.id}`);
       return c.json({ id: inserted.id, status: "pending" }, 201);
     case "repeated":
-      c.header("location", `${c.var.prefix ?? ""}/thoughts/${inserted.id}`);
+      c.header("location", `${c.get("prefix") ?? ""}/thoughts/${inserted.id}`);
       c.header("idempotent-replayed", "true");
       return c.json({ id: inserted.id, status: inserted.status }, 201);
     case "conflict":

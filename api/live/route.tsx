@@ -1,4 +1,5 @@
 /** The live page at `/`, its files, and the state it asks for every two seconds. */
+import { pageHeaders } from "../headers.ts";
 import { addFiles, type PageFile } from "../files.ts";
 import type { Routes } from "../routes.ts";
 import { Page } from "./page.tsx";
@@ -52,7 +53,7 @@ const FILES: Readonly<Record<string, PageFile>> = {
 
 export function addPage(routes: Routes, { sampler, version, monitored }: PageOptions): void {
   const html = `<!doctype html>${<Page version={version} />}`;
-  routes.addPage("/", (c) => c.html(html, 200, { "content-security-policy": CSP }));
+  routes.addPage("/", (c) => c.html(html, 200, pageHeaders(CSP)));
   routes.addPage("/samples", (c) => {
     const samples = sampler.read();
     const newest = samples.at(-1);

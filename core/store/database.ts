@@ -7,6 +7,7 @@ import migration0005 from "./migrations/0005_operator.sql" with { type: "text" }
 import migration0006 from "./migrations/0006_stores.sql" with { type: "text" };
 import migration0008 from "./migrations/0008_failure_reason.sql" with { type: "text" };
 import migration0009 from "./migrations/0009_retention.sql" with { type: "text" };
+import migration0010 from "./migrations/0010_outbox_collation.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -74,6 +75,7 @@ const MIGRATIONS = [
   { version: 6, sql: migration0006 },
   { version: 8, sql: migration0008 },
   { version: 9, sql: migration0009 },
+  { version: 10, sql: migration0010 },
 ] as const;
 
 /** The newest version that this program knows. */

@@ -65,12 +65,12 @@ const NOW_RANK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
  * @param from the CTE of what to rank; has thought_id, attempts, flow, user_id and cost
  */
 const ranked = (from: string) => `
-  floors as (
+  floors as materialized (
     select flow, coalesce((
       select rank from outbox o where o.flow = f.flow and o.rank is not null order by rank limit 1
     ), ${NOW_RANK}) as floor
     from (select distinct flow from ${from}) f
-  ), lasts as (
+  ), lasts as materialized (
     select u.flow, u.user_id, greatest(floor, (
       select rank from outbox o
       where o.flow = u.flow and o.user_id = u.user_id and o.rank is not null order by o.rank desc limit 1

@@ -54,7 +54,7 @@ export function openPostgres(options: PostgresOptions): Database {
   /** A pooler takes none of our settings at the start, and may not keep a statement's name: found out by its refusal. */
   let pooled = address.pooled;
 
-  const open = (size: number, limitMs: number) =>
+  const open = (size: number, limitMs: number, plans: Readonly<Record<string, string>>) =>
     createPool({
       address,
       size,
@@ -63,14 +63,12 @@ export function openPostgres(options: PostgresOptions): Database {
       waitMs: limitMs,
       settings: () => ({
         application_name: address.applicationName ?? "thought-processor",
-        // A plan made while a table was small would be kept while it grows (docs/decisions/0063-plans.md); an unnamed
-        // statement, as through a pooler, is planned each time anyway.
-        ...(pooled ? {} : { statement_timeout: limitMs, plan_cache_mode: "force_custom_plan" }),
+        ...(pooled ? {} : { statement_timeout: limitMs, ...plans }),
         ...(pooled || schema === undefined ? {} : { search_path: `"${schema}"` }),
       }),
     });
-  const writes = open(poolSize, statementTimeoutMs);
-  const reads = readPoolSize === 0 ? writes : open(readPoolSize, readTimeoutMs);
+  const writes = open(poolSize, statementTimeoutMs, KEPT_PLANS);
+  const reads = readPoolSize === 0 ? writes : open(readPoolSize, readTimeoutMs, FRESH_PLANS);
   const renew = () => [writes, reads].forEach((pool) => pool.renew());
 
   /** What an error says of the connections, beside what it says of its statement. */
@@ -170,6 +168,14 @@ export function openPostgres(options: PostgresOptions): Database {
     },
   };
 }
+
+/**
+ * Statements that look rows up by index whatever the size of the table: planned once, and never as a scan, which is what
+ * a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are planned each time.
+ */
+const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off" };
+/** Listings differ too much by their parameters. */
+const FRESH_PLANS = { plan_cache_mode: "force_custom_plan" };
 
 /** The longest a timer waits. */
 const MOST_MS = 2 ** 31 - 1 - GRACE_MS;
