@@ -32,8 +32,12 @@ export async function main(args: readonly string[], payload?: Payload): Promise<
     if (options.code !== EXIT.ok) stderr.write(options.text);
     return options.code;
   }
-  const locate = async () =>
-    payload ? await packedPaths(payload, stateDirectory(Deno.env.get)) : checkoutPaths(import.meta.dirname!);
+  const locate = async () => {
+    const paths = payload
+      ? await packedPaths(payload, stateDirectory(Deno.env.get))
+      : checkoutPaths(import.meta.dirname!);
+    return { ...paths, composeFiles: Deno.env.get("COMPOSE_FILE") };
+  };
   const host = localHost(onInterrupt(() => stopAtOnce(launcher, json)));
   const streams = { stdout, stderr, env: Deno.env.get };
   return await launch({ host, locate, options, launcher, streams });

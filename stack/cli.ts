@@ -13,6 +13,7 @@ export type Verb =
   | "doctor"
   | "drill"
   | "traffic"
+  | "adopt"
   | "down"
   | "uninstall";
 
@@ -34,11 +35,23 @@ export interface Options {
   readonly service?: string;
   readonly drill?: string;
   readonly fast: boolean;
+  readonly adopt: Adoption;
   readonly traffic: {
     readonly perSecond: number;
     readonly forMs: number;
     readonly mix: Mix;
   };
+}
+
+/** What `adopt` is to do; with nothing of it, it lists. */
+export interface Adoption {
+  /** Where the service answers with metrics. */
+  readonly url?: URL;
+  readonly name?: string;
+  /** Name of a service to give up again. */
+  readonly remove?: string;
+  /** Whether to publish Tempo's OTLP ports on loopback. */
+  readonly otlp: boolean;
 }
 
 /** Help, the version or an error: printed, with nothing else to do. */
@@ -98,10 +111,13 @@ interface Flags {
   readonly rate?: number;
   readonly for?: number;
   readonly mix?: Mix;
+  readonly name?: string;
+  readonly remove?: string;
+  readonly otlp?: boolean;
 }
 
-/** The name that some verbs take. */
-type Named = Pick<Options, "service" | "drill">;
+/** The argument that some verbs take. */
+type Named = Pick<Options, "service" | "drill"> & { readonly url?: URL };
 type Take = (verb: Verb, flags: Flags, named?: Named) => void;
 
 function describe(command: string, version: string, take: Take): Command {
@@ -149,6 +165,12 @@ function describe(command: string, version: string, take: Take): Command {
     .option("--for <duration>", `how long (${DEFAULT_TRAFFIC}); Ctrl-C ends it and cleans up`, duration)
     .option("--mix <shares>", `such as fresh=5,bad=1 of: ${KINDS.join(", ")}`, mix)
     .action((flags) => take("traffic", flags));
+  verb("adopt", "watch a service of your own: its job, its alerts and its dashboard; none: list them")
+    .argument("[url]", "where it answers with metrics, such as http://localhost:3000/metrics", metricsUrl)
+    .option("--name <name>", "what its job, dashboard, log lines and traces are called", serviceName)
+    .option("--otlp", "publish OTLP on 127.0.0.1:4317 and :4318, for its traces")
+    .option("--remove <name>", "give one up again, or otlp", serviceName)
+    .action((url, flags) => take("adopt", flags, url && { url }));
   verb("down", "stop and remove the containers; the data is kept")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
     .action((flags) => take("down", flags));
@@ -165,7 +187,7 @@ function withSelection(command: Command): Command {
   );
 }
 
-function toOptions(verb: Verb, flags: Flags, named: Named = {}): Options {
+function toOptions(verb: Verb, flags: Flags, { url, ...named }: Named = {}): Options {
   return {
     verb,
     json: flags.json ?? false,
@@ -179,6 +201,12 @@ function toOptions(verb: Verb, flags: Flags, named: Named = {}): Options {
     volumes: flags.volumes ?? false,
     follow: flags.follow ?? false,
     fast: flags.fast ?? false,
+    adopt: {
+      otlp: flags.otlp ?? false,
+      ...(url && { url }),
+      ...(flags.name !== undefined && { name: flags.name }),
+      ...(flags.remove !== undefined && { remove: flags.remove }),
+    },
     traffic: {
       perSecond: flags.rate ?? rate(DEFAULT_RATE),
       forMs: flags.for ?? duration(DEFAULT_TRAFFIC),
@@ -218,6 +246,23 @@ function workers(text: string): number {
   throw new InvalidArgumentError(`Give a number from 1 to ${MAX_WORKERS}: that many ports are published.`);
 }
 
+/** Without a path it is /metrics. */
+function metricsUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+    throw new InvalidArgumentError("Give an address such as http://localhost:3000/metrics, without a login.");
+  }
+  if (url.pathname === "/") url.pathname = "/metrics";
+  url.hash = "";
+  return url;
+}
+
+/** A name of files, jobs and labels. */
+function serviceName(text: string): string {
+  if (/^[a-z][a-z0-9_-]{0,31}$/.test(text)) return text;
+  throw new InvalidArgumentError("Give a name of at most 32 small letters, digits, - and _, a letter first.");
+}
+
 /** As Compose takes it. */
 function projectName(text: string): string {
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(text)) return text;
@@ -244,6 +289,7 @@ function examples(command: string): string {
   ${command} logs kafka-worker --follow
   ${command} drill redis-down --fast          does the alert fire, and resolve?
   ${command} traffic --rate 10/s --for 5m     something to look at
+  ${command} adopt http://localhost:3000/metrics --name shop
   ${command} down --volumes                   leave nothing behind
 
 Can be left out: ${OPTIONAL.join(", ")}

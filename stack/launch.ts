@@ -1,6 +1,7 @@
 /** Does what the command line asks: progress and failures go to stderr, results to stdout. */
 import type { WriteStream } from "node:tty";
 import type { Options, Verb } from "./cli.ts";
+import { adopt } from "./commands/adopt.ts";
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
 import { drill } from "./commands/drill.ts";
@@ -24,9 +25,9 @@ import { exitCode, failureReport, failureText, type Report, toJson } from "./out
 import { resultText } from "./output/result.ts";
 import type { Paths } from "./paths.ts";
 
-const VERBS = { up, status, verify, urls, doctor, drill, down, logs, traffic, uninstall };
-/** Verbs that check Docker themselves. */
-const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill"];
+const VERBS = { up, status, verify, urls, doctor, drill, down, logs, traffic, adopt, uninstall };
+/** Verbs that check Docker themselves, or go without. */
+const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill", "adopt"];
 /** Verbs that change the running stack, and whose checklist does not begin with whose it is. */
 const CHANGE_STACK: readonly Verb[] = ["down", "verify", "traffic", "uninstall"];
 const OPEN_MS = 5_000;
@@ -108,6 +109,12 @@ function interrupted(verb: string, drill: string | undefined): LaunchFailure {
     return new LaunchFailure("interrupted", {
       what: "Interrupted. The thoughts it posted are deleted.",
       next: [{ text: "run it again", verb }],
+    });
+  }
+  if (verb === "adopt") {
+    return new LaunchFailure("interrupted", {
+      what: "Interrupted. Nothing was changed.",
+      next: ["run the same command again"],
     });
   }
   return new LaunchFailure("interrupted", {

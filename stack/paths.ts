@@ -9,6 +9,10 @@ export interface Paths {
   readonly envFile: string;
   /** What the last `up` was options for. */
   readonly lastUpFile: string;
+  /** What a person adds: jobs, rules, dashboards and overrides of their own services. */
+  readonly extensionsDir: string;
+  /** COMPOSE_FILE, where the environment names compose files of its own. */
+  readonly composeFiles?: string | undefined;
   /** Of a packed launcher: the folder of all its versions, which is its own to clean and to remove. */
   readonly stateRoot?: string;
 }
@@ -21,25 +25,37 @@ export interface Payload {
   readonly executable: readonly string[];
 }
 
+/** Where extensions stand in a checkout, and in a payload. */
+const EXTENSIONS = "config/extensions";
+
 /** In a source checkout everything is where it is. */
 export function checkoutPaths(dir: string): Paths {
-  return { dir, envFile: join(dir, ".env"), lastUpFile: join(dir, ".data", "launcher.json") };
+  return {
+    dir,
+    envFile: join(dir, ".env"),
+    lastUpFile: join(dir, ".data", "launcher.json"),
+    extensionsDir: join(dir, EXTENSIONS),
+  };
 }
 
 /**
  * Lays a packed launcher's files out below the user's state directory, one folder a version, and returns
- * where they are. Files that are right already are left alone, since running containers have them mounted; a changed
+ * where they are. `.env` and extensions stand above the version, since they are a person's own and outlive it. Files that are right already are left alone, since running containers have them mounted; a changed
  * file is written again.
  */
 export async function packedPaths(payload: Payload, stateDir: string): Promise<Paths> {
   const root = join(stateDir, "thought-processor");
   const dir = join(root, payload.version);
+  const extensionsDir = join(root, "extensions");
   for (const [path, text] of Object.entries(payload.files)) {
-    await layOut(join(dir, path), text, payload.executable.includes(path) ? 0o755 : 0o644);
+    const place = path.startsWith(`${EXTENSIONS}/`)
+      ? join(extensionsDir, path.slice(EXTENSIONS.length + 1))
+      : join(dir, path);
+    await layOut(place, text, payload.executable.includes(path) ? 0o755 : 0o644);
   }
   const envFile = join(root, ".env");
   await linkTo(envFile, join(dir, ".env"));
-  return { dir, envFile, lastUpFile: join(root, "launcher.json"), stateRoot: root };
+  return { dir, envFile, lastUpFile: join(root, "launcher.json"), extensionsDir, stateRoot: root };
 }
 
 /** Plain `docker compose` in the folder then reads the same passwords. Windows lets few users link. */

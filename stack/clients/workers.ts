@@ -1,6 +1,7 @@
 /** The workers' own HTTP endpoints. */
 import * as z from "zod";
 import type { Host } from "../host.ts";
+import { parseExposition } from "./exposition.ts";
 import { ask, Unreachable } from "./http.ts";
 
 /** Counts thoughts whose result is stored. */
@@ -14,10 +15,9 @@ export function createWorkers({ host, urls }: { readonly host: Host; readonly ur
     const texts = await Promise.all(
       urls.map(async (url) => (await ask(host, `${url}/metrics`)).text),
     );
-    const samples = texts.flatMap((
-      text,
-    ) => [...text.matchAll(new RegExp(`^${PROCESSED}(?:\\{.*\\})? (\\S+)`, "gm"))]);
-    return samples.reduce((sum, [, value]) => sum + Number(value), 0);
+    const samples = texts.flatMap((text) => [...parseExposition(text).values()])
+      .flatMap((family) => family.samples).filter(({ name }) => name === PROCESSED);
+    return samples.reduce((sum, { value }) => sum + value, 0);
   }
 
   /** @returns why a worker is not ready, in its own words; undefined when all are */

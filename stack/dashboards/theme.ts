@@ -100,10 +100,18 @@ export interface RangeOptions {
   readonly from?: string;
   /** Not more often than Prometheus scrapes. @default "15s" */
   readonly refresh?: string;
+  /** What happened, drawn over every graph. @default restarts, deployments and critical alerts of ours */
+  readonly events?: Readonly<Record<string, Event>>;
 }
 
-/** What happened, drawn over every graph. */
-const EVENTS = {
+export interface Event {
+  readonly expr: string;
+  /** May hold `{{label}}`. */
+  readonly title: string;
+  readonly colour: string;
+}
+
+const EVENTS: Readonly<Record<string, Event>> = {
   "Restarts": {
     expr: 'changes(process_start_time_seconds{job=~"thoughtprocessor-api|kafka-worker"}[1m]) > 0',
     title: "{{job}} {{instance}} restarted",
@@ -120,16 +128,32 @@ const EVENTS = {
     title: "{{alertname}}",
     colour: CRITICAL,
   },
-} as const;
+};
 
-/** An empty dashboard with the theme, its own title and the links to the others and to Explore. */
+/** An empty dashboard of ours with the theme, its own title and the links to the others and to Explore. */
 export function dashboard(
   uid: Uid,
   description: string,
   logs: string,
-  { from = "now-30m", refresh = "15s" }: RangeOptions = {},
+  options?: RangeOptions,
 ): DashboardBuilder {
-  const built = new DashboardBuilder(DASHBOARDS[uid].title)
+  return emptyDashboard({ uid, title: DASHBOARDS[uid].title, description, logs }, options);
+}
+
+export interface Board {
+  readonly uid: string;
+  readonly title: string;
+  readonly description: string;
+  /** LogQL, for the link to Explore. */
+  readonly logs: string;
+}
+
+/** An empty dashboard of anybody's, with the theme and the links. */
+export function emptyDashboard(
+  { uid, title, description, logs }: Board,
+  { from = "now-30m", refresh = "15s", events = EVENTS }: RangeOptions = {},
+): DashboardBuilder {
+  const built = new DashboardBuilder(title)
     .uid(uid)
     .description(description)
     .tags([TAG])
@@ -146,7 +170,7 @@ export function dashboard(
       new DashboardLinkBuilder("Logs in Explore")
         .type(DashboardLinkType.Link).icon("doc").url(exploreUrl(logs)).targetBlank(true),
     );
-  for (const [name, { expr, title, colour }] of Object.entries(EVENTS)) {
+  for (const [name, { expr, title, colour }] of Object.entries(events)) {
     built.annotation(
       new AnnotationQueryBuilder().name(name).datasource(SOURCES.prometheus).enable(true).iconColor(colour)
         .expr(expr).titleFormat(title).step("15s"),

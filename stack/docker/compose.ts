@@ -1,6 +1,7 @@
 /** `docker compose` on this project, always with the monitoring profile. */
 import { existsSync } from "node:fs";
 import * as z from "zod";
+import { composeVariables } from "../extensions/overrides.ts";
 import type { Paths } from "../paths.ts";
 import type { Host, Output } from "../host.ts";
 import { LaunchFailure } from "../failure.ts";
@@ -166,6 +167,11 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
   }
 
+  /** Sends a signal to a service's containers. */
+  function signal(service: string, name: string): Promise<Output> {
+    return run(["kill", "--signal", name, service], QUESTION_MS);
+  }
+
   /** Removes a service's containers, so that the next `up` makes new ones. */
   function remove(services: readonly string[]): Promise<Output> {
     return run(["rm", "--stop", "--force", ...services], STOP_MS);
@@ -214,17 +220,18 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
   }
 
   function run(args: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<Output> {
-    const env = { ...environment };
+    const env = { ...composeVariables(paths), ...environment };
     return host.run("docker", commandLine(args), { cwd: paths.dir, env, deadlineMs, signal });
   }
 
   return {
-    environment,
+    environment: { ...composeVariables(paths), ...environment },
     withEnvironment,
     config,
     ps,
     build,
     up,
+    signal,
     remove,
     logs,
     logsSince,

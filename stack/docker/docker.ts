@@ -107,6 +107,23 @@ export function createDocker(host: Host) {
     return code === 0 ? /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined;
   }
 
+  /**
+   * This machine's address on Docker's bridge, which is what containers see of it on Linux.
+   *
+   * @returns undefined where a virtual machine stands between, and forwards to loopback
+   */
+  async function bridgeAddress(): Promise<string | undefined> {
+    const engine = await info();
+    if (
+      Deno.build.os !== "linux" || engine === undefined || /desktop|orbstack|rancher/i.test(engine.system)
+    ) {
+      return undefined;
+    }
+    const format = "{{range .IPAM.Config}}{{.Gateway}}\n{{end}}";
+    const { code, stdout } = await query(["network", "inspect", "bridge", "--format", format]);
+    return code === 0 ? stdout.split("\n").find((line) => /^\d+(\.\d+){3}$/.test(line.trim())) : undefined;
+  }
+
   /** What the engine says of itself; asked once. */
   function info(): Promise<EngineInfo | undefined> {
     return described ??= readInfo();
@@ -296,6 +313,7 @@ export function createDocker(host: Host) {
     composeVersion,
     buildxVersion,
     info,
+    bridgeAddress,
     endpoint,
     missing,
     cannotPull,

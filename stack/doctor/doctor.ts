@@ -3,6 +3,7 @@ import type { Compose, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
 import { checkConfigFiles } from "./config_files.ts";
 import { checkCompose, checkEngine, checkPlatform } from "./engine.ts";
+import { checkExtensions } from "./extensions.ts";
 import { checkImages } from "./images.ts";
 import { checkEnvFile } from "./passwords.ts";
 import { checkProject } from "./project.ts";
@@ -38,6 +39,7 @@ export function doctorChecks(examined: Examined): Check[] {
     { name: "memory", after: ["docker"], run: () => checkMemory(docker) },
     { name: "disk", after: ["docker"], run: () => checkDisk(host, docker) },
     { name: "config files", run: () => checkConfigFiles(paths.dir) },
+    { name: "extensions", run: () => checkExtensions(paths) },
     {
       name: "ports",
       after: [".env"],

@@ -13,7 +13,12 @@ import { openContext } from "../context.ts";
 /** Holds the lock of the drills. */
 const folder = Deno.makeTempDirSync({ prefix: "drill-" });
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-const PATHS: Paths = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: `${folder}/launcher.json` };
+const PATHS: Paths = {
+  dir: "/nowhere",
+  envFile: "/nowhere/.env",
+  lastUpFile: `${folder}/launcher.json`,
+  extensionsDir: "/nowhere",
+};
 const redisDown = DRILLS.find(({ name }) => name === "redis-down")!;
 const PENDING_MS = 5_000;
 

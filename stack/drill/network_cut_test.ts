@@ -6,7 +6,12 @@ import { parseArguments } from "../cli.ts";
 import { openContext } from "../context.ts";
 import { networkCut } from "./network_cut.ts";
 
-const PATHS = { dir: "/nowhere", envFile: "/nowhere/.env", lastUpFile: "/nowhere/launcher.json" };
+const PATHS = {
+  dir: "/nowhere",
+  envFile: "/nowhere/.env",
+  lastUpFile: "/nowhere/launcher.json",
+  extensionsDir: "/nowhere",
+};
 
 /** A stack whose API is in this state until it is on its network again. */
 async function cutOff(state: string, connecting = "") {

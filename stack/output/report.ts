@@ -41,6 +41,8 @@ export interface Report {
   readonly drill?: DrillResult;
   /** What traffic came to. */
   readonly traffic?: TrafficTally;
+  /** Services that were adopted, each with its metrics' address. */
+  readonly adopted?: readonly { readonly name: string; readonly url: string }[];
   /** Log lines, where they go into the report. */
   readonly lines?: readonly string[];
 }
@@ -72,8 +74,20 @@ export function exitCode(failures: readonly LaunchFailure[]): number {
 
 /** No passwords: this goes into CI's logs. `passwordIn` says where they are. */
 export function toJson(report: Report, launcher: Launcher): string {
-  const { verb, checklists, failures, leftOut, addresses, traceUrl, traceId, drills, drill, traffic, lines } =
-    report;
+  const {
+    verb,
+    checklists,
+    failures,
+    leftOut,
+    addresses,
+    traceUrl,
+    traceId,
+    drills,
+    drill,
+    traffic,
+    lines,
+    adopted,
+  } = report;
   return JSON.stringify(
     {
       verb,
@@ -109,6 +123,7 @@ export function toJson(report: Report, launcher: Launcher): string {
       drills: drills && listJson(drills),
       drill: drill && resultJson(drill),
       traffic,
+      adopted,
       lines,
     },
     null,

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { collectPayload } from "./payload.ts";
 
-const { net, env, run } = config.permissions.launcher;
+const { env, run } = config.permissions.launcher;
 
 /**
  * What a packed launcher may do: the same as in a checkout, but for files. It lays its own out in the user's state
@@ -17,7 +17,7 @@ const { net, env, run } = config.permissions.launcher;
  */
 export const PERMISSIONS = [
   "--no-prompt",
-  `--allow-net=${net}`,
+  "--allow-net",
   `--allow-env=${env.allow}`,
   "--ignore-env",
   `--allow-run=${run}`,

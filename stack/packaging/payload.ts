@@ -18,8 +18,9 @@ const SHIPPED = [
   "docs/runbooks.md",
 ];
 
-/** Only tests need these. */
-const LEFT_BEHIND = /_test\.tsx?$|^config\/prometheus\/tests\//;
+/** Only tests need these, or they are the own files of whoever packs. */
+const LEFT_BEHIND =
+  /_test\.tsx?$|^config\/prometheus\/tests\/|^config\/extensions\/(?!README\.md$|.*\.example$)/;
 
 /**
  * Collects the files that a packed launcher carries.

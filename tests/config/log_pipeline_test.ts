@@ -12,8 +12,8 @@ const stage = (name: string) => stages.filter((stage) => name in stage).map((sta
 
 Deno.test("level, service, container and job are labels; ids are structured metadata", () => {
   const labels = stage("labels").flatMap((labels) => Object.keys(labels));
-  assert.deepEqual(labels, ["container", "project", "service", "level"]);
-  assert.deepEqual(stage("labeldrop"), [["filename", "project"]]);
+  assert.deepEqual(labels, ["container", "project", "service", "own", "level"]);
+  assert.deepEqual(stage("labeldrop"), [["filename", "project", "own"]]);
   assert.deepEqual(Object.keys(stage("structured_metadata")[0]), ["trace_id", "span_id", "thought_id"]);
 });
 
@@ -28,9 +28,10 @@ Deno.test("what promtail reads from a line is what docker-compose.yml puts there
   }
 });
 
-Deno.test("lines of other projects are dropped, and this one's name is known", () => {
+Deno.test("lines of other projects are dropped unless they name their service, and this one's name is known", () => {
   const drop = stage("match").find((match) => match.action === "drop");
-  assert.equal(drop.selector, '{project!="${PROJECT}"}');
+  assert.equal(drop.selector, '{project!="${PROJECT}", own=""}');
+  assert.equal(stage("json")[0].expressions.own, 'attrs."thought-processor.service"');
   assert.equal(readComposeFile().services.promtail!.environment!.PROJECT, "thought-processor");
 });
 

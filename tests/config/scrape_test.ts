@@ -74,11 +74,14 @@ Deno.test("scrapes and health checks of our own processes carry an unsampled par
 });
 
 Deno.test("rules are read where they are mounted, and alerts go to the alertmanager there is", () => {
-  const rules = compose.services.prometheus!.volumes!.find((volume) =>
-    volume.startsWith("./config/prometheus:")
-  );
-  const folder = rules!.split(":")[1];
-  assert.deepEqual(prometheus.rule_files, [`${folder}/*.yml`]);
+  const { volumes = [] } = compose.services.prometheus!;
+  const mountOf = (source: string) =>
+    volumes.find((volume) => volume.startsWith(`${source}:`))?.split(":")[1];
+  assert.deepEqual(prometheus.rule_files, [
+    `${mountOf("./config/prometheus")}/*.yml`,
+    `${mountOf("./config/extensions/rules")}/*.yml`,
+  ]);
+  assert.deepEqual(prometheus.scrape_config_files, [`${mountOf("./config/extensions/scrape")}/*.yml`]);
   assert.deepEqual(prometheus.alerting.alertmanagers[0].static_configs[0].targets, ["alertmanager:9093"]);
 });
 

@@ -15,11 +15,20 @@ export interface Behaviour {
   readonly neverProcess?: boolean;
   /** An alert that Prometheus knows and that is silent. */
   readonly alert?: { name: string; severity: string };
+  /** Jobs of scrape files; Prometheus knows them after a reload. */
+  readonly own?: () => readonly string[];
+  /** How often Prometheus was told to reload. */
+  readonly reloads?: () => number;
+  /** Prometheus refuses its files at the first reload. */
+  readonly refusesReload?: boolean;
+  /** Why jobs of scrape files are down. */
+  readonly ownError?: string;
 }
 
 const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
 
-export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {}): FakeStack {
+export function fakeStack({ down, neverProcess = false, alert, ...extended }: Behaviour = {}): FakeStack {
+  const { own = () => [], reloads = () => 0, refusesReload = false, ownError = "" } = extended;
   const posted: FakeStack["posted"] = [];
   const deleted: string[] = [];
   let scrapes = 0;
@@ -43,7 +52,13 @@ export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {})
     }
     if (pathname === "/metrics") {
       const done = neverProcess ? 0 : posted.length;
-      return new Response(`batch_processor_thoughts_processed_total{analyser="local"} ${done}\n`);
+      const worked = !refusesReload || reloads() !== 1;
+      return new Response(
+        `batch_processor_thoughts_processed_total{analyser="local"} ${done}
+prometheus_config_last_reload_successful ${worked ? 1 : 0}
+prometheus_config_last_reload_success_timestamp_seconds ${worked ? reloads() : 0}
+`,
+      );
     }
     if (pathname === "/health/ready") {
       const queue = neverProcess ? { status: "down", reason: "no broker" } : { status: "up" };
@@ -60,7 +75,14 @@ export function fakeStack({ down, neverProcess = false, alert }: Behaviour = {})
         lastError: job === down?.job ? down.error : "",
         lastScrape: `scrape ${scrapes}`,
       }));
-      return Response.json({ data: { activeTargets } });
+      const adopted = own().map((job) => ({
+        labels: { job },
+        scrapeUrl: `http://${job}/metrics`,
+        health: ownError ? "down" : "up",
+        lastError: ownError,
+        lastScrape: `scrape ${scrapes}`,
+      }));
+      return Response.json({ data: { activeTargets: [...activeTargets, ...adopted] } });
     }
     if (pathname === "/api/v1/query" || pathname === "/api/v1/query_range") {
       return Response.json({ data: { result: [{ values: [[1, "5"]], value: [1, "5"] }] } });

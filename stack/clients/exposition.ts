@@ -1,0 +1,106 @@
+/** Reads what a service answers at `/metrics`: the text format of Prometheus, and OpenMetrics. */
+
+export interface Family {
+  readonly name: string;
+  /** counter, gauge, histogram, summary, …; empty where the text does not say. */
+  readonly type: string;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+export interface Sample {
+  /** With its suffix, as `_total` or `_bucket`. */
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Whether an exemplar stands behind it. */
+  readonly exemplar: boolean;
+}
+
+const COMMENT = /^#[ \t]+(HELP|TYPE|UNIT)[ \t]+(?:"((?:[^"\\]|\\.)*)"|(\S+))[ \t]*(.*)$/;
+const NAME = /[a-zA-Z_:][\w:]*/y;
+const LABEL =
+  /[ \t]*(?:"((?:[^"\\]|\\.)*)"|([a-zA-Z_]\w*))[ \t]*(?:=[ \t]*"((?:[^"\\]|\\.)*)")?[ \t]*(,|(?=\}))/y;
+/** A value, a timestamp, an exemplar. */
+const REST = /^[ \t]*(\S+)(?:[ \t]+-?[\d.eE+]+)?[ \t]*(#[ \t]*\{.*)?$/;
+/** What belongs to a family beside the samples of its own name. */
+const SUFFIX = /_(?:total|bucket|sum|count|created|info|gsum|gcount)$/;
+
+/**
+ * Parses a whole answer.
+ *
+ * @returns families by name, in their order; samples without a `# TYPE` are families of their own
+ * @throws {SyntaxError} quoting the first line that is in neither format, or a family that is declared twice
+ */
+export function parseExposition(text: string): Map<string, Family> {
+  const families = new Map<string, { name: string; type: string; help: string; samples: Sample[] }>();
+  const declared = new Set<string>();
+  const family = (name: string) => {
+    const found = families.get(name) ?? { name, type: "", help: "", samples: [] };
+    families.set(name, found);
+    return found;
+  };
+  for (const line of text.split(/\r?\n/)) {
+    if (line.trim() === "") continue;
+    if (line.startsWith("#")) {
+      const [, kind, quoted, plain, rest = ""] = COMMENT.exec(line) ?? [];
+      const name = quoted ?? plain;
+      if (kind === undefined || name === undefined || kind === "UNIT") continue;
+      if (declared.has(`${kind} ${name}`)) throw new SyntaxError(`Two families are called ${name}`);
+      declared.add(`${kind} ${name}`);
+      if (kind === "HELP") family(name).help = rest;
+      else family(name).type = rest.trim();
+      continue;
+    }
+    const sample = parseSample(line);
+    const base = sample.name.replace(SUFFIX, "");
+    family(families.has(sample.name) || !families.has(base) ? sample.name : base).samples.push(sample);
+  }
+  return families;
+}
+
+function parseSample(line: string): Sample {
+  let at = 0;
+  const next = (pattern: RegExp) => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(line);
+    if (match) at = pattern.lastIndex;
+    return match;
+  };
+  let name = next(NAME)?.[0];
+  const labels: Record<string, string> = {};
+  while (line[at] === " " || line[at] === "\t") at++;
+  if (line[at] === "{") {
+    at++;
+    while (line[at] !== "}") {
+      const label = next(LABEL);
+      if (!label) throw unreadable(line);
+      const [, quoted, plain, value] = label;
+      // A name that is not a Prometheus identifier stands among the labels, in quotes.
+      if (value !== undefined) labels[plain ?? unescaped(quoted!)] = unescaped(value);
+      else if (quoted !== undefined && name === undefined) name = unescaped(quoted);
+      else throw unreadable(line);
+      while (line[at] === " ") at++;
+    }
+    at++;
+  }
+  const [, number, exemplar] = REST.exec(line.slice(at)) ?? [];
+  const value = number === undefined ? undefined : numberOf(number);
+  if (!name || value === undefined) throw unreadable(line);
+  return { name, labels, value, exemplar: exemplar !== undefined };
+}
+
+/** "+Inf", "NaN" and plain numbers; undefined for anything else. */
+function numberOf(text: string): number | undefined {
+  if (/^[+-]?inf(inity)?$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  if (/^nan$/i.test(text)) return NaN;
+  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : undefined;
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/\\(.)/g, (_, char) => char === "n" ? "\n" : char);
+}
+
+function unreadable(line: string): SyntaxError {
+  return new SyntaxError(`Cannot read the line ${line.length > 120 ? `${line.slice(0, 120)}…` : line}`);
+}

@@ -1,0 +1,205 @@
+/** Takes a person's own service into the picture, gives it up again, or lists those that are adopted. */
+import { type Check, failuresOf, runChecklist } from "../checklist.ts";
+import { type Context, grafanaLogin } from "../context.ts";
+import { lastLine } from "../docker/compose.ts";
+import { checkExtensions } from "../doctor/extensions.ts";
+import { checkProject } from "../doctor/project.ts";
+import { createEndpoints, type Endpoints } from "../endpoints.ts";
+import { hasFile, ownerOf, readExtensions, removeFiles, writeFiles } from "../extensions/folder.ts";
+import { type Live, reloaded, scraped, shown } from "../extensions/live.ts";
+import { readMetrics } from "../extensions/metrics.ts";
+import { OTLP_FILE, OTLP_NAME, OTLP_OVERRIDE } from "../extensions/overrides.ts";
+import { reachFromContainers } from "../extensions/reach.ts";
+import { serviceFiles, servicePaths } from "../extensions/service_files.ts";
+import { LaunchFailure } from "../failure.ts";
+import { createReport, type Report } from "../output/report.ts";
+import { suggestion } from "../suggestion.ts";
+
+/** Longer than Tempo's grace period. */
+const RECREATE_MS = 120_000;
+
+export async function adopt(context: Context): Promise<Report> {
+  const { paths, options } = context;
+  const { url, name, remove, otlp } = options.adopt;
+  if (remove === undefined && url === undefined && name === undefined && !otlp) {
+    return createReport(context, { adopted: (await readExtensions(paths)).adopted });
+  }
+  if ((url === undefined) !== (name === undefined)) {
+    const whole = `adopt ${url ?? "http://localhost:3000/metrics"} --name ${name ?? "shop"}`;
+    throw new LaunchFailure("usage", {
+      what: url === undefined ? "The address of its metrics is missing" : "The service needs a name",
+      next: [{ text: "give both", verb: whole }],
+    });
+  }
+  const live = await lookAtStack(context);
+  if (remove !== undefined) return await conclude(context, removalChecks(context, live, remove));
+  const checks = url && name ? adoptionChecks(context, live, url, name) : [];
+  const last = checks.map((check) => check.name);
+  const files = [...(name ? servicePaths(name) : []), ...(otlp ? [OTLP_FILE] : [])];
+  return await undoUnlessDone(
+    context,
+    live,
+    files,
+    [...checks, ...(otlp ? [otlpCheck(context, live, last)] : [])],
+  );
+}
+
+/** What a run may use of the stack, as far as it runs. */
+async function lookAtStack(context: Context): Promise<Live> {
+  const { host, docker, compose } = context;
+  const engine = await docker.engine();
+  const nothing: Endpoints = createEndpoints([]);
+  if (engine.state !== "running") return { host, docker, compose, endpoints: nothing, engine: false };
+  await checkProject(context);
+  return { host, docker, compose, endpoints: createEndpoints(await compose.ps()), engine: true };
+}
+
+async function conclude(context: Context, checks: readonly Check[]): Promise<Report> {
+  const checklist = await runChecklist(context.host, context.view, { name: "adopt", checks });
+  const adopted = failuresOf(checklist).length === 0 && (await readExtensions(context.paths)).adopted;
+  return createReport(context, { checklists: [checklist], ...(adopted && { adopted }) });
+}
+
+/** Takes away what was written, when anything failed or Ctrl-C came: all of it is there afterwards, or nothing. */
+async function undoUnlessDone(
+  context: Context,
+  live: Live,
+  files: readonly string[],
+  checks: readonly Check[],
+): Promise<Report> {
+  const { paths } = context;
+  const before = await existing(context, files);
+  const undo = async () => {
+    const written = (await existing(context, files)).filter((file) => !before.includes(file));
+    if (written.length === 0) return;
+    await removeFiles(paths, written);
+    await reloaded({ ...live, host: live.host.uninterrupted() }).catch(() => {});
+  };
+  try {
+    const report = await conclude(context, checks);
+    if (report.failures.length > 0) await undo();
+    return report;
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+async function existing({ paths }: Context, files: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(files.map(async (file) => await hasFile(paths, file) ? [file] : []));
+  return found.flat();
+}
+
+function adoptionChecks(context: Context, live: Live, url: URL, name: string): Check[] {
+  const { host, paths } = context;
+  let metrics: Awaited<ReturnType<typeof readMetrics>> | undefined;
+  let target = "";
+  const free = async () => {
+    const owner = await ownerOf(name, paths);
+    if (owner === undefined) return `${name} is free`;
+    throw new LaunchFailure("usage", {
+      what: `The name ${name} is taken`,
+      cause: `by ${owner}`,
+      next: ["choose another --name", { text: "or give that one up first", verb: `adopt --remove ${name}` }],
+    });
+  };
+  const read = async () => {
+    metrics = await readMetrics(host, url);
+    return { text: metrics.summary, notes: metrics.found };
+  };
+  const write = async () => {
+    const { requests, process } = metrics!;
+    const service = { name, url, target, process, ...(requests && { requests }) };
+    await writeFiles(paths, serviceFiles(service));
+    const started = live.endpoints.all("prometheus").length > 0;
+    const files = `scrape, rules and dashboard of ${name}`;
+    return started ? files : { text: files, notes: ["the next start of the stack reads them"] };
+  };
+  const checks: Check[] = [
+    { name: "name", run: free },
+    { name: "extensions", run: () => checkExtensions(paths) },
+    { name: "metrics", after: ["name"], run: read },
+    {
+      name: "reachable",
+      after: ["metrics"],
+      run: async () => {
+        const reach = await reachFromContainers(live, url, name);
+        target = reach.target;
+        return reach.finding;
+      },
+    },
+    { name: "files", after: ["name", "extensions", "metrics", "reachable"], run: write },
+  ];
+  if (live.endpoints.all("prometheus").length > 0) {
+    checks.push({
+      name: "scraped",
+      after: ["files"],
+      run: async (progress) => {
+        await reloaded(live);
+        return await scraped(live, name, progress);
+      },
+    });
+  }
+  if (live.endpoints.all("grafana").length > 0) {
+    checks.push({
+      name: "dashboard",
+      after: ["files"],
+      run: async (progress) => {
+        const { user, password } = await grafanaLogin(context);
+        return await shown(live, name, `${user}:${password}`, progress);
+      },
+    });
+  }
+  return checks;
+}
+
+function removalChecks(context: Context, live: Live, name: string): Check[] {
+  const { paths } = context;
+  if (name === OTLP_NAME) {
+    return [{
+      name: OTLP_NAME,
+      run: async () => {
+        await removeFiles(paths, [OTLP_FILE]);
+        return await recreateTempo(live, "OTLP is reached inside the stack only");
+      },
+    }];
+  }
+  return [{
+    name: "files",
+    run: async () => {
+      const adopted = (await readExtensions(paths)).adopted.map((service) => service.name);
+      if (!adopted.includes(name)) {
+        throw new LaunchFailure("usage", {
+          what: `${name} is not adopted`,
+          next: [...suggestion(name, adopted), `adopted are: ${adopted.join(", ") || "none"}`],
+        });
+      }
+      await removeFiles(paths, servicePaths(name));
+      await reloaded(live);
+      return `scrape, rules and dashboard of ${name} removed; what Prometheus has stored ages out`;
+    },
+  }];
+}
+
+/** Publishes Tempo's OTLP ports on loopback. */
+function otlpCheck({ paths }: Context, live: Live, after: readonly string[]): Check {
+  return {
+    name: OTLP_NAME,
+    after,
+    run: async () => {
+      await writeFiles(paths, new Map([[OTLP_FILE, OTLP_OVERRIDE]]));
+      return await recreateTempo(live, "127.0.0.1:4317 (gRPC) and :4318 (HTTP)");
+    },
+  };
+}
+
+async function recreateTempo({ compose, endpoints, host }: Live, text: string): Promise<string> {
+  if (endpoints.all("tempo").length === 0) return `${text}, from the next start on`;
+  const { code, stderr } = await compose.up(["tempo"], RECREATE_MS, host.signal);
+  if (code === 0) return text;
+  throw new LaunchFailure("service", {
+    what: "Tempo cannot be started with these ports",
+    cause: lastLine(stderr),
+    next: ["stop what listens on 4317 or 4318", { text: "start the stack", verb: "" }],
+  });
+}

@@ -1,0 +1,168 @@
+/** The folder of extensions: what is in it, and what in it would break the stack. */
+import { join } from "node:path";
+import { parse } from "yaml";
+import * as z from "zod";
+import { readDashboards } from "../dashboards/model.ts";
+import { parsePromQL } from "../dashboards/promql.ts";
+import { readRuleGroups } from "../drill/rules.ts";
+import { layOut, type Paths, readIfThere, withPath } from "../paths.ts";
+import { SERVICES } from "../services.ts";
+import { OTLP_NAME } from "./overrides.ts";
+import { ADOPTED, servicePaths } from "./service_files.ts";
+
+export interface Extensions {
+  /** Jobs that Prometheus scrapes. */
+  readonly jobs: readonly string[];
+  readonly rules: number;
+  readonly dashboards: number;
+  /** Overrides for Compose. */
+  readonly overrides: number;
+  /** Services that `adopt` added, with the address that was adopted. */
+  readonly adopted: readonly { readonly name: string; readonly url: string }[];
+  /** What would break: the file, and why. */
+  readonly problems: readonly string[];
+}
+
+const RULE_FILES = ["recording.yml", "slo.yml", "alerts.yml"];
+
+const ScrapeFile = z.object({
+  scrape_configs: z.array(z.looseObject({ job_name: z.string().min(1) })).min(1),
+});
+const RuleFile = z.object({
+  groups: z.array(z.looseObject({
+    name: z.string(),
+    rules: z.array(z.looseObject({
+      alert: z.string().optional(),
+      record: z.string().optional(),
+      expr: z.union([z.string(), z.number()]),
+    })),
+  })),
+});
+const DashboardFile = z.looseObject({ uid: z.string().min(1), title: z.string().min(1) });
+
+/** Reads every file, however wrong its neighbours are. */
+export async function readExtensions(paths: Paths): Promise<Extensions> {
+  const taken = await namesOfOurs(paths);
+  const problems: string[] = [];
+  const claim = (kind: keyof typeof taken, name: string, file: string) => {
+    const owner = taken[kind].get(name);
+    if (owner !== undefined) problems.push(`${file}: the ${kind} ${name} is there already (${owner})`);
+    return owner === undefined;
+  };
+  const read = async <Shape extends z.ZodType>(file: string, shape: Shape) => {
+    try {
+      const text = await Deno.readTextFile(join(paths.extensionsDir, file));
+      const parsed = shape.safeParse(file.endsWith(".json") ? JSON.parse(text) : parse(text));
+      if (parsed.success) return { text, data: parsed.data as z.output<Shape> };
+      problems.push(`${file}: ${z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ", ")}`);
+    } catch (error) {
+      problems.push(`${file}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+    }
+    return undefined;
+  };
+
+  const jobs: string[] = [];
+  const adopted: { name: string; url: string }[] = [];
+  for (const file of await filesIn(paths, "scrape", /\.yml$/)) {
+    const found = await read(file, ScrapeFile);
+    for (const { job_name } of found?.data.scrape_configs ?? []) {
+      if (claim("job", job_name, file)) taken.job.set(job_name, file);
+      jobs.push(job_name);
+    }
+    if (!found?.text.startsWith(ADOPTED)) continue;
+    const url = found.text.slice(ADOPTED.length, found.text.indexOf("\n"));
+    adopted.push({ name: found.data.scrape_configs[0]!.job_name, url });
+  }
+  let rules = 0;
+  for (const file of await filesIn(paths, "rules", /\.yml$/)) {
+    const found = await read(file, RuleFile);
+    for (const { alert, record, expr } of found?.data.groups.flatMap((group) => group.rules) ?? []) {
+      rules++;
+      // Among themselves they may share a name, and differ by their labels.
+      if (record !== undefined) claim("recorded series", record, file);
+      if (alert !== undefined) claim("alert", alert, file);
+      const { errors } = parsePromQL(`${expr}`);
+      if (errors.length > 0) problems.push(`${file}: ${alert ?? record}: not PromQL ${errors[0]}`);
+    }
+  }
+  let dashboards = 0;
+  for (const file of await filesIn(paths, "dashboards", /\.json$/)) {
+    const found = await read(file, DashboardFile);
+    if (!found) continue;
+    dashboards++;
+    if (claim("dashboard uid", found.data.uid, file)) taken["dashboard uid"].set(found.data.uid, file);
+  }
+  const overrides = await filesIn(paths, "compose", /\.yml$/);
+  for (const file of overrides) await read(file, z.looseObject({}));
+  return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems };
+}
+
+/** Whether a name of a service is free, everywhere it would be used. @returns who has it, where it is not */
+export async function ownerOf(name: string, paths: Paths): Promise<string | undefined> {
+  const { jobs } = await readExtensions(paths);
+  const ours = SERVICES.find((service) =>
+    service.name === name || (service.jobs as readonly string[]).includes(name)
+  );
+  if (ours) return `the stack's ${ours.name}`;
+  if (name === OTLP_NAME) return "the override that publishes OTLP";
+  if (jobs.includes(name)) return "a job in extensions/scrape";
+  for (const path of servicePaths(name)) {
+    if (await hasFile(paths, path)) return `extensions/${path}`;
+  }
+  return undefined;
+}
+
+/** Writes files of the folder, readable by containers. @param files text by path below the folder */
+export async function writeFiles(paths: Paths, files: ReadonlyMap<string, string>): Promise<void> {
+  for (const [file, text] of files) await layOut(join(paths.extensionsDir, file), text, 0o644);
+}
+
+/** Removes files of the folder; one that is not there is no error. */
+export async function removeFiles(paths: Paths, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const path = join(paths.extensionsDir, file);
+    await withPath(path, () => Deno.remove(path)).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}
+
+export async function hasFile(paths: Paths, file: string): Promise<boolean> {
+  return await readIfThere(join(paths.extensionsDir, file)) !== undefined;
+}
+
+/** Names that are in use, and the file that uses them. */
+async function namesOfOurs({ dir }: Paths) {
+  const rules = (await Promise.all(
+    RULE_FILES.map(async (file) =>
+      (await readRuleGroups(dir, file)).flatMap((group) => group.rules.map((rule) => ({ ...rule, file })))
+    ),
+  )).flat();
+  const named = (key: "alert" | "record") =>
+    new Map<string, string>(
+      rules.flatMap((rule) => rule[key] === undefined ? [] : [[rule[key], `config/prometheus/${rule.file}`]]),
+    );
+  return {
+    "job": new Map<string, string>(
+      SERVICES.flatMap(({ jobs }) => jobs.map((job) => [job, `config/prometheus.yml`] as const)),
+    ),
+    "alert": named("alert"),
+    "recorded series": named("record"),
+    "dashboard uid": new Map<string, string>(
+      (await readDashboards(dir)).map(({ uid }) => [uid, `config/grafana/dashboards`] as const),
+    ),
+  };
+}
+
+/** Paths below the folder of extensions, sorted; none where there is no such folder. */
+async function filesIn({ extensionsDir }: Paths, folder: string, pattern: RegExp): Promise<string[]> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(join(extensionsDir, folder)));
+    return entries.map(({ name }) => name).filter((name) => pattern.test(name)).sort().map((name) =>
+      `${folder}/${name}`
+    );
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+/** Where Prometheus, in its container, finds a service of this machine. */
+import type { Finding } from "../checklist.ts";
+import { ask, Unreachable } from "../clients/http.ts";
+import { LaunchFailure } from "../failure.ts";
+import type { Live } from "./live.ts";
+
+export interface Reach {
+  /** `host:port`, as a container asks. */
+  readonly target: string;
+  readonly finding: string | Finding;
+}
+
+/** This machine, from inside a container. */
+const MACHINE = "host.docker.internal";
+const LOOPBACK = /^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
+
+/**
+ * On a Mac and on Windows the virtual machine forwards to this machine's loopback. On Linux a container sees only what
+ * listens on Docker's bridge, or on every address.
+ *
+ * @throws {LaunchFailure} of kind target, when the service listens on loopback only
+ */
+export async function reachFromContainers(
+  { host, docker, engine }: Live,
+  url: URL,
+  name: string,
+): Promise<Reach> {
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  if (!LOOPBACK.test(url.hostname)) {
+    return { target: `${url.hostname}:${port}`, finding: `${url.host}, as given` };
+  }
+  const target = `${MACHINE}:${port}`;
+  if (!engine) {
+    return { target, finding: { warn: true, text: "not checked: Docker does not run", notes: [] } };
+  }
+  const bridge = await docker.bridgeAddress();
+  if (bridge === undefined) return { target, finding: `${target}, forwarded to this machine` };
+  const seen = new URL(url);
+  seen.hostname = bridge;
+  try {
+    await ask(host, seen.href);
+    return { target, finding: `${target}, by ${bridge}` };
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+    throw new LaunchFailure("target", {
+      what: `${name} listens on loopback only: no container reaches it`,
+      cause: error.message,
+      next: [
+        `let it listen on ${bridge}, which this machine and its containers reach, and adopt http://${bridge}:${port}${url.pathname}`,
+        "or on 0.0.0.0, which every machine reaches that the firewall lets through",
+      ],
+    });
+  }
+}
