@@ -29,15 +29,18 @@ const SUFFIX = /_(?:total|bucket|sum|count|created|info|gsum|gcount)$/;
 /**
  * Parses a whole answer.
  *
- * @returns families by name, in their order; samples without a `# TYPE` are families of their own
- * @throws {SyntaxError} quoting the first line that is in neither format, or a family that is declared twice
+ * @returns families by name, in their order; samples without a `# TYPE` are families of their own. Of two with one name,
+ *   which Go's client writes in OpenMetrics, the second has its type behind the name.
+ * @throws {SyntaxError} quoting the first line that is in neither format
  */
 export function parseExposition(text: string): Map<string, Family> {
   const families = new Map<string, { name: string; type: string; help: string; samples: Sample[] }>();
-  const declared = new Set<string>();
-  const family = (name: string) => {
-    const found = families.get(name) ?? { name, type: "", help: "", samples: [] };
-    families.set(name, found);
+  /** By the name under which a family's samples come, the family that was declared last. */
+  const open = new Map<string, { name: string; type: string; help: string; samples: Sample[] }>();
+  const family = (name: string, key = name) => {
+    const found = families.get(key) ?? { name, type: "", help: "", samples: [] };
+    families.set(key, found);
+    open.set(name, found);
     return found;
   };
   for (const line of text.split(/\r?\n/)) {
@@ -46,15 +49,15 @@ export function parseExposition(text: string): Map<string, Family> {
       const [, kind, quoted, plain, rest = ""] = COMMENT.exec(line) ?? [];
       const name = quoted ?? plain;
       if (kind === undefined || name === undefined || kind === "UNIT") continue;
-      if (declared.has(`${kind} ${name}`)) throw new SyntaxError(`Two families are called ${name}`);
-      declared.add(`${kind} ${name}`);
-      if (kind === "HELP") family(name).help = rest;
-      else family(name).type = rest.trim();
+      const type = rest.trim();
+      const second = kind === "TYPE" && ![undefined, "", type].includes(families.get(name)?.type);
+      if (kind === "HELP") (open.get(name) ?? family(name)).help ||= rest;
+      else family(name, second ? `${name} ${type}` : name).type = type;
       continue;
     }
     const sample = parseSample(line);
     const base = sample.name.replace(SUFFIX, "");
-    family(families.has(sample.name) || !families.has(base) ? sample.name : base).samples.push(sample);
+    (open.get(sample.name) ?? open.get(base) ?? family(sample.name)).samples.push(sample);
   }
   return families;
 }

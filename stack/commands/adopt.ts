@@ -5,12 +5,18 @@ import { lastLine } from "../docker/compose.ts";
 import { checkExtensions } from "../doctor/extensions.ts";
 import { checkProject } from "../doctor/project.ts";
 import { createEndpoints, type Endpoints } from "../endpoints.ts";
-import { hasFile, ownerOf, readExtensions, removeFiles, writeFiles } from "../extensions/folder.ts";
+import {
+  hasFile,
+  ownerOf,
+  readExtensions,
+  removeFiles,
+  servicePaths,
+  writeFiles,
+} from "../extensions/folder.ts";
 import { type Live, reloaded, scraped, shown } from "../extensions/live.ts";
 import { readMetrics } from "../extensions/metrics.ts";
 import { OTLP_FILE, OTLP_NAME, OTLP_OVERRIDE } from "../extensions/overrides.ts";
 import { reachFromContainers } from "../extensions/reach.ts";
-import { serviceFiles, servicePaths } from "../extensions/service_files.ts";
 import { LaunchFailure } from "../failure.ts";
 import { createReport, type Report } from "../output/report.ts";
 import { suggestion } from "../suggestion.ts";
@@ -110,6 +116,8 @@ function adoptionChecks(context: Context, live: Live, url: URL, name: string): C
   const write = async () => {
     const { requests, process } = metrics!;
     const service = { name, url, target, process, ...(requests && { requests }) };
+    // The builders of dashboards take as long to load as the rest of the launcher.
+    const { serviceFiles } = await import("../extensions/service_files.ts");
     await writeFiles(paths, serviceFiles(service));
     const started = live.endpoints.all("prometheus").length > 0;
     const files = `scrape, rules and dashboard of ${name}`;

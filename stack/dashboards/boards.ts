@@ -7,3 +7,8 @@ export const DASHBOARDS = {
   "tp-slo": { title: "SLOs", file: "slo-dashboard.json" },
 } as const;
 export type Uid = keyof typeof DASHBOARDS;
+
+/** The uid of the dashboard of somebody's own service. */
+export function serviceUid(name: string): string {
+  return `own-${name}`;
+}

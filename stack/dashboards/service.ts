@@ -1,5 +1,6 @@
 /** The dashboard of somebody's own service: rate, errors and durations of its requests, and its process. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { serviceUid } from "./boards.ts";
 import { durations, graph, logLines, number, recentTraces } from "./panels.ts";
 import { closedSection, COLOURS, emptyDashboard, section, STATUSES, type Unit, upFrom } from "./theme.ts";
 
@@ -100,11 +101,6 @@ export function serviceDashboard({ name, requests, process }: ServiceMetrics): D
       }),
     ]))
     .build();
-}
-
-/** The uid of a service's dashboard, as it stands in links. */
-export function serviceUid(name: string): string {
-  return `own-${name}`;
 }
 
 /** The label matchers of requests of users. @param more matchers to add, such as those of failures */

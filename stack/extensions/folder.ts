@@ -8,7 +8,6 @@ import { readRuleGroups } from "../drill/rules.ts";
 import { layOut, type Paths, readIfThere, withPath } from "../paths.ts";
 import { SERVICES } from "../services.ts";
 import { OTLP_NAME } from "./overrides.ts";
-import { ADOPTED, servicePaths } from "./service_files.ts";
 
 export interface Extensions {
   /** Jobs that Prometheus scrapes. */
@@ -22,6 +21,9 @@ export interface Extensions {
   /** What would break: the file, and why. */
   readonly problems: readonly string[];
 }
+
+/** Begins a scrape file that `adopt` wrote; the address that was adopted follows. */
+export const ADOPTED = "# Adopted: ";
 
 const RULE_FILES = ["recording.yml", "slo.yml", "alerts.yml"];
 
@@ -110,6 +112,11 @@ export async function ownerOf(name: string, paths: Paths): Promise<string | unde
     if (await hasFile(paths, path)) return `extensions/${path}`;
   }
   return undefined;
+}
+
+/** The paths of the files of a service that was adopted, below the folder. */
+export function servicePaths(name: string): string[] {
+  return [`scrape/${name}.yml`, `rules/${name}.yml`, `dashboards/${name}.json`];
 }
 
 /** Writes files of the folder, readable by containers. @param files text by path below the folder */

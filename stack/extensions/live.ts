@@ -4,7 +4,7 @@ import { parseExposition } from "../clients/exposition.ts";
 import { createGrafana } from "../clients/grafana.ts";
 import { ask } from "../clients/http.ts";
 import { createPrometheus } from "../clients/prometheus.ts";
-import { serviceUid } from "../dashboards/service.ts";
+import { serviceUid } from "../dashboards/boards.ts";
 import { type Compose, lastLine } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
 import type { Endpoints } from "../endpoints.ts";

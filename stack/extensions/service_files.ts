@@ -1,15 +1,11 @@
 /** The three files of a service that was adopted: its scrape job, its alerts and its dashboard. */
 import { stringify } from "yaml";
 import { MIN_BAD_EVENTS, MIN_QUANTILE_EVENTS, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
-import {
-  durationExpr,
-  errorRatioExpr,
-  requestsOf,
-  serviceDashboard,
-  serviceUid,
-} from "../dashboards/service.ts";
+import { durationExpr, errorRatioExpr, requestsOf, serviceDashboard } from "../dashboards/service.ts";
 import type { Durations, ServiceMetrics } from "../dashboards/service.ts";
 import { toJson } from "../dashboards/theme.ts";
+import { serviceUid } from "../dashboards/boards.ts";
+import { ADOPTED } from "./folder.ts";
 
 export interface Service extends ServiceMetrics {
   /** As the person gave it. */
@@ -18,8 +14,6 @@ export interface Service extends ServiceMetrics {
   readonly target: string;
 }
 
-/** Begins a scrape file that `adopt` wrote; the address that was adopted follows. */
-export const ADOPTED = "# Adopted: ";
 /** A service that reports more is broken: its labels hold ids. Prometheus then drops its scrape, and nobody else's. */
 const MOST_SAMPLES = 20_000;
 const ERRORS = THRESHOLDS.apiErrorRatio.critical;
@@ -33,11 +27,6 @@ export function serviceFiles(service: Service): Map<string, string> {
     [`rules/${name}.yml`, rulesFile(service)],
     [`dashboards/${name}.json`, toJson(serviceDashboard(service))],
   ]);
-}
-
-/** The paths of those files. */
-export function servicePaths(name: string): string[] {
-  return [`scrape/${name}.yml`, `rules/${name}.yml`, `dashboards/${name}.json`];
 }
 
 function scrapeFile({ name, url, target }: Service): string {

@@ -9,7 +9,7 @@ export interface Exposition {
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
 }
 
-/** @throws {Error} quoting a line that is in neither format */
+/** @throws {Error} quoting a line that is in neither format, or naming a family of ours that is declared twice */
 export async function scrape(url: string, format: "text" | "openmetrics" = "text"): Promise<Exposition> {
   const accept = format === "text"
     ? "text/plain;version=0.0.4"
@@ -18,6 +18,9 @@ export async function scrape(url: string, format: "text" | "openmetrics" = "text
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${url}/metrics returned ${response.status}: ${text}`);
   const families = parseExposition(text);
+  const declared = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  const twice = declared.find((name, i) => declared.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`Two families are called ${twice}`);
   const samples = [...families.values()].flatMap(({ samples }) => samples);
   return {
     contentType: response.headers.get("content-type") ?? "",

@@ -1,0 +1,232 @@
+/**
+ * The services of docs/your-own-service.md: each is started, adopted, scraped by a real Prometheus (PROMETHEUS or PATH), and
+ * seen: target, panels, alerts, exemplar, log line, trace. Without the programs the test is skipped, aloud; with
+ * REQUIRE_SERVICES=1, as in CI, that is a failure.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { readDashboards } from "../../stack/dashboards/model.ts";
+import { EXIT } from "../../stack/failure.ts";
+import { createMachine, type Machine } from "../launcher/run_launcher.ts";
+import { scriptDocker } from "../launcher/scripted_docker.ts";
+import { freePort } from "../support/free_port.ts";
+import { waitFor } from "../support/wait.ts";
+import { areInstalled, drained, EXAMPLES, type RunningExample, startExample } from "./example.ts";
+
+const PROMETHEUS = Deno.env.get("PROMETHEUS") ?? "prometheus";
+const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
+const required = Deno.env.get("REQUIRE_SERVICES") === "1";
+const found = await areInstalled() &&
+  await new Deno.Command(PROMETHEUS, { args: ["--version"] }).output().then(
+    ({ success }) => success,
+    () => false,
+  );
+if (!found && !required) {
+  // deno-lint-ignore no-console -- a skipped test must not look like a passed one
+  console.warn("SKIPPED: the example services. Run .ci/services install.");
+}
+
+Deno.test({
+  name: "each example is adopted and seen: target, panels, alerts, exemplar, log line, trace",
+  ignore: !found && !required,
+  fn: async (t) => {
+    await using machine = await createMachine();
+    await scriptDocker(machine.bin, [{ when: "network inspect bridge *", stdout: "127.0.0.2\n" }]);
+    await using collector = startCollector();
+    await using stack = new AsyncDisposableStack();
+    const running = await Promise.all(
+      EXAMPLES.map(async (example) => stack.use(await startExample(example, freePort(), collector.url))),
+    );
+    await t.step("adopt recognises each", async () => {
+      for (const one of running) await adopted(machine, one);
+    });
+    const extensions = join(machine.state, "extensions");
+    const prometheus = stack.use(await startPrometheus(extensions, running.map(({ name }) => name)));
+    const traffic = stack.use(makeTraffic(running));
+    const dashboards = await dashboardsIn(extensions);
+    for (const { name, lines } of running) {
+      await t.step(`${name} is scraped, and every panel has data`, async () => {
+        await waitFor(
+          `${name} to be up`,
+          async () => (await prometheus.values(`up{job="${name}"}`))[0] === 1,
+        );
+        const dashboard = dashboards.find(({ uid }) => uid === `own-${name}`)!;
+        const panels = dashboard.panels.flatMap((panel) =>
+          panel.queries.filter(({ language }) => language === "promql").map(({ expr }) => ({
+            title: panel.title,
+            expr,
+          }))
+        );
+        assert.ok(panels.length >= 10, `${name} has ${panels.length} queries`);
+        for (const { title, expr } of panels) {
+          await waitFor(
+            `${name}: ${title} to have data: ${expr}`,
+            async () => (await prometheus.values(expr)).some(Number.isFinite),
+          );
+        }
+      });
+      await t.step(
+        `${name}: an exemplar leads to a trace that was sent, and so does a log line`,
+        async () => {
+          const metric = `http_request_duration_seconds_bucket{job="${name}"}`;
+          await waitFor(
+            `an exemplar of ${name}`,
+            async () => (await prometheus.exemplars(metric)).some((traceId) => traffic.traceIds.has(traceId)),
+          );
+          const logged = await waitFor(
+            `a log line of ${name}`,
+            () =>
+              lines().map((line) => JSON.parse(line)).find(({ trace_id }) => traffic.traceIds.has(trace_id)),
+          );
+          assert.match(logged.level, /^(INFO|ERROR)$/);
+          assert.match(logged.span_id, /^[0-9a-f]{16}$/);
+          await waitFor(`${name}'s trace`, () => collector.has(name, logged.trace_id));
+        },
+      );
+    }
+    await t.step(
+      "the alerts are loaded without an error, and the one about errors is on its way",
+      async () => {
+        const firing = async () => {
+          const rules = await prometheus.rules();
+          for (const { name, health, lastError } of rules) {
+            assert.notEqual(health, "err", `${name}: ${lastError}`);
+          }
+          return rules.filter(({ name, state }) => name === "ServiceErrors" && state === "pending");
+        };
+        await waitFor(
+          "ServiceErrors of every example",
+          async () => (await firing()).length === running.length,
+        );
+      },
+    );
+  },
+});
+
+/** What an adoption says must be true, and its rules must please promtool. */
+async function adopted(machine: Machine, { name, url }: RunningExample): Promise<void> {
+  const run = await machine.launch("adopt", url.replace("127.0.0.1", "localhost"), "--name", name, "--json");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  const [{ checks }] = JSON.parse(run.stdout).checklists;
+  const { notes } = checks.find((check: { name: string }) => check.name === "metrics");
+  assert.ok(notes.includes("requests by http_request_duration_seconds_count"), `${name}: ${notes}`);
+  const library =
+    { "deno-hono": "prom-client", "node-express": "prom-client", "python-fastapi": "Python" }[name] ??
+      "Go's client";
+  assert.ok(notes.some((note: string) => note.startsWith(library)), `${name}: ${notes}`);
+  const rules = join(machine.state, "extensions", "rules", `${name}.yml`);
+  const { success, stderr } = await new Deno.Command(PROMTOOL, { args: ["check", "rules", rules] }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** Reads a person's dashboards as the stack reads its own. */
+async function dashboardsIn(extensions: string) {
+  const home = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(join(home, "config", "grafana"), { recursive: true });
+    await Deno.symlink(join(extensions, "dashboards"), join(home, "config", "grafana", "dashboards"));
+    return await readDashboards(home);
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+/** Takes traces, in whatever encoding: protobuf holds a trace's id as bytes, JSON as text. */
+function startCollector() {
+  const bodies: Uint8Array[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const body = await request.bytes();
+    if (new URL(request.url).pathname === "/v1/traces") bodies.push(body);
+    return new Response("{}", { headers: { "content-type": request.headers.get("content-type") ?? "" } });
+  });
+  const latin = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    has: (service: string, traceId: string) =>
+      bodies.map(latin).some((body) =>
+        body.includes(service) &&
+        (body.includes(traceId) || body.includes(latin(Uint8Array.fromHex(traceId))))
+      ),
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** Requests as callers send them, with sampled traces of their own, until disposed; some fail. */
+function makeTraffic(services: readonly RunningExample[]) {
+  const traceIds = new Set<string>();
+  const stop = new AbortController();
+  const hex = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)).toHex();
+  const send = async (url: string) => {
+    const traceId = hex(16);
+    traceIds.add(traceId);
+    await fetch(url, { headers: { traceparent: `00-${traceId}-${hex(8)}-01` } }).then(drained);
+  };
+  const sending = (async () => {
+    while (!stop.signal.aborted) {
+      await Promise.all(services.flatMap(({ url }) => [send(`${url}/orders/7`), send(`${url}/fail`)]));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  return {
+    traceIds,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await sending;
+    },
+  };
+}
+
+/** A real Prometheus with the files that were written; a container's name for this machine is its loopback here. */
+async function startPrometheus(extensions: string, names: readonly string[]) {
+  const dir = await Deno.makeTempDir();
+  const port = freePort();
+  const jobs = await Promise.all(names.map(async (name) => {
+    const text = await Deno.readTextFile(join(extensions, "scrape", `${name}.yml`));
+    return parse(text.replaceAll("host.docker.internal", "127.0.0.1")).scrape_configs;
+  }));
+  await Deno.writeTextFile(
+    join(dir, "prometheus.yml"),
+    stringify({
+      global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
+      rule_files: [join(extensions, "rules", "*.yml")],
+      scrape_configs: jobs.flat(),
+    }),
+  );
+  const child = new Deno.Command(PROMETHEUS, {
+    args: [
+      `--config.file=${dir}/prometheus.yml`,
+      `--storage.tsdb.path=${dir}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      "--enable-feature=exemplar-storage",
+      "--log.level=error",
+    ],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const ask = async (path: string, params: Record<string, string> = {}) => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${new URLSearchParams(params)}`);
+    return (await response.json()).data;
+  };
+  await waitFor("Prometheus", () => ask("status/config"));
+  return {
+    values: async (query: string): Promise<number[]> =>
+      (await ask("query", { query })).result.map(({ value }: { value: [number, string] }) =>
+        Number(value[1])
+      ),
+    exemplars: async (query: string): Promise<string[]> => {
+      const now = Date.now() / 1_000;
+      const found = await ask("query_exemplars", { query, start: `${now - 120}`, end: `${now + 5}` });
+      return found.flatMap(({ exemplars }: { exemplars: { labels: { trace_id: string } }[] }) =>
+        exemplars.map(({ labels }) => labels.trace_id)
+      );
+    },
+    rules: async (): Promise<{ name: string; health: string; lastError?: string; state: string }[]> =>
+      (await ask("rules")).groups.flatMap(({ rules }: { rules: unknown[] }) => rules),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
