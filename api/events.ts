@@ -3,6 +3,7 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Progress, Store } from "../core/store/thoughts.ts";
 import { isFinal, type Status, STATUSES } from "../core/thought.ts";
+import { timelineToJson } from "../core/thought_json.ts";
 import type { Env } from "./observe.ts";
 import type { Routes } from "./routes.ts";
 import { ThoughtId } from "./schemas.ts";
@@ -13,7 +14,7 @@ import type { Watch } from "./watch.ts";
 const Event = z.strictObject({
   id: z.enum(STATUSES),
   event: z.enum(STATUSES),
-  data: z.string().describe("JSON: `{id, status, attempts, error}`"),
+  data: z.string().describe("JSON: `{id, status, attempts, error, trace_id, timeline}`"),
 }).openapi("ProgressEvent");
 
 export interface EventsOptions {
@@ -50,7 +51,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
       summary: "Follow a thought by server-sent events",
       description:
         "One event per state, named `pending`, `processing`, `completed` or `failed`, each once and in " +
-        "this order, with `{id, status, attempts, error}` as data. The stream ends after the last. A browser that " +
+        "this order, with `{id, status, attempts, error, trace_id, timeline}` as data. The stream ends after the last. A browser that " +
         "reconnects with `Last-Event-ID` gets what is new; 204 tells it that nothing more will come.",
       request: { params: z.strictObject({ id: ThoughtId }) },
       responses: {
@@ -128,7 +129,14 @@ function stream({ progress, after, caller, revoked }: Opened, options: EventsOpt
   return { body, closed };
 }
 
-function event(status: Status, { id, attempts, error }: Progress): string {
-  const data = JSON.stringify({ id, status, attempts, error: status === "failed" ? error : null });
+function event(status: Status, { id, attempts, error, traceId, timeline }: Progress): string {
+  const data = JSON.stringify({
+    id,
+    status,
+    attempts,
+    error: status === "failed" ? error : null,
+    trace_id: traceId,
+    timeline: timelineToJson(timeline),
+  });
   return `id: ${status}\nevent: ${status}\ndata: ${data}\n\n`;
 }

@@ -4,6 +4,7 @@ import { createLogger } from "../core/telemetry/log.ts";
 import { DatabaseUnavailableError } from "../core/store/database.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { openTestDatabase } from "../tests/support/databases.ts";
+import { aProgress } from "../tests/support/thoughts.ts";
 import { openTestApp } from "../tests/support/test_app.ts";
 
 /** The events of a stream that ends, by name and data. */
@@ -159,7 +160,7 @@ Deno.test("one caller's streams leave places for the others", async () => {
 Deno.test("a look at the database that fails is made again; nobody's stream breaks", async () => {
   let looks = 0;
   const id = "01890a5d-ac96-774b-bcce-b302099a8057";
-  const at = (status: "pending" | "completed") => [{ id, userId: "ada", status, attempts: 1, error: null }];
+  const at = (status: "pending" | "completed") => [aProgress({ id, status, attempts: 1 })];
   await using api = await openTestApp({
     kind: "away",
     limits: { watch: { pollMs: 1 } },
@@ -187,7 +188,7 @@ Deno.test("watchers of many thoughts share one query per look, and without any t
     store: {
       progress(ids) {
         asked.push(ids.length);
-        return Promise.resolve(ids.map((id) => ({ id, userId: "ada", status, attempts: 0, error: null })));
+        return Promise.resolve(ids.map((id) => aProgress({ id, status })));
       },
     },
   });
@@ -208,10 +209,7 @@ Deno.test("streams keep alive, and end at their deadline", async () => {
     kind: "away",
     limits: { events: { keepAliveMs: 10, deadlineMs: 400 } },
     store: {
-      progress: (ids) =>
-        Promise.resolve(
-          ids.map((id) => ({ id, userId: "ada", status: "pending", attempts: 0, error: null })),
-        ),
+      progress: (ids) => Promise.resolve(ids.map((id) => aProgress({ id }))),
     },
   });
   const response = await api.request(`/thoughts/${crypto.randomUUID()}/events`);

@@ -1,7 +1,7 @@
 /** What goes over the wire. The same schemas validate requests and make the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { ResultSchema } from "../core/result.ts";
-import { isAtMost, LIMITS, STATUSES, type Thought, THOUGHT_PRIORITIES } from "../core/thought.ts";
+import { ANALYSED_BY, isAtMost, LIMITS, STATUSES, THOUGHT_PRIORITIES } from "../core/thought.ts";
 import { Problem, PROBLEM_CODES } from "./problem.ts";
 
 /** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
@@ -34,6 +34,31 @@ const EXAMPLE_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 export const Accepted = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) })
   .openapi("Accepted", { example: { id: EXAMPLE_ID, status: "pending" } });
 
+const Station = z.iso.datetime().nullable();
+
+const EXAMPLE_TIMELINE = {
+  accepted_at: "2026-01-01T12:00:00.000Z",
+  queued_at: "2026-01-01T12:00:00.000Z",
+  published_at: "2026-01-01T12:00:00.031Z",
+  claimed_at: "2026-01-01T12:00:00.038Z",
+  analysed_at: "2026-01-01T12:00:00.112Z",
+  analysed_by: "analyser" as const,
+  finished_at: "2026-01-01T12:00:00.120Z",
+};
+
+export const TimelineJson = z.strictObject({
+  accepted_at: z.iso.datetime().describe("It was stored, with its message in the outbox"),
+  queued_at: z.iso.datetime().describe("It began to wait in the outbox: later than accepted after a retry"),
+  published_at: Station.describe("Its message was sent to the queue; known once it is claimed"),
+  claimed_at: Station.describe("A worker took it"),
+  analysed_at: Station.describe("Its result was there"),
+  analysed_by: z.enum(ANALYSED_BY).nullable().describe("The analyser made the result, or the cache had it"),
+  finished_at: Station.describe("Its result was stored, or it failed for good"),
+}).openapi("Timeline", {
+  description: "When it reached each station of its newest attempt; null until then",
+  example: EXAMPLE_TIMELINE,
+});
+
 export const ThoughtJson = z.strictObject({
   id: ThoughtId,
   user_id: z.string(),
@@ -47,6 +72,7 @@ export const ThoughtJson = z.strictObject({
   trace_id: z.string().nullable().describe("The trace of the request that posted it, where it was recorded"),
   created_at: z.iso.datetime(),
   finished_at: z.iso.datetime().nullable().describe("When it completed or failed for good"),
+  timeline: TimelineJson,
 }).openapi("Thought", {
   example: {
     id: EXAMPLE_ID,
@@ -67,6 +93,7 @@ export const ThoughtJson = z.strictObject({
     trace_id: null,
     created_at: "2026-01-01T12:00:00.000Z",
     finished_at: "2026-01-01T12:00:00.120Z",
+    timeline: EXAMPLE_TIMELINE,
   },
 });
 
@@ -127,13 +154,6 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""
     return [{ field: `${where}${issue.path.join(".")}` || "body", message: issue.message }];
   });
   throw new Problem("invalid-request", { errors: errors.slice(0, 20) });
-}
-
-/** A thought as clients see it. */
-export function toJson(thought: Thought): z.input<typeof ThoughtJson> {
-  const { userId: user_id, traceId: trace_id, createdAt: created_at, finishedAt: finished_at, ...rest } =
-    thought;
-  return { ...rest, user_id, trace_id, created_at, finished_at };
 }
 
 /** A cursor is the last id of a page, opaque so that it may become something else. */

@@ -9,6 +9,7 @@ import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Retention } from "../core/store/retention.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import { CANARY_USER, type Thought, type ThoughtPriority } from "../core/thought.ts";
+import { toJson } from "../core/thought_json.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
@@ -30,7 +31,6 @@ import {
   ThoughtJson,
   ThoughtPage,
   toCursor,
-  toJson,
 } from "./schemas.ts";
 
 export interface ThoughtsOptions {

@@ -28,6 +28,15 @@ for (const { kind, ignore } of DATABASES) {
         error: null,
         trace_id: null,
         finished_at: null,
+        timeline: {
+          accepted_at: created_at,
+          queued_at: created_at,
+          published_at: null,
+          claimed_at: null,
+          analysed_at: null,
+          analysed_by: null,
+          finished_at: null,
+        },
       });
       assert.ok(Math.abs(Date.parse(created_at) - Date.now()) < 60_000);
       const outbox = await database.query("select thought_id, user_id from outbox");

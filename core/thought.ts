@@ -90,7 +90,31 @@ export interface Thought {
   readonly traceId: string | null;
   readonly createdAt: string;
   readonly finishedAt: string | null;
+  readonly timeline: Timeline;
 }
+
+/**
+ * When a thought reached each station of its way, on its newest attempt: by the database's clock, in ISO 8601. A station
+ * is null until it is reached, and where its time was not recorded.
+ */
+export interface Timeline {
+  /** It was stored, with its message in the outbox. */
+  readonly acceptedAt: string;
+  /** It began to wait in the outbox: when it was accepted, or when a retry is due. */
+  readonly queuedAt: string;
+  /** Its message was sent to the queue. This is known once it is claimed. */
+  readonly publishedAt: string | null;
+  /** A worker took it. */
+  readonly claimedAt: string | null;
+  /** Its result was there. */
+  readonly analysedAt: string | null;
+  /** Where the result came from: the analyser made it, or the cache had it. */
+  readonly analysedBy: (typeof ANALYSED_BY)[number] | null;
+  /** Its result was stored, or it failed for good. */
+  readonly finishedAt: string | null;
+}
+
+export const ANALYSED_BY = ["analyser", "cache"] as const;
 
 export const TYPES = [
   "task",

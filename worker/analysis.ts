@@ -64,7 +64,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
         if (hit.cost && peoples > 0) {
           metrics.batch_processor_cost_saved_usd_total.inc(labels(hit.cost), hit.cost.costUsd);
         }
-        for (const held of claims) onEnd(held, { ok: true, result: hit.result });
+        for (const held of claims) onEnd(held, { ok: true, result: hit.result, fromCache: true });
       });
       metrics.batch_processor_cache_misses_total.inc(misses);
       metrics.batch_processor_cache_hits_total.inc(hits);

@@ -32,7 +32,7 @@ export function createIntake(options: IntakeOptions): Handler {
     let claimed: Claim[] = [];
     try {
       if (entered === 0) return 0;
-      const { ids, unreadable, duplicates, length } = firstOf(messages, entered);
+      const { publishedAt, unreadable, duplicates, length } = firstOf(messages, entered);
       if (unreadable.length > 0) {
         await deadLetters.put(unreadable);
         log.warn("messages are not a thought's id, sent to the dead letters", {
@@ -40,7 +40,7 @@ export function createIntake(options: IntakeOptions): Handler {
         });
       }
       const claimedAt = Date.now();
-      claimed = ids.length === 0 ? [] : await claim(ids, options);
+      claimed = publishedAt.size === 0 ? [] : await claim(publishedAt, options);
       metrics.batch_processor_messages_skipped_total.inc({ reason: "malformed" }, unreadable.length);
       metrics.batch_processor_messages_skipped_total.inc({ reason: "duplicate" }, duplicates);
       metrics.batch_processor_batch_size.observe({ value: length });
@@ -62,22 +62,26 @@ export function createIntake(options: IntakeOptions): Handler {
 
 /** The first messages, up to so many different ids. What is not an id becomes a dead letter that says where it lay, not what it held. */
 function firstOf(messages: readonly ReceivedMessage[], most: number) {
-  const ids = new Set<string>();
+  const publishedAt = new Map<string, number | null>();
   const unreadable: DeadLetter[] = [];
   let length = 0;
-  for (const { value, position, traceparent } of messages) {
+  for (const { value, position, traceparent, publishedAt: at } of messages) {
     const id = value.toLowerCase();
     if (!isThoughtId(id)) unreadable.push({ value: position, reason: "malformed message", traceparent });
-    else if (ids.size === most && !ids.has(id)) break;
-    else ids.add(id);
+    else if (publishedAt.size === most && !publishedAt.has(id)) break;
+    else publishedAt.set(id, at);
     length++;
   }
-  return { ids: [...ids], unreadable, duplicates: length - ids.size - unreadable.length, length };
+  return { publishedAt, unreadable, duplicates: length - publishedAt.size - unreadable.length, length };
 }
 
 /** Ids that can't be claimed are of thoughts deleted since, duplicates of work done or under way, or suspects. */
-async function claim(ids: readonly string[], { claims, metrics, log }: IntakeOptions): Promise<Claim[]> {
-  const claimed = await claims.claim(ids);
+async function claim(
+  publishedAt: ReadonlyMap<string, number | null>,
+  { claims, metrics, log }: IntakeOptions,
+): Promise<Claim[]> {
+  const ids = [...publishedAt.keys()];
+  const claimed = await claims.claim(ids, publishedAt);
   if (claimed.length === ids.length) return claimed;
 
   const mine = new Set(claimed.map(({ id }) => id));

@@ -8,6 +8,7 @@ import { loadConfigOrExit, SETTINGS } from "../core/config.ts";
 import { openDatabase } from "../core/open.ts";
 import { createOperator, type Operator, type Outcome } from "../core/store/operator.ts";
 import { migrate } from "../core/store/database.ts";
+import { toJson } from "../core/thought_json.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { answers, createOperatorClient } from "./operator_client.ts";
 
@@ -76,12 +77,9 @@ program.command("export").description("Write every thought of a user to stdout, 
   .action((userId: string) =>
     run(async (operator) => {
       let thoughts = 0;
-      for await (
-        const { userId: user_id, createdAt: created_at, finishedAt: finished_at, ...same } of operator
-          .thoughtsOf(userId)
-      ) {
+      for await (const thought of operator.thoughtsOf(userId)) {
         // deno-lint-ignore no-console -- the result of a command is for its user
-        console.log(JSON.stringify({ ...same, user_id, created_at, finished_at }));
+        console.log(JSON.stringify(toJson(thought)));
         thoughts++;
       }
       return { silent: true, json: { thoughts }, text: "" };

@@ -2,7 +2,8 @@
 import { within } from "../core/deadline.ts";
 import type { FailureCount, Operator, Outcome } from "../core/store/operator.ts";
 import type { Pause } from "../core/store/pauses.ts";
-import type { Status, Thought } from "../core/thought.ts";
+import type { Status } from "../core/thought.ts";
+import { fromJson } from "../core/thought_json.ts";
 
 export interface OperatorClientOptions {
   /** Address of the API, as `http://127.0.0.1:8000`. */
@@ -101,10 +102,6 @@ export function createOperatorClient({ url, key }: OperatorClientOptions): Opera
       return before;
     },
   };
-}
-
-function fromJson({ user_id, created_at, finished_at, ...same }: Record<string, unknown>): Thought {
-  return { ...same, userId: user_id, createdAt: created_at, finishedAt: finished_at } as unknown as Thought;
 }
 
 function toPause(state: { paused: boolean; author: string; reason: string; since: string }): Pause | null {

@@ -9,6 +9,8 @@ import type { Ending } from "./gate.ts";
 export interface Success {
   readonly ok: true;
   readonly result: string;
+  /** Whether it was in the cache. @default false */
+  readonly fromCache?: boolean;
   readonly usage?: Usage | undefined;
 }
 

@@ -35,6 +35,8 @@ const RETRY_MAX_MS = 60_000;
 interface Settling {
   readonly held: HeldClaim;
   readonly outcome: Outcome;
+  /** In milliseconds since the epoch. */
+  readonly endedAt: number;
 }
 
 export function createSettlement(options: SettlementOptions): Settlement {
@@ -64,12 +66,13 @@ export function createSettlement(options: SettlementOptions): Settlement {
     const completed: HeldClaim[] = [];
     const completions: Completion[] = [];
     const failures = new Map<string, Failed>();
-    for (const { held, outcome } of part) {
+    for (const { held, outcome, endedAt } of part) {
       const { id, attempt } = held.claim;
       if (!outcome.ok) failures.set(id, outcome);
       else {
         completed.push(held);
-        completions.push({ id, attempt, result: outcome.result });
+        const { result, fromCache = false } = outcome;
+        completions.push({ id, attempt, result, analysedAt: endedAt, fromCache });
       }
     }
     const { stored, fenced, refused } = await complete(completions);
@@ -196,7 +199,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     settle(held, outcome) {
       if (held.state !== "analysing") return;
       held.state = "settling";
-      gathered.push({ held, outcome });
+      gathered.push({ held, outcome, endedAt: Date.now() });
       lanes.analysed();
       // Analysers that never wait end many in one turn: these go together.
       if (writers < WRITERS && gathered.length === 1) queueMicrotask(() => void write());

@@ -3,9 +3,11 @@ import { ApiError, call, follow, useKey } from "./api.js";
 import { createList } from "./list.js";
 import { createPlots } from "./plots.js";
 import { drawThought } from "./thought.js";
+import { drawStations, duration } from "./timeline.js";
 
 const STATE_EVERY_MS = 2_000;
 const LIST_EVERY_MS = 10_000;
+const COUNT_EVERY_MS = 100;
 /** Samples older than this are shown as old. */
 const STALE_MS = 15_000;
 /** Colour alone does not tell everybody. */
@@ -115,12 +117,13 @@ async function showProgress(id) {
   following = new AbortController();
   const { signal } = following;
   byId("result").replaceChildren();
+  byId("stations").replaceChildren();
   byId("progress").hidden = false;
-  byId("steps").dataset.status = "";
   try {
-    await follow(id, signal, (status) => signal.aborted || showStatus(status));
+    await follow(id, signal, (status, event) => signal.aborted || showStations(status, event.timeline));
     const thought = await (await call(`thoughts/${id}`)).json();
     if (signal.aborted) return;
+    showStations(thought.status, thought.timeline);
     byId("result").replaceChildren(drawThought(thought, traceUrl()));
     if (thought.status === "failed") {
       byId("problem").textContent = `This thought could not be analysed: ${thought.error}`;
@@ -131,18 +134,18 @@ async function showProgress(id) {
   }
 }
 
-function showStatus(status) {
-  const steps = [...byId("steps").children];
-  const last = steps.at(-1);
-  last.dataset.step = last.textContent = status === "failed" ? "failed" : "completed";
-  const reached = steps.findIndex((step) => step.dataset.step === status);
-  steps.forEach((step, index) => {
-    step.classList.toggle("reached", index <= reached);
-    if (index === reached) step.setAttribute("aria-current", "step");
-    else step.removeAttribute("aria-current");
-  });
-  byId("steps").dataset.status = status;
+let counting; // how long the thought on show has been at its present station
+
+function showStations(status, timeline) {
+  const stations = byId("stations");
+  stations.dataset.status = status;
+  stations.replaceChildren(...drawStations(timeline, status));
   byId("said").textContent = `The thought is ${status}`;
+  clearInterval(counting);
+  if (status !== "pending" && status !== "processing") return;
+  const ms = stations.querySelector("[aria-current] .ms");
+  const since = performance.now();
+  counting = setInterval(() => ms.textContent = duration(performance.now() - since), COUNT_EVERY_MS);
 }
 
 async function refreshList() {

@@ -87,11 +87,7 @@ function Post() {
         Nothing on your mind? <button type="button" class="link" data-text={EXAMPLE}>Post an example</button>
       </p>
       <div id="progress" hidden>
-        <ol id="steps" class="steps" aria-label="Progress">
-          <li data-step="pending">Pending</li>
-          <li data-step="processing">Processing</li>
-          <li data-step="completed">Completed</li>
-        </ol>
+        <ol id="stations" class="stations" aria-label="Its way"></ol>
         <p id="said" class="visually-hidden" role="status"></p>
         <div id="result"></div>
       </div>

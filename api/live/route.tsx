@@ -31,6 +31,14 @@ const FILES: Readonly<Record<string, PageFile>> = {
     "text/javascript",
     () => import("./thought.js", { with: { type: "text" } }) as unknown as Text,
   ),
+  "element.js": file(
+    "text/javascript",
+    () => import("./element.js", { with: { type: "text" } }) as unknown as Text,
+  ),
+  "timeline.js": file(
+    "text/javascript",
+    () => import("./timeline.js", { with: { type: "text" } }) as unknown as Text,
+  ),
   "list.js": file(
     "text/javascript",
     () => import("./list.js", { with: { type: "text" } }) as unknown as Text,

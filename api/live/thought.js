@@ -1,15 +1,9 @@
 /** Draws thoughts and results. Everything a person or a model wrote goes in as text, never as HTML. */
+import { el } from "./element.js";
+import { drawStations, duration } from "./timeline.js";
 
 /** Characters of a text that a closed list item shows. */
 const SHOWN_CHARS = 160;
-
-/** Makes an element: attributes by name, then children, which are elements or text. */
-export function el(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 /** A thought with what became of it: the text, and the result in its five parts or why there is none. */
 export function drawThought(thought, traceUrl) {
@@ -84,13 +78,9 @@ function drawTime(iso) {
   return el("time", { datetime: iso }, shown);
 }
 
-function duration(ms) {
-  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
-}
-
 /** An item of the list; opens to the whole thought. `act` is called with "delete" or "retry". */
 export function drawItem(thought, traceUrl, act) {
-  const { id, text, status, result, created_at } = thought;
+  const { id, text, status, result, created_at, timeline } = thought;
   const characters = [...text];
   const shown = characters.length > SHOWN_CHARS ? `${characters.slice(0, SHOWN_CHARS).join("")}…` : text;
   const meta = el("span", { class: "meta quiet" }, drawTime(created_at));
@@ -115,6 +105,17 @@ export function drawItem(thought, traceUrl, act) {
   return el(
     "li",
     { id: `thought-${id}` },
-    el("details", {}, summary, drawThought(thought, traceUrl), actions),
+    el(
+      "details",
+      {},
+      summary,
+      el(
+        "ol",
+        { class: "stations", "data-status": status, "aria-label": "Its way" },
+        ...drawStations(timeline, status),
+      ),
+      drawThought(thought, traceUrl),
+      actions,
+    ),
   );
 }

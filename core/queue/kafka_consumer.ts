@@ -157,6 +157,7 @@ function received(batch: Batch, message: KafkaMessage): ReceivedMessage {
     value: message.value?.toString() ?? "",
     reason: null,
     traceparent: message.headers?.traceparent?.toString() ?? null,
+    publishedAt: Number(message.timestamp) > 0 ? Number(message.timestamp) : null,
   };
 }
 

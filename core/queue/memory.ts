@@ -50,8 +50,9 @@ export function openMemoryQueue(log: Logger): Queue {
           new QueueUnavailableError(`The in-process queue is full (${CAPACITY} messages)`),
         );
       }
+      const publishedAt = Date.now();
       for (const message of wanted) {
-        waiting.push({ ...message, position: `${message.topic}/0/${published++}` });
+        waiting.push({ ...message, position: `${message.topic}/0/${published++}`, publishedAt });
       }
       wake();
       return Promise.resolve([]);

@@ -22,6 +22,8 @@ export interface Message {
 export interface ReceivedMessage extends Message {
   /** Its position, as `topic/partition/offset`. */
   readonly position: string;
+  /** When it was sent, in milliseconds since the epoch by the sender's clock; null where the queue does not know. */
+  readonly publishedAt: number | null;
 }
 
 /**

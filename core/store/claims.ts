@@ -27,6 +27,10 @@ export interface Completion {
   readonly attempt: number;
   /** As JSON. */
   readonly result: string;
+  /** When the result was there, in milliseconds since the epoch. @default not recorded */
+  readonly analysedAt?: number | undefined;
+  /** Whether the result was in the cache. @default not recorded */
+  readonly fromCache?: boolean | undefined;
 }
 
 /** An attempt that ended without a result. */
@@ -89,8 +93,12 @@ export interface ClaimsOptions {
 }
 
 export interface Claims {
-  /** Takes those thoughts that are waiting; leaves out the others, and those that must be tried alone. */
-  claim(ids: readonly string[]): Promise<Claim[]>;
+  /**
+   * Takes those thoughts that are waiting; leaves out the others, and those that must be tried alone.
+   *
+   * @param publishedAt when their messages were sent, in milliseconds since the epoch, where that is known
+   */
+  claim(ids: readonly string[], publishedAt?: ReadonlyMap<string, number | null>): Promise<Claim[]>;
   /** Whether thoughts wait that must be tried alone. */
   hasSuspects(): Promise<boolean>;
   /** Takes a thought that must be tried alone, since its worker died with it before; null when there is none. */
@@ -121,8 +129,12 @@ export const MAX_CRASHES = 3;
 
 export function createClaims(database: Database, { leaseMs, maxAttempts }: ClaimsOptions): Claims {
   return {
-    async claim(ids) {
-      return (await database.query<ClaimRow>(CLAIM, [uuids(ids.toSorted()), leaseMs])).map(fromRow);
+    async claim(ids, publishedAt) {
+      const wanted = ids.toSorted();
+      const agesMs = wanted.map((id) => String(ageMs(publishedAt?.get(id))));
+      return (await database.query<ClaimRow>(CLAIM, [uuids(wanted), leaseMs, `{${agesMs.join(",")}}`])).map(
+        fromRow,
+      );
     },
     async hasSuspects() {
       return (await database.query(HAS_SUSPECTS)).length > 0;
@@ -140,8 +152,10 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       return new Set(rows.map(({ id }) => id));
     },
     async complete(completions) {
-      const done = completions.toSorted(byId).map(({ id, attempt, result }) =>
-        `{"id":"${id}","attempt":${attempt},"result":${result}}`
+      const done = completions.toSorted(byId).map(({ id, attempt, result, analysedAt, fromCache = null }) =>
+        `{"id":"${id}","attempt":${attempt},"age":${
+          ageMs(analysedAt)
+        },"cached":${fromCache},"result":${result}}`
       );
       const others = await database.query<{ id: string; status: string | null; newer: number | null }>(
         COMPLETE,
@@ -241,6 +255,9 @@ function ended(rows: readonly { id: string; status: string }[]): Ended {
 /** Statements that lock many rows lock them in the order of their ids, so that no two wait for each other. */
 const byId = (one: { readonly id: string }, other: { readonly id: string }) => one.id < other.id ? -1 : 1;
 
+/** How long ago something was: an age goes over to the database's clock as it is, a time does not. */
+const ageMs = (at: number | null | undefined) => typeof at === "number" ? Math.max(0, Date.now() - at) : null;
+
 /** Ids hold no character that an array literal would need quoted. */
 const uuids = (ids: readonly string[]) => `{${ids.join(",")}}`;
 
@@ -272,8 +289,9 @@ const joined = (id: string, condition: string) => `case when ${id} is null then 
  */
 const CLAIM = `
   update thoughts t
-  set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")}
-  from unnest($1::text::uuid[]) as wanted(id)
+  set status = 'processing', attempts = attempts + 1, claimed_until = now() + ${interval("$2")},
+    claimed_at = now(), published_at = now() - ${interval("wanted.age")}
+  from unnest($1::text::uuid[], $3::text::float8[]) as wanted(id, age)
   where t.id = any(array[wanted.id]) and ${joined("wanted.id", "t.status = 'pending' and t.crashes = 0")}
   returning ${CLAIMED}`;
 
@@ -291,7 +309,8 @@ const CLAIM_SUSPECT = `
     where o.thought_id = any(array[next.thought_id]) and o.attempts - next.attempts = 0
   )
   update thoughts t
-  set status = 'processing', attempts = t.attempts + 1, claimed_until = now() + ${interval("$1")}
+  set status = 'processing', attempts = t.attempts + 1, claimed_until = now() + ${interval("$1")},
+    claimed_at = now(), published_at = null
   from next
   where t.id = any(array[next.thought_id]) and ${joined("next.thought_id", "t.status = 'pending'")}
   returning ${CLAIMED}`;
@@ -311,11 +330,13 @@ const RENEW = `
 /** Returns those not stored, of which there are hardly ever any, as they were before. */
 const COMPLETE = `
   with done as materialized (
-    select * from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, result jsonb)
+    select * from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, age float8, cached boolean, result jsonb)
   ), stored as (
     update thoughts t
     set status = 'completed', result = done.result, error = null, crashes = 0, claimed_until = null,
-      finished_at = clock_timestamp()
+      finished_at = clock_timestamp(), analysed_at = clock_timestamp() - ${
+  interval("done.age")
+}, from_cache = done.cached
     from done
     where t.id = any(array[done.id]) and t.attempts - done.attempt = 0
       and ${joined("done.id", "t.status = 'processing'")}
@@ -346,7 +367,8 @@ const FAIL = `
       status = case when ${gaveUp("kind")} then 'failed' else 'pending' end,
       finished_at = case when ${gaveUp("kind")} then clock_timestamp() end,
       failure = case when ${gaveUp("kind")} then over.reason end,
-      error = coalesce(over.error, t.error), claimed_until = null, queued_at = now() + over.delay
+      error = coalesce(over.error, t.error), claimed_until = null,
+      queued_at = case when ${gaveUp("kind")} then queued_at else now() + over.delay end
     from over
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
       and ${joined("over.id", "t.status = 'processing'")}
@@ -370,7 +392,7 @@ const RELEASE_STALE = `
       finished_at = case when crashes + 1 < ${MAX_CRASHES} then null else clock_timestamp() end,
       error = case when crashes + 1 < ${MAX_CRASHES} then error else '${CRASHED}' end,
       failure = case when crashes + 1 < ${MAX_CRASHES} then null else 'crash' end,
-      claimed_until = null, queued_at = now()
+      claimed_until = null, queued_at = case when crashes + 1 < ${MAX_CRASHES} then now() else queued_at end
     from over
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
       and ${joined("over.id", `t.status = 'processing' and ${STALE}`)}

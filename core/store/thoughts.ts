@@ -1,6 +1,13 @@
 /** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
 import { type Database, UnstorableError } from "./database.ts";
-import { CANARY_USER, type NewThought, type Status, type Thought, type ThoughtPriority } from "../thought.ts";
+import {
+  CANARY_USER,
+  type NewThought,
+  type Status,
+  type Thought,
+  type ThoughtPriority,
+  type Timeline,
+} from "../thought.ts";
 import { announceNow } from "./outbox.ts";
 import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
 
@@ -46,6 +53,8 @@ export interface Progress {
   readonly status: Status;
   readonly attempts: number;
   readonly error: string | null;
+  readonly traceId: string | null;
+  readonly timeline: Timeline;
 }
 
 export interface Store {
@@ -118,11 +127,12 @@ export function createStore(database: Database): Store {
       const [last] = await database.read<{ id: string }>(lastLookedAtStatement(listing), from);
       return { thoughts, next: last?.id ?? null };
     },
-    progress(ids) {
-      return database.read<Progress>(
-        `select id, user_id as "userId", status, attempts, error from thoughts where id = any($1::text::uuid[])`,
+    async progress(ids) {
+      const rows = await database.read<ProgressRow>(
+        `select ${PROGRESS} from thoughts where id = any($1::text::uuid[])`,
         [`{${ids.join(",")}}`],
       );
+      return rows.map(progressOf);
     },
     async waiting(most) {
       const [row] = await database.read<{ waiting: number }>(
@@ -154,8 +164,10 @@ const FIND_REPEATED = `
   from jsonb_to_recordset($1::text::jsonb) as given("userId" text, "idempotencyKey" text)
   join thoughts t on t.user_id = given."userId" and t.idempotency_key = given."idempotencyKey"`;
 
-const COLUMNS =
-  "id, user_id, text, context, priority, status, attempts, result, error, traceparent, created_at, finished_at";
+const PROGRESS =
+  "id, user_id, status, attempts, error, traceparent, created_at, queued_at, published_at, claimed_at, analysed_at, " +
+  "from_cache, finished_at";
+const COLUMNS = `${PROGRESS}, text, context, priority, result`;
 
 interface RepeatedRow {
   user_id: string;
@@ -195,34 +207,63 @@ const listStatement = (listing: Listing) => `
 const lastLookedAtStatement = (listing: Listing) => `
   select id ${lookedAt(listing)} offset ${MOST_LOOKED_AT - 1} limit 1`;
 
-interface ThoughtRow {
+interface ProgressRow {
   id: string;
   user_id: string;
-  text: string;
-  context: string | null;
-  priority: ThoughtPriority;
   status: Status;
   attempts: number;
-  result: Thought["result"];
   error: string | null;
   traceparent: Traceparent | null;
   created_at: Date;
+  queued_at: Date;
+  published_at: Date | null;
+  claimed_at: Date | null;
+  analysed_at: Date | null;
+  from_cache: boolean | null;
   finished_at: Date | null;
 }
 
+interface ThoughtRow extends ProgressRow {
+  text: string;
+  context: string | null;
+  priority: ThoughtPriority;
+  result: Thought["result"];
+}
+
 function fromRow(row: ThoughtRow): Thought {
+  const { text, context, priority, result } = row;
+  const progress = progressOf(row);
+  const { acceptedAt: createdAt, finishedAt } = progress.timeline;
+  return { ...progress, text, context, priority, result, createdAt, finishedAt };
+}
+
+function progressOf(row: ProgressRow): Progress {
   return {
     id: row.id,
     userId: row.user_id,
-    text: row.text,
-    context: row.context,
-    priority: row.priority,
     status: row.status,
     attempts: row.attempts,
-    result: row.result,
     error: row.error,
     traceId: isSampled(row.traceparent) ? traceFields(row.traceparent).trace_id : null,
-    createdAt: row.created_at.toISOString(),
+    timeline: timelineOf(row),
+  };
+}
+
+/** What an earlier attempt left is not told. No station lies before the one before it, though clocks differ. */
+function timelineOf(row: ProgressRow): Timeline {
+  const claimed = row.status === "pending" ? null : row.claimed_at;
+  const published = claimed && row.published_at;
+  const analysed = claimed && row.analysed_at;
+  const from = Math.min(row.queued_at.getTime(), claimed?.getTime() ?? Infinity);
+  const between = (least: number, at: Date | null, most: Date | null) =>
+    at && new Date(Math.max(least, Math.min(at.getTime(), most?.getTime() ?? Infinity))).toISOString();
+  return {
+    acceptedAt: row.created_at.toISOString(),
+    queuedAt: new Date(from).toISOString(),
+    publishedAt: between(from, published, claimed),
+    claimedAt: claimed?.toISOString() ?? null,
+    analysedAt: between(claimed?.getTime() ?? from, analysed, row.finished_at),
+    analysedBy: analysed && (row.from_cache ? "cache" : "analyser"),
     finishedAt: row.finished_at?.toISOString() ?? null,
   };
 }

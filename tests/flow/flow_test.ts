@@ -168,6 +168,20 @@ testOnServices(
     await other.body?.cancel();
     assert.equal((await finished(url, String(answers[0]![1]))).status, "completed");
 
+    const { id } = await (await post(url, { user_id: "ada", text: `On its way, ${run}` })).json();
+    const { timeline } = (await readEvents(`${url}/thoughts/${id}/events`)).at(-1)!.data as {
+      timeline: Record<string, string>;
+    };
+    const { analysed_by, ...times } = timeline;
+    assert.equal(analysed_by, "analyser");
+    const inOrder = ["accepted_at", "queued_at", "published_at", "claimed_at", "analysed_at", "finished_at"];
+    assert.deepEqual(
+      Object.entries(times).sort(([, one], [, other]) => Date.parse(one) - Date.parse(other)).map(([name]) =>
+        name
+      ),
+      inOrder,
+    );
+
     for (const { kill } of [api, ...workers]) kill("SIGTERM");
     for (const program of [api, ...workers]) assert.equal((await program.status).code, 0, program.stdout());
   },

@@ -60,13 +60,67 @@ Deno.test({
       const { page } = desk;
       await page.getByLabel("Thought", { exact: true }).fill("I want to learn to play the guitar this year");
       await page.getByRole("button", { name: "Post", exact: true }).click();
-      await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+      await page.locator("#stations li[aria-current=step]", { hasText: "Stored" }).waitFor();
       await page.locator("#result").getByText("Classification").waitFor();
       for (const part of ["Analysis", "Value", "Actions", "Priority"]) {
         assert.equal(await page.locator("#result dt", { hasText: part }).count(), 1, part);
       }
       assert.equal(await page.locator("#said").textContent(), "The thought is completed");
       assert.equal(await page.getByLabel("Thought", { exact: true }).inputValue(), "", "ready for the next");
+    });
+
+    await t.step("a thought on its way is drawn station by station, each with its milliseconds", async () => {
+      const { page } = await open(browser, url, {});
+      const stations = page.locator("#stations li");
+      const post = async (text: string) => {
+        await page.getByLabel("Thought", { exact: true }).fill(text);
+        await page.getByRole("button", { name: "Post", exact: true }).click();
+        await waitFor("the draft to go", async () => await page.locator("#text").inputValue() === "");
+        await page.locator("#result blockquote", { hasText: text }).waitFor();
+        return await stations.locator("span:first-child").allTextContents();
+      };
+      const text = `on its way ${crypto.randomUUID()}`;
+      assert.deepEqual(await post(text), ["Accepted", "Outbox", "Queue", "Analyser", "Stored"]);
+      const times = await stations.locator(".ms").allTextContents();
+      for (const time of times.slice(1)) assert.match(time, /^\d+ ms$/);
+      assert.deepEqual(await post(text), ["Accepted", "Outbox", "Queue", "Cache", "Stored"]);
+      const item = page.locator("#recent li").filter({ hasText: text }).first();
+      await item.locator("summary").click();
+      assert.match(
+        await item.locator(".stations").textContent() ?? "",
+        /Accepted.*Outbox\d+ ms.*Cache\d+ ms/,
+      );
+    });
+
+    await t.step("a station that lasts counts its time, until the next one is reached", async () => {
+      const { page } = await open(browser, url, {});
+      let reach: ((status: string) => void) | undefined;
+      await page.route("**/thoughts/*/events", async (route) => {
+        const status = await new Promise<string>((resolve) => reach = resolve);
+        const at = new Date().toISOString();
+        const claimed = status === "pending" ? null : at;
+        const timeline = {
+          accepted_at: at,
+          queued_at: at,
+          published_at: claimed,
+          claimed_at: claimed,
+          analysed_at: null,
+        };
+        const data = JSON.stringify({ status, timeline });
+        await route.fulfill({
+          contentType: "text/event-stream",
+          body: `id: ${status}\nevent: ${status}\ndata: ${data}\n\n`,
+        });
+      });
+      await page.getByRole("button", { name: "Post an example" }).click();
+      const present = page.locator("#stations li[aria-current=step]");
+      for (const [status, station] of [["pending", "Outbox"], ["processing", "Analyser"]] as const) {
+        await (await waitFor("the stream", () => reach))(status);
+        reach = undefined;
+        await present.filter({ hasText: station }).waitFor();
+        await present.filter({ hasText: /[1-9]\d* ms|\d s/ }).waitFor();
+      }
+      await page.context().close();
     });
 
     await t.step("it stands in the list, completed, and opens to its result by keyboard", async () => {
@@ -268,7 +322,7 @@ Deno.test({
       assert.equal(await focused(), "user");
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
-      await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+      await page.locator("#stations li[aria-current=step]", { hasText: "Stored" }).waitFor();
     });
 
     for (
@@ -315,11 +369,20 @@ Deno.test({
 
     await t.step("a thought that could not be analysed is said to be failed, with the reason", async () => {
       const { page } = await open(browser, url, {});
+      const at = new Date().toISOString();
+      const timeline = {
+        accepted_at: at,
+        queued_at: at,
+        published_at: at,
+        claimed_at: at,
+        analysed_at: null,
+        finished_at: at,
+      };
       await page.route("**/thoughts/*/events", (route) =>
         route.fulfill({
           contentType: "text/event-stream",
           body: ["pending", "processing", "failed"].map((status) =>
-            `id: ${status}\nevent: ${status}\ndata: {"status":"${status}"}\n\n`
+            `id: ${status}\nevent: ${status}\ndata: ${JSON.stringify({ status, timeline })}\n\n`
           ).join(""),
         }));
       await page.route(
@@ -333,14 +396,15 @@ Deno.test({
               result: null,
               error: "the analyser is away",
               attempts: 5,
-              created_at: new Date().toISOString(),
-              finished_at: new Date().toISOString(),
+              created_at: at,
+              finished_at: at,
+              timeline,
             },
           }),
       );
       await page.getByLabel("Thought", { exact: true }).fill("a");
       await page.getByRole("button", { name: "Post", exact: true }).click();
-      await page.locator("#steps li[aria-current=step]", { hasText: "failed" }).waitFor();
+      await page.locator("#stations li[aria-current=step]", { hasText: "Failed" }).waitFor();
       await page.getByRole("alert").filter({ hasText: "could not be analysed: the analyser is away" })
         .waitFor();
     });
@@ -365,7 +429,7 @@ Deno.test({
       await page.locator("#recent li").first().waitFor();
       await page.getByLabel("Thought", { exact: true }).fill("with a key");
       await page.getByRole("button", { name: "Post", exact: true }).click();
-      await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+      await page.locator("#stations li[aria-current=step]", { hasText: "Stored" }).waitFor();
     });
 
     await t.step("an API that goes away is said, and the page recovers by itself", async () => {

@@ -128,6 +128,7 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
           value,
           reason: null,
           traceparent: null,
+          publishedAt: Date.now(),
         })),
       ),
     async metric(sample) {
