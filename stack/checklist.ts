@@ -23,6 +23,8 @@ export interface Finding {
   readonly text: string;
   /** Passed, but a person should look at it. */
   readonly warn?: boolean;
+  /** Not checked at all; the text says why. */
+  readonly skipped?: boolean;
   /** What to do about it, or details; one line each. */
   readonly notes?: readonly string[];
 }
@@ -116,8 +118,9 @@ export async function runChecklist(
     };
     try {
       const answer = await check.run({ say, signal });
-      const { text, warn = false, notes = [] } = typeof answer === "string" ? { text: answer } : answer;
-      return { ...base(), outcome: warn ? "warn" : "ok", text, notes };
+      const finding: Finding = typeof answer === "string" ? { text: answer } : answer;
+      const { text, warn, skipped, notes = [] } = finding;
+      return { ...base(), outcome: skipped ? "skipped" : warn ? "warn" : "ok", text, notes };
     } catch (failure) {
       if (signal.aborted) {
         return { ...base(), outcome: "skipped", text: states.get(check.name) ?? "not tried" };

@@ -1,6 +1,7 @@
 /** The launcher's command line. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
+import { ADDRESSES, type Installation } from "./installation.ts";
 import { MAX_WORKERS, OPTIONAL } from "./services.ts";
 import { DEFAULT_MIX, KINDS, type Mix, parseMix } from "./traffic/mix.ts";
 
@@ -35,6 +36,8 @@ export interface Options {
   readonly service?: string;
   readonly drill?: string;
   readonly fast: boolean;
+  /** Of `verify`: an installation that is not Compose's. */
+  readonly installation?: Installation;
   readonly adopt: Adoption;
   readonly traffic: {
     readonly perSecond: number;
@@ -114,6 +117,14 @@ interface Flags {
   readonly name?: string;
   readonly remove?: string;
   readonly otlp?: boolean;
+  readonly url?: string;
+  readonly keyFile?: string;
+  readonly grafanaLoginFile?: string;
+  readonly prometheusUrl?: string;
+  readonly alertmanagerUrl?: string;
+  readonly grafanaUrl?: string;
+  readonly lokiUrl?: string;
+  readonly tempoUrl?: string;
 }
 
 /** The argument that some verbs take. */
@@ -147,7 +158,9 @@ function describe(command: string, version: string, take: Take): Command {
     .action((flags) => take("up", flags));
   withSelection(verb("status", "each service: running, healthy, since when"))
     .action((flags) => take("status", flags));
-  withSelection(verb("verify", "prove the running stack again"))
+  withInstallation(
+    withSelection(verb("verify", "prove the running stack again, or an installation elsewhere")),
+  )
     .option("--open", "open the proof thought's trace in the browser")
     .action((flags) => take("verify", flags));
   verb("urls", "addresses and logins").action((flags) => take("urls", flags));
@@ -187,7 +200,43 @@ function withSelection(command: Command): Command {
   );
 }
 
+/** The addresses of an installation that is not Compose's; each may stand in the environment as well. */
+function withInstallation(command: Command): Command {
+  for (const [service, { flag, variable }] of Object.entries(ADDRESSES)) {
+    const what = service === "api"
+      ? "of the API of an installation elsewhere, such as a cluster"
+      : `its ${service}'s`;
+    command.addOption(new Option(`${flag} <url>`, what).env(variable).argParser(address));
+  }
+  return command
+    .addOption(new Option("--key-file <path>", "a file with its API key").env("VERIFY_KEY_FILE"))
+    .addOption(
+      new Option("--grafana-login-file <path>", "a file with user:password of its Grafana")
+        .env("VERIFY_GRAFANA_LOGIN_FILE"),
+    );
+}
+
+function installationOf(flags: Flags): Installation | undefined {
+  const { url, keyFile, grafanaLoginFile } = flags;
+  if (url === undefined) return undefined;
+  const { prometheusUrl, alertmanagerUrl, grafanaUrl, lokiUrl, tempoUrl } = flags;
+  const others = {
+    prometheus: prometheusUrl,
+    alertmanager: alertmanagerUrl,
+    grafana: grafanaUrl,
+    loki: lokiUrl,
+    tempo: tempoUrl,
+  };
+  const given = Object.entries(others).filter(([, address]) => address !== undefined);
+  return {
+    addresses: { api: url, ...Object.fromEntries(given) },
+    ...(keyFile !== undefined && { keyFile }),
+    ...(grafanaLoginFile !== undefined && { grafanaLoginFile }),
+  };
+}
+
 function toOptions(verb: Verb, flags: Flags, { url, ...named }: Named = {}): Options {
+  const installation = installationOf(flags);
   return {
     verb,
     json: flags.json ?? false,
@@ -201,6 +250,7 @@ function toOptions(verb: Verb, flags: Flags, { url, ...named }: Named = {}): Opt
     volumes: flags.volumes ?? false,
     follow: flags.follow ?? false,
     fast: flags.fast ?? false,
+    ...(installation && { installation }),
     adopt: {
       otlp: flags.otlp ?? false,
       ...(url && { url }),
@@ -246,6 +296,15 @@ function workers(text: string): number {
   throw new InvalidArgumentError(`Give a number from 1 to ${MAX_WORKERS}: that many ports are published.`);
 }
 
+/** @returns it without a slash at its end */
+function address(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
+    throw new InvalidArgumentError("Give an address such as https://thoughts.example.com.");
+  }
+  return url.href.replace(/\/$/, "");
+}
+
 /** Without a path it is /metrics. */
 function metricsUrl(text: string): URL {
   const url = URL.parse(text);
@@ -286,6 +345,7 @@ function examples(command: string): string {
   ${command} --without tempo,grafana          less memory; starts and proves the rest
   ${command} up --workers 5 --timeout 5m
   ${command} verify --json                    for CI: exit code and evidence
+  ${command} verify --url https://thoughts.example.com --key-file secrets/key
   ${command} logs kafka-worker --follow
   ${command} drill redis-down --fast          does the alert fire, and resolve?
   ${command} traffic --rate 10/s --for 5m     something to look at

@@ -62,8 +62,9 @@ export async function launch({ host, locate, options, launcher, streams }: Launc
       ? liveView(stderr, terminal)
       : plainView((text) => stderr.write(text), terminal());
     const context = await openContext(host, await locate(), view, options);
-    if (!CHECK_DOCKER.includes(verb)) await assertDocker(context.docker);
-    if (CHANGE_STACK.includes(verb)) await checkProject(context);
+    const isElsewhere = options.installation !== undefined;
+    if (!CHECK_DOCKER.includes(verb) && !isElsewhere) await assertDocker(context.docker);
+    if (CHANGE_STACK.includes(verb) && !isElsewhere) await checkProject(context);
     if (verb === "logs" && !json) return await attachLogs(context);
     const report = await VERBS[verb](context);
     print(report);

@@ -2,7 +2,7 @@
 import type { Endpoints } from "./endpoints.ts";
 import type { Host } from "./host.ts";
 import type { Paths } from "./paths.ts";
-import type { Selection } from "./services.ts";
+import type { Selection, ServiceName } from "./services.ts";
 
 export interface RunningStack {
   readonly host: Host;
@@ -13,4 +13,17 @@ export interface RunningStack {
   readonly workers: number;
   /** `user:password` */
   readonly grafanaLogin: string;
+  /** Sent to the API, where it asks for one. */
+  readonly apiKey?: string;
+  /** Where the workers themselves cannot be asked how much they have done. */
+  readonly counter?: WorkCounter;
+  /** How a service that was not given is given, such as a flag; absent where services are left out on purpose. */
+  readonly howToGive?: (service: ServiceName) => string;
+}
+
+/** Counts the thoughts that the workers have processed. */
+export interface WorkCounter {
+  processed(): Promise<number>;
+  /** It is this far behind at most, in milliseconds. */
+  readonly delayMs: number;
 }

@@ -1,8 +1,10 @@
 /** Proves the running stack. */
-import { type ChecklistResult, runChecklist } from "../checklist.ts";
+import { type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import { createGrafana } from "../clients/grafana.ts";
 import { type Context, observe } from "../context.ts";
 import { readDashboards } from "../dashboards/model.ts";
+import { LaunchFailure } from "../failure.ts";
+import { type Installation, openInstallation } from "../installation.ts";
 import { createReport, type Report } from "../output/report.ts";
 import { proofChecks, readinessChecks } from "../proof/proof.ts";
 import { createProofThought } from "../proof/thought.ts";
@@ -15,8 +17,32 @@ export interface Proof {
 }
 
 export async function verify(context: Context): Promise<Report> {
+  const { installation } = context.options;
+  if (installation) return await verifyElsewhere(context, installation);
   const { checklist, trace } = await prove(context, await observe(context));
   return createReport(context, { checklists: [checklist], ...trace });
+}
+
+/** The same proof of an installation that is not Compose's. */
+async function verifyElsewhere(context: Context, installation: Installation): Promise<Report> {
+  const stack = await openInstallation(context, installation);
+  const { checklist, trace } = await prove(context, stack);
+  return createReport(context, {
+    checklists: [checklist],
+    failures: failuresOf(checklist).map(whereItRuns),
+    leftOut: [],
+    ...trace,
+  });
+}
+
+/** Without the steps that only this folder's own stack has. */
+function whereItRuns(failure: LaunchFailure): LaunchFailure {
+  const { kind, message, why, evidence } = failure;
+  const next = failure.next.map((step) => {
+    const service = typeof step !== "string" && "verb" in step && /^logs (\S+)/.exec(step.verb)?.[1];
+    return service ? `read the log of its ${service}` : step;
+  }).filter((step) => typeof step === "string");
+  return new LaunchFailure(kind, { what: message, cause: why, next, evidence });
 }
 
 /** Follows one thought through every part, and checks all that should have seen it. */

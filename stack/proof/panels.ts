@@ -118,7 +118,10 @@ async function reasonFor(
       s.name === source || (source === "loki" && s.name === "promtail") ||
       metrics.some((m) => s.metrics?.some((p) => m.startsWith(p)))
     );
-    if (gone) return { why: `needs ${gone.name}, which was left out`, explained: true, mayCome: false };
+    if (gone) {
+      const why = `needs ${gone.name}, which ${stack.howToGive ? "is not there" : "was left out"}`;
+      return { why, explained: true, mayCome: false };
+    }
   }
   const more = !await scrapedOften(prometheus);
   if (reading === "nan") {

@@ -20,16 +20,7 @@ interface ProofCheck extends Check {
 
 /** The monitoring sees the stack; `up` waits for these with and without the proof. */
 export function readinessChecks(stack: RunningStack, dashboards: readonly Dashboard[]): Check[] {
-  return select(stack, [
-    { name: "targets", needs: ["prometheus"], run: (progress) => targetsUp(stack, progress) },
-    { name: "data sources", needs: ["grafana"], run: (progress) => sourcesReachable(stack, progress) },
-    {
-      name: "dashboards",
-      needs: ["grafana"],
-      after: ["data sources"],
-      run: (progress) => dashboardsLoaded(stack, dashboards, progress),
-    },
-  ]);
+  return select(stack, readiness(stack, dashboards));
 }
 
 /** The whole proof: readiness, and one thought followed through every part. */
@@ -39,45 +30,71 @@ export function proofChecks(
   thought: ProofThought,
 ): Check[] {
   const after = ["completed"];
+  return select(stack, [
+    ...readiness(stack, dashboards),
+    { name: "accepted", needs: ["api"], run: () => thought.accepted() },
+    {
+      name: "completed",
+      needs: ["kafka-worker"],
+      after: ["accepted"],
+      run: (progress) => thought.completed(progress),
+    },
+    {
+      name: "counted",
+      needs: [stack.counter ? "prometheus" : "kafka-worker"],
+      after,
+      run: (progress) => thought.counted(progress),
+    },
+    { name: "traced", needs: ["tempo"], after, run: (progress) => traced(stack, thought, progress) },
+    {
+      name: "logged",
+      needs: ["loki", "promtail"],
+      after,
+      run: (progress) => logged(stack, thought, progress),
+    },
+    {
+      name: "panels",
+      needs: ["prometheus"],
+      after: ["targets", "dashboards", ...after],
+      run: (progress) => panelsFilled(stack, dashboards, thought, progress),
+    },
+    {
+      name: "watchdog",
+      needs: ["prometheus", "alertmanager"],
+      run: (progress) => watchdogFires(stack, progress),
+    },
+  ]);
+}
+
+function readiness(stack: RunningStack, dashboards: readonly Dashboard[]): ProofCheck[] {
   return [
-    ...readinessChecks(stack, dashboards),
-    ...select(stack, [
-      { name: "accepted", needs: ["api"], run: () => thought.accepted() },
-      {
-        name: "completed",
-        needs: ["kafka-worker"],
-        after: ["accepted"],
-        run: (progress) => thought.completed(progress),
-      },
-      { name: "counted", needs: ["kafka-worker"], after, run: (progress) => thought.counted(progress) },
-      { name: "traced", needs: ["tempo"], after, run: (progress) => traced(stack, thought, progress) },
-      {
-        name: "logged",
-        needs: ["loki", "promtail"],
-        after,
-        run: (progress) => logged(stack, thought, progress),
-      },
-      {
-        name: "panels",
-        needs: ["prometheus"],
-        after: ["targets", "dashboards", ...after],
-        run: (progress) => panelsFilled(stack, dashboards, thought, progress),
-      },
-      {
-        name: "watchdog",
-        needs: ["prometheus", "alertmanager"],
-        run: (progress) => watchdogFires(stack, progress),
-      },
-    ]),
+    { name: "targets", needs: ["prometheus"], run: (progress) => targetsUp(stack, progress) },
+    { name: "data sources", needs: ["grafana"], run: (progress) => sourcesReachable(stack, progress) },
+    {
+      name: "dashboards",
+      needs: ["grafana"],
+      after: ["data sources"],
+      run: (progress) => dashboardsLoaded(stack, dashboards, progress),
+    },
   ];
 }
 
-/** The checks that can be made with the services that are wanted. */
-function select({ selection }: RunningStack, checks: readonly ProofCheck[]): Check[] {
-  return checks.filter((check) => selection.has(...check.needs)).map((check) => ({
-    ...check,
-    run: (progress) => check.run(progress).catch(lostContact),
-  }));
+/**
+ * The checks that can be made with the services that are wanted. Where the others were not left out on purpose, what
+ * cannot be checked is said, and holds up nothing.
+ */
+function select({ selection, howToGive }: RunningStack, checks: readonly ProofCheck[]): Check[] {
+  const made = checks.filter((check) => selection.has(...check.needs)).map(({ name }) => name);
+  return checks.flatMap((check): Check[] => {
+    if (made.includes(check.name)) {
+      const after = check.after?.filter((name) => made.includes(name)) ?? [];
+      return [{ name: check.name, after, run: (progress) => check.run(progress).catch(lostContact) }];
+    }
+    if (!howToGive) return [];
+    const absent = check.needs.find((name) => !selection.has(name))!;
+    const text = `not checked: ${howToGive(absent)} is not given`;
+    return [{ name: check.name, run: () => Promise.resolve({ skipped: true, text }) }];
+  });
 }
 
 /** A server that goes away during a check is a failure of the stack, not a bug. */

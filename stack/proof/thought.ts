@@ -21,12 +21,14 @@ export function createProofThought(stack: RunningStack) {
   let id = "";
   let before = 0;
   const traffic: string[] = [];
-  const thoughts = createThoughts({ host: stack.host, url: stack.endpoints.of("api") });
+  const api = { url: stack.endpoints.of("api"), key: stack.apiKey };
+  const thoughts = createThoughts({ host: stack.host, ...api });
   const workers = createWorkers({ host: stack.host, urls: stack.endpoints.all("kafka-worker") });
+  const { processed, delayMs } = stack.counter ?? { ...workers, delayMs: COUNTED_MS };
 
   /** The API accepts it, and keeps the trace id. */
   async function accepted(): Promise<string> {
-    before = await workers.processed().catch(
+    before = await processed().catch(
       notThere("A worker does not respond", "kafka-worker"),
     );
     // A second of slack for clocks that differ: a virtual machine's drifts.
@@ -70,7 +72,8 @@ export function createProofThought(stack: RunningStack) {
       signal,
       say,
       late: async (why) => {
-        const cause = await workers.trouble() ?? `${why}; the workers say that they are ready`;
+        const trouble = stack.counter ? why : await workers.trouble();
+        const cause = trouble ?? `${why}; the workers say that they are ready`;
         return failed(
           "The proof thought was accepted, but no worker processed it",
           cause,
@@ -84,13 +87,14 @@ export function createProofThought(stack: RunningStack) {
   /** The workers' counter has moved. */
   async function counted({ say, signal }: Progress): Promise<string> {
     const { host, workers: count } = stack;
+    const over = stack.counter ? "" : ` over ${count} ${count === 1 ? "worker" : "workers"}`;
     return await until(async () => {
-      const now = await workers.processed();
-      const text = `${before} → ${now} over ${count} ${count === 1 ? "worker" : "workers"}`;
+      const now = await processed();
+      const text = `${before} → ${now}${over}`;
       return now > before ? { ready: `processed ${text}` } : { pending: text };
     }, {
       host,
-      deadlineMs: COUNTED_MS,
+      deadlineMs: delayMs,
       signal,
       say,
       late: (why) => failed(`${PROCESSED} did not move`, why, "kafka-worker"),
@@ -108,7 +112,7 @@ export function createProofThought(stack: RunningStack) {
   async function forget(): Promise<void> {
     const ids = [id, ...traffic].filter(Boolean);
     // After Ctrl-C too.
-    const { remove } = createThoughts({ host: stack.host.uninterrupted(), url: stack.endpoints.of("api") });
+    const { remove } = createThoughts({ host: stack.host.uninterrupted(), ...api });
     await Promise.allSettled(ids.map(remove));
   }
 

@@ -15,6 +15,8 @@ export interface Behaviour {
   readonly neverProcess?: boolean;
   /** An alert that Prometheus knows and that is silent. */
   readonly alert?: { name: string; severity: string };
+  /** The API admits requests with this key alone. */
+  readonly key?: string;
   /** Jobs of scrape files; Prometheus knows them after a reload. */
   readonly own?: () => readonly string[];
   /** How often Prometheus was told to reload. */
@@ -28,12 +30,16 @@ export interface Behaviour {
 const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
 
 export function fakeStack({ down, neverProcess = false, alert, ...extended }: Behaviour = {}): FakeStack {
-  const { own = () => [], reloads = () => 0, refusesReload = false, ownError = "" } = extended;
+  const { key, own = () => [], reloads = () => 0, refusesReload = false, ownError = "" } = extended;
   const posted: FakeStack["posted"] = [];
   const deleted: string[] = [];
   let scrapes = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
     const { pathname, searchParams } = new URL(request.url);
+    const isApi = pathname.startsWith("/thoughts");
+    if (isApi && key !== undefined && request.headers.get("authorization") !== `Bearer ${key}`) {
+      return Response.json({ code: "unauthorized" }, { status: 401 });
+    }
     if (pathname === "/thoughts") {
       const traceparent = request.headers.get("traceparent") ?? "";
       posted.push({ traceparent });
@@ -83,6 +89,23 @@ prometheus_config_last_reload_success_timestamp_seconds ${worked ? reloads() : 0
         lastScrape: `scrape ${scrapes}`,
       }));
       return Response.json({ data: { activeTargets: [...activeTargets, ...adopted] } });
+    }
+    if (searchParams.get("query")?.includes("batch_processor_thoughts_processed_total")) {
+      return Response.json({ data: { result: [{ value: [1, `${neverProcess ? 0 : posted.length}`] }] } });
+    }
+    if (pathname.startsWith("/api/v2/traces/")) {
+      const resourceSpans = ["thoughtprocessor-api", "kafka-worker"].map((service) => ({
+        resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] },
+        scopeSpans: [{ spans: [{}] }],
+      }));
+      return Response.json({ trace: { resourceSpans } });
+    }
+    if (searchParams.get("query")?.includes("service=~")) {
+      const result = ["thoughtprocessor-api", "kafka-worker"].map((service) => ({
+        stream: { service },
+        values: [["1", "a line"]],
+      }));
+      return Response.json({ data: { result } });
     }
     if (pathname === "/api/v1/query" || pathname === "/api/v1/query_range") {
       return Response.json({ data: { result: [{ values: [[1, "5"]], value: [1, "5"] }] } });
