@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A health check for images without curl or wget: exit 0 when GET http://127.0.0.1:PORT/PATH answers 200.
+# A health check for images without curl or wget: exit 0 when GET http://127.0.0.1:PORT/PATH returns 200.
 #
 #   http-probe PORT PATH
 #

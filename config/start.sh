@@ -1,7 +1,7 @@
 #!/bin/sh
-# start PROGRAM [flags of deno run]
-# Becomes api, worker or api/migrate, allowed to reach what its settings name and nothing else. No prompt can stop it:
-# there is nobody to answer. --quiet: the log is JSON, and Deno's own remarks are not.
+# start PROGRAM [flags of deno run] Becomes api, worker or api/migrate, allowed to reach what its settings
+# name and nothing else. It never prompts, since nobody could answer. --quiet: the log is JSON, and Deno's own
+# messages are not.
 set -eu
 program=${1%%/*}
 case $1 in */*) entry=$1.ts ;; *) entry=$1/main.ts ;; esac

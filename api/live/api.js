@@ -29,7 +29,7 @@ async function request(path, init) {
   const headers = { ...init.headers, ...(key === "" ? {} : { authorization: `Bearer ${key}` }) };
   const response = await fetch(path, { ...init, headers }).catch((error) => {
     if (init.signal.aborted && error.name === "AbortError") throw error;
-    throw new ApiError(0, "The API does not answer.");
+    throw new ApiError(0, "The API is not responding.");
   });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({ title: `The API returned ${response.status}` }));

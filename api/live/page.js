@@ -177,7 +177,7 @@ async function state() {
       link.href = `http://${location.hostname}:${link.dataset.port}`;
     }
   } catch {
-    showAge("The API does not answer. This page tries again.");
+    showAge("The API is not responding. This page tries again.");
   }
 }
 

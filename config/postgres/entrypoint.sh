@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts PostgreSQL once its roles are as they should be. The image makes a new database only in an empty volume; where
-# that failed half-way, or a password has changed since, the statements of roles.sh make it good before each start.
+# Starts PostgreSQL once its roles are as they should be. The image makes a new database only in an empty
+# volume; the statements of roles.sh, run before each start, repair one that failed halfway and set passwords
+# that have changed since.
 set -euo pipefail
 data=${PGDATA:-/var/lib/postgresql/data}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the statements that make the roles, one a line, and that change nothing where all is right. Nobody comes in over
-# the network as superuser: the application owns its database and nothing else, the exporter reads statistics. The
-# superuser is left to `docker compose exec db psql -U postgres`.
+# Prints the statements that create the roles, one per line; they change nothing where the roles are right.
+# Nobody can log in over the network as superuser: the application owns its database and nothing else, the
+# exporter reads statistics. The superuser is left to `docker compose exec db psql -U postgres`.
 set -euo pipefail
 
 secret() { # a password as an SQL literal

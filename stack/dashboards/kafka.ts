@@ -116,7 +116,7 @@ export function kafkaDashboard(): Dashboard {
       series: { p95: endToEnd(0.95), p50: endToEnd(0.5) },
       min: 0,
     }))
-    .withRow(section("Is the model well?"))
+    .withRow(section("Is the model healthy?"))
     .withPanel(number({
       title: "The model",
       description:

@@ -218,7 +218,7 @@ Deno.test({
       const text = `only once ${crypto.randomUUID()}`;
       await page.getByLabel("Thought", { exact: true }).fill(text);
       await page.getByRole("button", { name: "Post", exact: true }).click();
-      await page.getByRole("alert").filter({ hasText: "The API does not answer" }).waitFor();
+      await page.getByRole("alert").filter({ hasText: "The API is not responding" }).waitFor();
       await page.getByRole("button", { name: "Post", exact: true }).click();
       await page.locator("#result blockquote", { hasText: text }).waitFor();
       const { thoughts } = await (await fetch(`${url}/thoughts?limit=100`)).json();
@@ -435,11 +435,11 @@ Deno.test({
     await t.step("an API that goes away is said, and the page recovers by itself", async () => {
       const { page } = desk;
       await page.context().setOffline(true);
-      await page.getByText("The API does not answer. This page tries again.").waitFor();
+      await page.getByText("The API is not responding. This page tries again.").waitFor();
       assert.ok(await page.locator("#tiles.old").count() === 1, "its figures are grey");
       await page.getByLabel("Thought", { exact: true }).fill("while it is away");
       await page.getByRole("button", { name: "Post", exact: true }).click();
-      await page.getByRole("alert").filter({ hasText: "The API does not answer" }).waitFor();
+      await page.getByRole("alert").filter({ hasText: "The API is not responding" }).waitFor();
       await page.context().setOffline(false);
       await waitFor("the error to go", async () => await page.locator("#problem").textContent() === "");
       assert.equal(await page.locator("#tiles.old").count(), 0);
