@@ -24,7 +24,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** One request as bytes; each has a number of its own written into its text, user and key. */
-function template(host: string, idempotent: boolean) {
+export function template(host: string, idempotent: boolean) {
   const number = "#".repeat(ID_DIGITS);
   const body = JSON.stringify({
     user_id: `user-${number}`,
@@ -37,7 +37,7 @@ function template(host: string, idempotent: boolean) {
   return { bytes: encoder.encode(text), places };
 }
 
-function number(into: Uint8Array, places: readonly number[], n: number) {
+export function writeNumber(into: Uint8Array, places: readonly number[], n: number) {
   for (const place of places) {
     for (let digit = ID_DIGITS - 1, left = n; digit >= 0; digit--, left = Math.floor(left / 10)) {
       into[place + digit] = 48 + left % 10;
@@ -45,8 +45,11 @@ function number(into: Uint8Array, places: readonly number[], n: number) {
   }
 }
 
-/** Reads one response; true for a 201. Bodies are short: nearly always one read holds all of it. */
-async function answer(socket: Deno.TcpConn, buffer: Uint8Array): Promise<boolean> {
+/** Reads one response. Bodies are short: nearly always one read holds all of it. */
+export async function readAnswer(
+  socket: Deno.TcpConn,
+  buffer: Uint8Array,
+): Promise<{ readonly created: boolean; readonly text: string }> {
   for (let length = 0;;) {
     const read = await socket.read(buffer.subarray(length));
     if (read === null) throw new Error("The API hung up");
@@ -55,7 +58,9 @@ async function answer(socket: Deno.TcpConn, buffer: Uint8Array): Promise<boolean
     const head = text.indexOf("\r\n\r\n");
     if (head < 0) continue;
     const body = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0);
-    if (length >= head + 4 + body) return ACCEPTED.every((byte, at) => buffer[at] === byte);
+    if (length >= head + 4 + body) {
+      return { created: ACCEPTED.every((byte, at) => buffer[at] === byte), text };
+    }
   }
 }
 
@@ -72,12 +77,12 @@ async function main() {
     const { bytes, places } = template(host!, idempotent !== undefined);
     const buffer = new Uint8Array(4_096);
     for (let now = performance.now(); now < endAt;) {
-      number(bytes, places, next++);
+      writeNumber(bytes, places, next++);
       await socket.write(bytes);
-      const accepted = await answer(socket, buffer);
+      const { created } = await readAnswer(socket, buffer);
       const before = now;
       now = performance.now();
-      if (!accepted) refused++;
+      if (!created) refused++;
       else if (before < startAt) warmUp++;
       else latencies.push(now - before);
     }

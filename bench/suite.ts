@@ -4,12 +4,13 @@ import manifest from "../deno.json" with { type: "json" };
 import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
 import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
+import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { startSink } from "./otlp_sink.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
-export const PARTS = ["api", "worker", "scrape", "costs"] as const;
+export const PARTS = ["api", "worker", "scrape", "end-to-end", "costs"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -30,6 +31,12 @@ export interface Results {
   apiIdempotent?: Acceptance;
   /** With each analyser of {@link ANALYSERS}. */
   workers?: Readonly<Record<string, { readonly fromKafka: Drain; readonly fromOutbox: Drain }>>;
+  endToEnd?: {
+    readonly workers: number;
+    readonly rates: readonly EndToEnd[];
+    /** The highest rate tried whose backlog did not grow. */
+    readonly sustainedPerSecond: number;
+  };
   scrape?: Scrapes;
   scrapeIdle?: Scrapes;
   /** By what is switched on or off. */
@@ -60,6 +67,12 @@ const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
 /** Every variant has its turn in each round, so that what else the machine does falls on all of them. */
 const COST_ROUNDS = 3;
+/** Thoughts per second of which the whole way is measured. */
+const RATES = [10, 100, 1_000, 4_000];
+/** Rates are raised by this factor from the last of them until a backlog grows. */
+const STEP = 1.25;
+/** As Compose starts them. */
+const WORKERS = 3;
 /** How long an API without load is scraped. */
 const IDLE_MS = 3_000;
 
@@ -106,8 +119,45 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
     }
     results.workers = workers;
   }
+  if (parts.includes("end-to-end")) {
+    results.endToEnd = await measureWholeWay(stores, { seconds, onStep });
+  }
   if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
   return results;
+}
+
+async function measureWholeWay(
+  stores: Stores,
+  { seconds, onStep }: { readonly seconds: number; readonly onStep: (step: string) => void },
+): Promise<NonNullable<Results["endToEnd"]>> {
+  const { databaseUrl } = stores.services!;
+  await forget(databaseUrl);
+  await using api = await startApi(stores);
+  await using _workers = await startWorkers(stores, { env: { ANALYSER: "none" }, sampled: 0 });
+  await measureEndToEnd(api, databaseUrl, { perSecond: RATES.at(-1)!, seconds: WARM_UP_S });
+  const rates: EndToEnd[] = [];
+  for (const perSecond of RATES) {
+    onStep(`end to end at ${perSecond} thoughts/s`);
+    await forget(databaseUrl);
+    const { sustained: _, ...measured } = await measureEndToEnd(api, databaseUrl, { perSecond, seconds });
+    rates.push(measured);
+  }
+  let sustainedPerSecond = 0;
+  for (let perSecond = RATES.at(-1)!;; perSecond = Math.round(perSecond * STEP)) {
+    onStep(`backlog at ${perSecond} thoughts/s`);
+    await forget(databaseUrl);
+    if (!(await measureEndToEnd(api, databaseUrl, { perSecond, seconds })).sustained) break;
+    sustainedPerSecond = perSecond;
+  }
+  return { workers: WORKERS, rates, sustainedPerSecond };
+}
+
+async function startWorkers(stores: Stores, variant: Variant): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  await Promise.all(
+    Array.from({ length: WORKERS }, async () => stack.use(await startWorker(stores, variant))),
+  );
+  return stack.move();
 }
 
 async function measureCosts(

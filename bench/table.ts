@@ -13,7 +13,7 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, workers, scrape, scrapeIdle, costs } = results;
+  const { embedded, api, apiIdempotent, workers, endToEnd, scrape, scrapeIdle, costs } = results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -50,6 +50,14 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       [`worker (${analyser}): peak memory`, megabytes(fromKafka.peakMemoryBytes), "200 MB"],
     );
   }
+  for (const rate of endToEnd?.rates ?? []) {
+    rows.push([
+      `POST to completed at ${perSecond(rate.perSecond)}, ${endToEnd!.workers} workers, p50 / p95 / p99`,
+      latencies(rate),
+      rate.perSecond === 100 ? "p50 12, p99 60 ms" : undefined,
+    ]);
+  }
+  if (endToEnd) rows.push(["sustained", perSecond(endToEnd.sustainedPerSecond), "6,000 /s"]);
   if (scrape) {
     rows.push([
       `scrape of ${scrape.series} series under load, p50 / p95`,

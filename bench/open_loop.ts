@@ -1,0 +1,56 @@
+/**
+ * Posts thoughts at a fixed rate, whether or not the API keeps up, and prints when each was due. A process of its own,
+ * as `load_generator.ts`, whose wire format it shares.
+ *
+ *     deno run --allow-net bench/open_loop.ts HOST PORT PER_SECOND SECONDS
+ */
+import { readAnswer, template, writeNumber } from "./load_generator.ts";
+
+/** What one run saw. */
+export interface Posted {
+  /** Thoughts that were accepted: the id, and when its request was due, in milliseconds since the epoch. */
+  readonly accepted: readonly (readonly [id: string, dueAt: number])[];
+  /** Answers other than 201. */
+  readonly refused: number;
+  /** From the first request's due time to the last answer: longer than asked for where the API cannot take the rate. */
+  readonly seconds: number;
+}
+
+/** More requests under way than this would only wait in the API. */
+const CONNECTIONS = 64;
+const ID = /"id":"([0-9a-f-]+)"/;
+
+async function main() {
+  const [host, port, perSecond, seconds] = Deno.args;
+  const intervalMs = 1_000 / Number(perSecond);
+  const count = Math.round(Number(perSecond) * Number(seconds));
+  const startAt = performance.now() + 100;
+  const accepted: [string, number][] = [];
+  let [next, refused] = [0, 0];
+  const run = Date.now() % 1e9 * 1_000;
+
+  async function client() {
+    const socket = await Deno.connect({ hostname: host!, port: Number(port) });
+    socket.setNoDelay(true);
+    const { bytes, places } = template(host!, false);
+    const buffer = new Uint8Array(4_096);
+    while (next < count) {
+      const mine = next++;
+      const dueAt = startAt + mine * intervalMs;
+      const early = dueAt - performance.now();
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+      writeNumber(bytes, places, run + mine);
+      await socket.write(bytes);
+      const { created, text } = await readAnswer(socket, buffer);
+      if (created) accepted.push([ID.exec(text)![1]!, performance.timeOrigin + dueAt]);
+      else refused++;
+    }
+    socket.close();
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, client));
+  const posted: Posted = { accepted, refused, seconds: (performance.now() - startAt) / 1_000 };
+  // deno-lint-ignore no-console -- its result
+  console.log(JSON.stringify(posted));
+}
+
+if (import.meta.main) await main();
