@@ -9,10 +9,10 @@ import { type Logger, reason } from "./telemetry/log.ts";
  */
 export async function repeat(
   name: string,
-  options: { readonly log: Logger; readonly signal: AbortSignal; readonly maxBackoffMs?: number },
+  options: RepeatOptions,
   step: () => Promise<number>,
 ): Promise<void> {
-  const { log, signal, maxBackoffMs = 5_000 } = options;
+  const { log, signal, maxBackoffMs = 5_000, wait = pause } = options;
   for (let failures = 0; !signal.aborted;) {
     let pauseMs: number;
     try {
@@ -23,8 +23,17 @@ export async function repeat(
       pauseMs = backoffMs(failures++, { firstMs: 100, maxMs: maxBackoffMs });
       log.warn(`${name} failed, trying again`, { reason: reason(error), pause_ms: pauseMs });
     }
-    await pause(pauseMs, signal);
+    await wait(pauseMs, signal);
   }
+}
+
+export interface RepeatOptions {
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** The longest pause after a failure, in milliseconds. @default 5_000 */
+  readonly maxBackoffMs?: number;
+  /** How a pause is spent. @default pause */
+  readonly wait?: Alarm["wait"];
 }
 
 /** Exponential back-off with full jitter over its upper half: `firstMs · 2^failures`, at most `maxMs`. */
@@ -48,4 +57,23 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal?.addEventListener("abort", done, { once: true });
   });
+}
+
+/** A pause that ends early when something happens. */
+export interface Alarm {
+  /** Ends the pause under way, or else the next one before it begins. */
+  ring(): void;
+  /** Waits, or returns early when the alarm rings or the signal aborts. */
+  wait(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export function createAlarm(): Alarm {
+  let rung = new AbortController();
+  return {
+    ring: () => rung.abort(),
+    async wait(ms, signal) {
+      await pause(ms, signal === undefined ? rung.signal : AbortSignal.any([signal, rung.signal]));
+      if (rung.signal.aborted) rung = new AbortController();
+    },
+  };
 }

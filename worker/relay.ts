@@ -1,6 +1,6 @@
 /** The relay: moves what is due from the outbox to the queue, no more than this worker is about to take. */
 import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
-import { repeat } from "../core/retry.ts";
+import { createAlarm, repeat } from "../core/retry.ts";
 import type { DeadLetters } from "../core/store/dead_letters.ts";
 import type { Outbox } from "../core/store/outbox.ts";
 import { type Logger } from "../core/telemetry/log.ts";
@@ -10,10 +10,12 @@ import type { Window } from "./window.ts";
 
 /** Messages sent by one transaction. */
 const BATCH = 1_000;
-/** Pause when there is nothing to send, or no room: with one poll per worker, what an idle system adds to a thought's way. */
+/** Pause when there is nothing to send, or no room. */
 const IDLE_MS = 50;
-/** How often delayed messages are looked at, and dead letters sent. */
-const ASIDE_MS = 200;
+/** It doubles up to this while the database tells when thoughts are posted. */
+const IDLE_MAX_MS = 1_000;
+/** Pause between two looks at delayed messages and dead letters; at the latest when the next message is due. */
+const ASIDE_MS = { min: 20, max: 500 };
 
 export interface RelayOptions {
   readonly outbox: Outbox;
@@ -53,21 +55,37 @@ export function startRelay(options: RelayOptions): Relay {
     }
   }
 
+  const alarm = createAlarm();
+  let idleMs = IDLE_MS;
+  function wake(): void {
+    idleMs = IDLE_MS;
+    alarm.ring();
+  }
+
   /** What is not a thought's turn has a loop of its own, so that neither holds the other. */
   const aside = repeat("dead letters", { log, signal }, async () => {
-    const ripened = await outbox.ripen(BATCH);
+    const { count, nextMs } = await outbox.ripen(BATCH);
+    if (count > 0) wake();
     const dead = await deadLetters.take(BATCH, publish);
-    return ripened === BATCH || dead === BATCH ? 0 : ASIDE_MS;
+    if (count === BATCH || dead === BATCH) return 0;
+    return Math.max(ASIDE_MS.min, Math.min(nextMs ?? Infinity, ASIDE_MS.max));
   });
-  const thoughts = repeat("relay", { log, signal }, async () => {
+  const posted = outbox.onPosted(wake);
+  const thoughts = repeat("relay", { log, signal, wait: alarm.wait }, async () => {
     const room = Math.min(BATCH, await window.room());
-    const sent = room < 1 ? 0 : await outbox.take(room, publish);
-    if (sent === 0 && room >= 1) blockedSince = undefined; // nothing is due
-    return sent === BATCH ? 0 : sent > 0 ? 0 : IDLE_MS;
+    if (room < 1) return IDLE_MS;
+    if (await outbox.take(room, publish) > 0) {
+      idleMs = IDLE_MS;
+      return 0;
+    }
+    blockedSince = undefined; // nothing is due
+    const pauseMs = idleMs;
+    idleMs = posted.active() ? Math.min(2 * idleMs, IDLE_MAX_MS) : IDLE_MS;
+    return pauseMs;
   });
 
   return {
-    done: Promise.all([aside, thoughts]).then(() => {}),
+    done: Promise.all([aside, thoughts]).then(() => posted[Symbol.asyncDispose]()),
     blockedMs: () => blockedSince === undefined ? 0 : performance.now() - blockedSince,
   };
 }

@@ -39,6 +39,16 @@ export interface Database extends Queries, AsyncDisposable {
    * @throws {DatabaseUnavailableError} saying why it does not
    */
   ping(): Promise<void>;
+  /**
+   * Calls back when a transaction that notified a channel has committed, and whenever one may have been missed. It is a
+   * hint: where no notifications arrive, as through a pooler, or just then, it stays silent.
+   */
+  listen(channel: string, onNotify: () => void): Notifications;
+}
+
+export interface Notifications extends AsyncDisposable {
+  /** Whether notifications arrive now. */
+  active(): boolean;
 }
 
 export interface TransactionOptions {

@@ -1,7 +1,7 @@
 /** The outbox: thoughts to announce to the workers, in the order that is fair (docs/decisions/0061-fairness.md). */
 import { type Message, THOUGHTS_TOPIC } from "../queue/queue.ts";
 import { HORIZON } from "./clock_skew.ts";
-import type { Database } from "./database.ts";
+import type { Database, Notifications } from "./database.ts";
 
 export interface Outbox {
   /**
@@ -11,9 +11,21 @@ export interface Outbox {
    * @returns how many were sent
    */
   take(limit: number, send: (messages: readonly Message[]) => Promise<void>): Promise<number>;
-  /** Gives at most `limit` delayed messages that are due by now their rank. Returns how many. */
-  ripen(limit: number): Promise<number>;
+  /** Gives at most `limit` delayed messages that are due by now their rank. */
+  ripen(limit: number): Promise<Ripened>;
+  /** Calls back when thoughts were posted, as a hint: see {@link Database.listen}. */
+  onPosted(listener: () => void): Notifications;
 }
+
+export interface Ripened {
+  /** How many messages got their rank. */
+  readonly count: number;
+  /** When the next one is due, in milliseconds from now; null when none waits. */
+  readonly nextMs: number | null;
+}
+
+/** Notified when thoughts are posted. */
+export const POSTED = "thoughts_posted";
 
 export function createOutbox(database: Database): Outbox {
   /** The flow whose turn was last. */
@@ -36,9 +48,10 @@ export function createOutbox(database: Database): Outbox {
       });
     },
     async ripen(limit) {
-      const [row] = await database.query<{ ripened: number }>(RIPEN, [limit]);
-      return row!.ripened;
+      const [row] = await database.query<Ripened>(RIPEN, [limit]);
+      return row!;
     },
+    onPosted: (listener) => database.listen(POSTED, listener),
   };
 }
 
@@ -160,4 +173,7 @@ const RIPEN = `
     where o.thought_id = any(array[ranked.thought_id]) and o.attempts - ranked.attempts = 0
     returning 1
   )
-  select count(*)::int as ripened from ripened`;
+  select (select count(*)::int from ripened) as count, (
+    select extract(epoch from available_at - now())::float8 * 1000 from outbox
+    where rank is null and not suspect and available_at > now() order by available_at limit 1
+  ) as "nextMs"`;

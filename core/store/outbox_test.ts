@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aThought } from "../../tests/support/thoughts.ts";
+import { waitFor } from "../../tests/support/wait.ts";
 import { within } from "../deadline.ts";
 import { createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
@@ -126,11 +127,11 @@ testOnDatabases("what is delayed stays until it is due, and then has its rank", 
       "where thought_id = (select id from thoughts where text = 'later')",
   );
   const outbox = createOutbox(database);
-  assert.equal(await outbox.ripen(10), 0);
+  assert.equal((await outbox.ripen(10)).count, 0);
   assert.deepEqual(await taken(database, 10), ["now"]);
   await database.query("update outbox set available_at = now()");
-  assert.equal(await outbox.ripen(10), 1);
-  assert.equal(await outbox.ripen(10), 0);
+  assert.equal((await outbox.ripen(10)).count, 1);
+  assert.equal((await outbox.ripen(10)).count, 0);
   assert.deepEqual(await taken(database, 10), ["later"]);
 });
 
@@ -142,8 +143,8 @@ testOnDatabases("what was delayed before the clock went back an hour is due", as
       "where thought_id = (select id from thoughts where text = 'a3')",
   );
   const outbox = createOutbox(database);
-  assert.equal(await outbox.ripen(1), 1);
-  assert.equal(await outbox.ripen(10), 1);
+  assert.equal((await outbox.ripen(1)).count, 1);
+  assert.equal((await outbox.ripen(10)).count, 1);
   assert.deepEqual((await taken(database, 10)).toSorted(), ["a1", "a2"]);
 });
 
@@ -193,4 +194,13 @@ Deno.test({
     });
     assert.deepEqual(await left(database), []);
   },
+});
+
+testOnDatabases("whoever listens is told when thoughts are posted", async (database) => {
+  let told = 0;
+  await using posted = createOutbox(database).onPosted(() => told++);
+  await waitFor("it listens", () => posted.active());
+  const before = told;
+  await post(database, [{ text: "a" }]);
+  await waitFor("it was told", () => told > before);
 });

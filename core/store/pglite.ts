@@ -61,6 +61,14 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
     ping: () => run(db, "select 1").then(() => {}),
     transaction: <T>(body: (queries: Queries) => Promise<T>) =>
       db.transaction((tx) => body({ query: (sql, parameters) => run(tx, sql, parameters) })),
+    listen(channel, onNotify) {
+      const listening = db.listen(channel, onNotify);
+      listening.catch(() => {}); // the database is closed already
+      return {
+        active: () => true,
+        [Symbol.asyncDispose]: () => listening.then((unlisten) => unlisten()).catch(() => {}),
+      };
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await vacuuming;

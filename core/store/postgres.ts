@@ -8,7 +8,8 @@ import {
 } from "./database.ts";
 import { codeOf, toDatabaseError } from "./sqlstate.ts";
 import { parsePostgresAddress, type PostgresAddress } from "./postgres_address.ts";
-import { createPool, type Line, type Pool } from "./postgres_pool.ts";
+import { listen } from "./postgres_notifications.ts";
+import { createPool, type Line, openLine, type Pool } from "./postgres_pool.ts";
 import { DeadlineError, within } from "../deadline.ts";
 import { backoffMs, pause } from "../retry.ts";
 
@@ -21,7 +22,7 @@ export interface PostgresOptions {
   readonly schema?: string;
   /** Connections of this process for writes and transactions. @default 4 */
   readonly poolSize?: number;
-  /** Connections for reads. Eight processes stay below the 50 that would warn. @default 2 */
+  /** Connections for reads. Seven processes, each with one that listens, stay below the 50 that would warn. @default 2 */
   readonly readPoolSize?: number;
   /** A write is cancelled after this. @default 10_000 */
   readonly statementTimeoutMs?: number;
@@ -54,6 +55,7 @@ export function openPostgres(options: PostgresOptions): Database {
   /** A pooler takes none of our settings at the start, and may not keep a statement's name: found out by its refusal. */
   let pooled = address.pooled;
 
+  const application_name = address.applicationName ?? "thought-processor";
   const open = (size: number, limitMs: number, plans: Readonly<Record<string, string>>) =>
     createPool({
       address,
@@ -62,7 +64,7 @@ export function openPostgres(options: PostgresOptions): Database {
       tls: tlsOptions(address),
       waitMs: limitMs,
       settings: () => ({
-        application_name: address.applicationName ?? "thought-processor",
+        application_name,
         ...(pooled ? {} : { statement_timeout: limitMs, ...plans }),
         ...(pooled || schema === undefined ? {} : { search_path: `"${schema}"` }),
       }),
@@ -163,6 +165,21 @@ export function openPostgres(options: PostgresOptions): Database {
       renew();
       throw new DatabaseUnavailableError("PostgreSQL takes no writes", { why: "read-only" });
     },
+    listen: (channel, onNotify) =>
+      listen({
+        open: (onNotify) =>
+          openLine({
+            address,
+            password,
+            tls: tlsOptions(address),
+            settings: () => ({ application_name }),
+            onNotify,
+          }),
+        channel,
+        onNotify,
+        // A limited number of connections has none to spare.
+        possible: () => !pooled && connectionLimit === undefined,
+      }),
     async [Symbol.asyncDispose]() {
       await Promise.all([writes[Symbol.asyncDispose](), reads[Symbol.asyncDispose]()]);
     },

@@ -9,6 +9,8 @@ export interface Line {
   readonly sql: postgres.Sql;
   /** True once the connection broke or was dropped: nothing may be written to it any more. */
   readonly closed: () => boolean;
+  /** Resolves once it is closed. */
+  readonly ended: Promise<void>;
   /** Closes the connection at once, whatever is under way on it. */
   drop(): void;
 }
@@ -111,10 +113,13 @@ export function createPool({ address, size, settings, tls, password, waitMs }: P
 
 const busy = (what: string) => new DatabaseUnavailableError(`PostgreSQL: ${what}`, { why: "busy" });
 
-type LineOptions = Pick<PoolOptions, "address" | "settings" | "tls" | "password">;
+export interface LineOptions extends Pick<PoolOptions, "address" | "settings" | "tls" | "password"> {
+  /** Called for each notification; the connection then stays open, however long it is idle. */
+  readonly onNotify?: () => void;
+}
 
 /** One connection; where the address has several hosts, to the first that takes writes. */
-async function openLine(options: LineOptions): Promise<Line> {
+export async function openLine(options: LineOptions): Promise<Line> {
   const { hosts } = options.address;
   let refusal: unknown;
   for (const at of hosts) {
@@ -141,7 +146,7 @@ async function openLine(options: LineOptions): Promise<Line> {
 
 async function lineTo(
   { host, port }: PostgresAddress["hosts"][number],
-  { address, settings, tls, password }: LineOptions,
+  { address, settings, tls, password, onNotify }: LineOptions,
 ): Promise<Line> {
   const timeoutS = address.connectTimeoutS ?? CONNECT_TIMEOUT_S;
   const openSocket = async () =>
@@ -149,6 +154,7 @@ async function lineTo(
   const own = await openSocket(); // so that a server that is not there is told by the system's own error
   let taken = false;
   let closed = false;
+  const ended = Promise.withResolvers<void>();
   const sql = postgres({
     host,
     port,
@@ -164,12 +170,16 @@ async function lineTo(
       return own;
     },
     connect_timeout: timeoutS,
-    idle_timeout: IDLE_S,
+    idle_timeout: onNotify === undefined ? IDLE_S : null,
+    ...(onNotify === undefined ? {} : { onnotify: onNotify }),
     max_lifetime: null,
     // Asking for the types at connect can reject with nobody listening; arrays are passed as text instead.
     fetch_types: false,
     onnotice: () => {},
-    onclose: () => void (closed = true),
+    onclose() {
+      closed = true;
+      ended.resolve();
+    },
     connection: settings(),
   } as postgres.Options<Record<string, never>>);
   /** Closed by the server once it has cancelled: PgBouncer 1.18 dies of a client that closes it before. */
@@ -182,8 +192,10 @@ async function lineTo(
   return {
     sql,
     closed: () => closed,
+    ended: ended.promise,
     drop() {
       closed = true;
+      ended.resolve();
       sql.end({ timeout: 0 }).catch(() => {});
       own.destroy();
     },

@@ -178,3 +178,20 @@ testOnServer("a deadlock of two statements is made again until both are through"
   assert.deepEqual(hits.map(({ hits }) => hits), [1, 1]);
   await one.query(`drop table ${table}`);
 });
+
+testOnServer("whoever listens hears again after the connection broke", async (url, proxy) => {
+  await using database = openPostgres({ url });
+  let heard = 0;
+  await using notifications = database.listen("test_channel", () => heard++);
+  await waitFor("it listens", () => notifications.active());
+  proxy.cut();
+  await waitFor("it knows that it does not", () => !notifications.active());
+  const before = heard;
+  await waitFor(
+    "it listens again, and may have missed something",
+    () => notifications.active() && heard > before,
+  );
+  const missed = heard;
+  await database.query("notify test_channel");
+  await waitFor("it hears", () => heard > missed);
+});

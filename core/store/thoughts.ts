@@ -8,7 +8,7 @@ import {
   type ThoughtPriority,
   type Timeline,
 } from "../thought.ts";
-import { announceNow } from "./outbox.ts";
+import { announceNow, POSTED } from "./outbox.ts";
 import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
 
 /** A thought to store, with the id it will have. */
@@ -72,9 +72,19 @@ export interface Store {
 }
 
 export function createStore(database: Database): Store {
+  let toldAt = -Infinity;
+
+  /** Which of the statements: the one that tells the workers, unless they were told just now. */
+  function insertStatement(): string {
+    const now = performance.now();
+    if (now - toldAt < TELL_EVERY_MS) return INSERT;
+    toldAt = now;
+    return INSERT_AND_TELL;
+  }
+
   async function insert(thoughts: readonly Insertion[]): Promise<Inserted[]> {
     try {
-      const stored = await database.query<{ id: string }>(INSERT, [JSON.stringify(thoughts)]);
+      const stored = await database.query<{ id: string }>(insertStatement(), [JSON.stringify(thoughts)]);
       if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
       return await settle(thoughts, new Set(stored.map(({ id }) => id)));
     } catch (error) {
@@ -145,7 +155,7 @@ export function createStore(database: Database): Store {
   };
 }
 
-const INSERT = `
+const INSERT_ALL = `
   with given as (
     select * from jsonb_to_recordset($1::text::jsonb) as given(
       id uuid, "userId" text, text text, context text, "idempotencyKey" text, "requestHash" text, priority text,
@@ -156,8 +166,13 @@ const INSERT = `
     order by "userId", "idempotencyKey" -- two processes with the same keys then wait in turn, not for each other
     on conflict do nothing
     returning id, attempts, flow, user_id, priority, traceparent
-  ), ${announceNow("stored")}
-  select id from stored`;
+  ), ${announceNow("stored")}`;
+
+/** Commits that notify wait for one another, so under load most are left out; workers that are busy look by themselves. */
+const TELL_EVERY_MS = 5;
+const INSERT = `${INSERT_ALL} select id from stored`;
+const INSERT_AND_TELL = `${INSERT_ALL}, told as materialized (select pg_notify('${POSTED}', ''))
+  select id from stored cross join told`;
 
 const FIND_REPEATED = `
   select t.user_id, t.idempotency_key, t.id, t.status, t.request_hash

@@ -46,6 +46,7 @@ const AWAY: Database = {
   read: refuse,
   transaction: refuse,
   ping: refuse,
+  listen: () => ({ active: () => false, [Symbol.asyncDispose]: () => Promise.resolve() }),
   async [Symbol.asyncDispose]() {},
 };
 
