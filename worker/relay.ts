@@ -15,7 +15,7 @@ const IDLE_MS = 50;
 /** It doubles up to this while the database tells when thoughts are posted. */
 const IDLE_MAX_MS = 1_000;
 /** Pause between two looks at delayed messages and dead letters; at the latest when the next message is due. */
-const ASIDE_MS = { min: 20, max: 500 };
+const ASIDE_MS = { min: 20, max: 1_000 };
 
 export interface RelayOptions {
   readonly outbox: Outbox;
@@ -64,10 +64,9 @@ export function startRelay(options: RelayOptions): Relay {
 
   /** What is not a thought's turn has a loop of its own, so that neither holds the other. */
   const aside = repeat("dead letters", { log, signal }, async () => {
-    const { count, nextMs } = await outbox.ripen(BATCH);
+    const { count, nextMs, dead } = await outbox.ripen(BATCH);
     if (count > 0) wake();
-    const dead = await deadLetters.take(BATCH, publish);
-    if (count === BATCH || dead === BATCH) return 0;
+    if (dead && await deadLetters.take(BATCH, publish) === BATCH || count === BATCH) return 0;
     return Math.max(ASIDE_MS.min, Math.min(nextMs ?? Infinity, ASIDE_MS.max));
   });
   const posted = outbox.onPosted(wake);

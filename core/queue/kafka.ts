@@ -2,6 +2,7 @@
  * Kafka, by kafkajs 2.2.4. That library is no longer maintained; its pitfalls are noted here, in
  * `kafka_consumer.ts` and in docs/decisions/0003-kafkajs.md.
  */
+import "./kafkajs_idle.ts";
 import { type Admin, Partitioners, type Producer } from "kafkajs";
 import { within } from "../deadline.ts";
 import { reason } from "../telemetry/log.ts";

@@ -20,15 +20,19 @@ export interface Backlog {
 
 /** Kafka is asked this often at most; between, what was published and taken here is counted. */
 const ASK_EVERY_MS = 1_000;
+/** And this often where nothing was: others hardly ever publish to these partitions. */
+const ASK_IDLE_MS = 10_000;
 
 export function createBacklog({ connection, ask }: BacklogOptions): Backlog {
   let partitions: readonly number[] = [];
   let turn = 0;
   let askedAt = -Infinity;
   let estimate = 0;
+  let moved = false;
 
   async function askKafka(): Promise<void> {
     askedAt = performance.now();
+    moved = false;
     const before = estimate;
     const own = new Set(partitions);
     const { topic, group } = { topic: connection.topic(THOUGHTS_TOPIC), group: connection.group };
@@ -42,17 +46,22 @@ export function createBacklog({ connection, ask }: BacklogOptions): Backlog {
     }
   }
 
+  function move(by: number): void {
+    estimate += by;
+    moved = true;
+  }
+
   return {
     nextPartition: () => partitions.length === 0 ? undefined : partitions[turn++ % partitions.length],
-    published: (count) => void (estimate += count),
-    taken: (count) => void (estimate -= count),
+    published: (count) => move(count),
+    taken: (count) => move(-count),
     assigned(given) {
       partitions = given;
       askedAt = -Infinity;
     },
     async size() {
       if (partitions.length === 0) return Infinity;
-      if (performance.now() - askedAt > ASK_EVERY_MS) await askKafka();
+      if (performance.now() - askedAt > (moved ? ASK_EVERY_MS : ASK_IDLE_MS)) await askKafka();
       return Math.max(0, estimate);
     },
   };

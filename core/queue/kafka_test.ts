@@ -3,6 +3,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { startTcpProxy } from "../../tests/support/tcp_proxy.ts";
 import { testOnServices } from "../../tests/support/services.ts";
 import { waitFor } from "../../tests/support/wait.ts";
+import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import { openKafka } from "./kafka.ts";
 import { createLogger } from "../telemetry/log.ts";
 import {
@@ -21,6 +22,12 @@ const message = (value: string, traceparent: string | null = null): Message => (
   value,
   reason: null,
   traceparent,
+});
+
+Deno.test("a connection on which nothing waits has no timer", () => {
+  const queue = new RequestQueue({ maxInFlightRequests: null, logger: {} });
+  queue.checkPendingRequests();
+  assert.ok(!queue.throttleCheckTimeoutId);
 });
 
 testOnServices(

@@ -22,6 +22,8 @@ export interface Ripened {
   readonly count: number;
   /** When the next one is due, in milliseconds from now; null when none waits. */
   readonly nextMs: number | null;
+  /** Whether dead letters wait to be sent. */
+  readonly dead: boolean;
 }
 
 /** Notified when thoughts are posted. */
@@ -176,4 +178,4 @@ const RIPEN = `
   select (select count(*)::int from ripened) as count, (
     select extract(epoch from available_at - now())::float8 * 1000 from outbox
     where rank is null and not suspect and available_at > now() order by available_at limit 1
-  ) as "nextMs"`;
+  ) as "nextMs", exists (select from dead_letters) as dead`;
