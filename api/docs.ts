@@ -1,4 +1,7 @@
-/** The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing from another host. */
+/**
+ * The API's description: `/openapi.json`, and `/docs` to read and try it. Swagger UI comes from npm, nothing
+ * from another host.
+ */
 import { pageHeaders } from "./headers.ts";
 import { addFiles, type PageFile } from "./files.ts";
 import type { App, Routes } from "./routes.ts";
@@ -94,7 +97,7 @@ export function addDocs(app: App, routes: Routes, version: string): void {
       path: "/docs",
       operationId: "getDocumentPage",
       tags: ["Documentation"],
-      summary: "This document, to read and try",
+      summary: "This document, to read and try out",
       description: "A page with a form for each operation; it loads nothing from another host.",
       responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },

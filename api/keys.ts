@@ -1,7 +1,7 @@
 /**
- * API keys. The file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a comment.
- * It is read again when it changes, so keys come and go without a restart. A line that cannot be read admits nobody, a
- * file that cannot be read admits nobody either; both are logged and counted.
+ * API keys. The file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a
+ * comment. It is read again when it changes, so keys come and go without a restart. A line that cannot be
+ * read admits nobody, a file that cannot be read admits nobody either; both are logged and counted.
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -106,7 +106,7 @@ export function openKeys({ path, log, everyMs = 1_000, now = Date.now }: KeysOpt
 
   return {
     find(key) {
-      // The hash of a secret of 256 bits: how long its look-up takes reveals nothing about the secret.
+      // The hash of a secret of 256 bits: how long its lookup takes reveals nothing about the secret.
       const held = grants.get(hashOf(key));
       if (held === undefined || held.grant.revoked.aborted || expired(held)) return undefined;
       return held.grant;

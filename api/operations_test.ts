@@ -3,7 +3,7 @@ import { CATALOGUE } from "../core/telemetry/metrics.ts";
 import type { Keys } from "./keys.ts";
 import { openTestApp } from "../tests/support/test_app.ts";
 
-Deno.test("an API whose database is away is alive and not ready, and says which dependency is down", async () => {
+Deno.test("an API whose database is down is alive and not ready, and says which dependency is down", async () => {
   await using api = await openTestApp({ kind: "away" });
   assert.equal((await api.request("/health/live")).status, 200);
   const ready = await api.request("/health/ready");

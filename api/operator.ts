@@ -1,4 +1,7 @@
-/** The routes of operators: failures by reason, redrive, cancel, pause. They need an API key of the scope `operate`. */
+/**
+ * The routes of operators: failures by reason, redrive, cancel, pause. They need an API key of the scope
+ * `operate`.
+ */
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Operator, Outcome } from "../core/store/operator.ts";
@@ -42,7 +45,7 @@ const Redriven = z.strictObject({ thoughts: z.int().describe("How many were redr
 const ThoughtStatus = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) }).openapi("ThoughtStatus");
 
 const PauseWorkers = z.strictObject({
-  reason: z.string().min(1).max(500).describe("Why, for whoever finds the workers paused"),
+  reason: z.string().min(1).max(500).describe("Why, for others who find the workers paused"),
 }).openapi("PauseWorkers");
 
 const PauseState = z.strictObject({
@@ -155,7 +158,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
       path: "/pause",
       operationId: "getPause",
       summary: "Tell whether the workers are paused, since when and by whom",
-      description: "A pause outlives restarts; it lasts until somebody ends it.",
+      description: "A pause survives restarts, and lasts until an operator ends it.",
       responses: { 200: { description: "The pause", content: json(PauseState) } },
     },
     [],
@@ -169,7 +172,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
       operationId: "pauseWorkers",
       summary: "Pause all workers",
       description:
-        "What is being analysed ends; nothing else begins until the pause is over, restarts included. Thoughts are " +
+        "Analyses in progress finish; no others begin until the pause is over, restarts included. Thoughts are " +
         "accepted and wait. Where the workers are paused already, that pause stays.",
       request: { body: { required: true, content: json(PauseWorkers) } },
       responses: { 200: { description: "The pause in force", content: json(PauseState) } },
@@ -190,7 +193,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
       path: "/pause",
       operationId: "resumeWorkers",
       summary: "End the pause",
-      description: "Where the workers are not paused, nothing changes.",
+      description: "If the workers are not paused, nothing changes.",
       responses: { 204: { description: "The workers are not paused" } },
     },
     [],

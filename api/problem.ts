@@ -10,7 +10,7 @@ export interface ProblemDeclaration {
   readonly title: string;
   /** What a client can do about it; stands on the page that the problem's type leads to. */
   readonly help: string;
-  /** Seconds after which another try makes sense. */
+  /** Seconds after which to try again. */
   readonly retryAfterS?: number;
 }
 
@@ -25,7 +25,7 @@ export const PROBLEMS = {
     status: 401,
     title: "A valid API key is needed",
     help:
-      "Send `Authorization: Bearer` and the key. A key that worked before has been taken away or has expired.",
+      "Send `Authorization: Bearer` and the key. A key that worked before has been revoked or has expired.",
   },
   "forbidden": {
     status: 403,
@@ -45,8 +45,8 @@ export const PROBLEMS = {
   },
   "method-not-allowed": {
     status: 405,
-    title: "This resource does not take this method",
-    help: "The header `Allow` names the methods it takes.",
+    title: "This resource does not support this method",
+    help: "The header `Allow` names the methods it supports.",
   },
   "wrong-status": {
     status: 409,
@@ -71,7 +71,7 @@ export const PROBLEMS = {
   "misdirected": {
     status: 421,
     title: "The API does not accept this host name",
-    help: "Call it by one of ALLOWED_HOSTS, or add the name to that setting.",
+    help: "Use one of ALLOWED_HOSTS, or add the name to that setting.",
   },
   "idempotency-key-reused": {
     status: 422,
@@ -86,18 +86,18 @@ export const PROBLEMS = {
   "rate-limited": {
     status: 429,
     title: "Too many requests",
-    help: "Wait for `Retry-After` seconds. `RateLimit` tells with each response what is left.",
+    help: "Wait for `Retry-After` seconds. `RateLimit` in each response says what is left.",
   },
   "too-many-own-streams": {
     status: 429,
     title: "This caller has too many streams open already",
-    help: "Close streams that are no longer read, or ask for the thought itself now and then.",
+    help: "Close streams that are no longer read, or poll the thought itself.",
     retryAfterS: 10,
   },
   "internal": {
     status: 500,
     title: "Something went wrong",
-    help: "Report it with the trace or request id: it leads to the log line that says what happened.",
+    help: "Report it with the trace or request id, which leads to the log line that names the cause.",
   },
   "overloaded": {
     status: 503,
@@ -108,12 +108,12 @@ export const PROBLEMS = {
   "too-many-watchers": {
     status: 503,
     title: "Too many streams are open already",
-    help: "Try again after `Retry-After` seconds, or ask for the thought itself now and then.",
+    help: "Try again after `Retry-After` seconds, or poll the thought itself.",
     retryAfterS: 10,
   },
   "unavailable": {
     status: 503,
-    title: "The database does not answer",
+    title: "The database is not responding",
     help:
       "Send the request again after `Retry-After` seconds. A thought may or may not have been stored: an " +
       "Idempotency-Key makes repeating safe.",
@@ -125,7 +125,9 @@ export type ProblemCode = keyof typeof PROBLEMS;
 
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
-/** What is wrong with one field. `field` is a path such as `text`, `query.limit` or `header.idempotency-key`. */
+/**
+ * What is wrong with one field. `field` is a path such as `text`, `query.limit` or `header.idempotency-key`.
+ */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
@@ -147,7 +149,10 @@ export class Problem extends Error {
   }
 }
 
-/** Hono's `onError`: turns what was thrown into a response. What is not declared is logged and becomes a plain 500. */
+/**
+ * Hono's `onError`: turns what was thrown into a response. What is not declared is logged and becomes a plain
+ * 500.
+ */
 export function answerProblem(log: Logger) {
   return (error: Error, c: Context<Env>): Response => {
     const problem = toProblem(error);

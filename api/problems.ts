@@ -15,7 +15,7 @@ export function addProblems(routes: Routes): void {
       operationId: "getProblem",
       tags: ["Documentation"],
       summary: "What a problem means",
-      description: "The page that the type of a problem leads to.",
+      description: "The page that a problem's type links to.",
       request: { params: z.strictObject({ code: Code }) },
       responses: { 200: { description: "A page", content: { "text/html": { schema: { type: "string" } } } } },
     },
@@ -30,7 +30,7 @@ export function addProblems(routes: Routes): void {
 
 function page(code: ProblemCode): string {
   const { status, title, help, retryAfterS }: ProblemDeclaration = PROBLEMS[code];
-  const again = retryAfterS === undefined ? "" : `<p>Another try makes sense after ${retryAfterS} s.</p>\n`;
+  const again = retryAfterS === undefined ? "" : `<p>Try again after ${retryAfterS} s.</p>\n`;
   return `<!doctype html>
 <html lang="en">
 <head>

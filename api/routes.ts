@@ -1,6 +1,6 @@
 /**
- * The table of routes. Each is declared once, in OpenAPI's words; the document, the router, the checks of access, the
- * metrics that start at 0 and the response to a wrong method are all made from it.
+ * The table of routes. Each is declared once, in OpenAPI's words; the document, the router, the checks of
+ * access, the metrics that start at 0 and the response to a wrong method are all made from it.
  */
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type { Handler, MiddlewareHandler } from "hono";
@@ -38,11 +38,11 @@ const problemContent = { "application/problem+json": { schema: ProblemJson } };
 
 /** Headers that responses share, by the name of their component in the document. */
 const HEADERS = {
-  RequestId: "Leads to the log line of the request, when tracing is off",
+  RequestId: "Leads to the request's log line, when tracing is off",
   TraceId: "The request's trace, when tracing is on",
-  RetryAfter: "Seconds after which another try makes sense",
+  RetryAfter: "Seconds after which to try again",
   WwwAuthenticate: "How to authenticate",
-  RateLimit: "What is left of the limit, and the seconds until it starts anew",
+  RateLimit: "What is left of the limit, and the seconds until it resets",
   RateLimitPolicy: "The limit, and its window in seconds",
 } as const;
 const header = (name: keyof typeof HEADERS) => ({ $ref: `#/components/headers/${name}` });

@@ -17,7 +17,7 @@ const UserId = Text(LIMITS.userIdChars).describe("Whose thought it is");
 export const CreateThought = z.strictObject({
   user_id: UserId,
   text: Text(LIMITS.textChars).describe("The thought"),
-  context: Text(LIMITS.contextChars).nullish().describe("What helps to understand it"),
+  context: Text(LIMITS.contextChars).nullish().describe("Background that helps to understand it"),
   priority: z.enum(THOUGHT_PRIORITIES).optional()
     .describe("`batch` waits behind `interactive`, the default: its turn costs its user more"),
 }).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });

@@ -41,7 +41,8 @@ export interface Api extends AsyncDisposable {
 const DRAIN_MS = 15_000;
 
 /**
- * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests under way.
+ * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests under
+ * way.
  *
  * @throws {Error} when the port is taken, or when other machines could use the API without a key
  */
@@ -98,7 +99,7 @@ function requireKeysOrLoopback(
   const loopback = host === "localhost" || host === "::1" || host.startsWith("127.");
   if (loopback || allowAnonymous || keys !== undefined) return;
   throw new Error(
-    `Cannot listen on ${host} without API keys: anybody who reaches it could read every thought. ` +
-      "Set API_KEYS_FILE, or ALLOW_ANONYMOUS=true where something else keeps strangers out.",
+    `Cannot listen on ${host} without API keys: anyone who can reach it could read every thought. ` +
+      "Set API_KEYS_FILE, or ALLOW_ANONYMOUS=true if something else keeps strangers out.",
   );
 }

@@ -38,7 +38,7 @@ export function startCanary(options: CanaryOptions): Canary {
     metrics.canary_runs_total.inc({ outcome });
     if (outcome === "failed") log.warn("canary failed", { reason: why });
     if (outcome === "skipped") return; // a run that was not made says nothing
-    // A model that is away has alerts of its own.
+    // A model that is unavailable has alerts of its own.
     metrics.canary_success.set(outcome === "failed" ? 0 : 1);
     for (const step of STEPS) {
       const took = seconds[step];

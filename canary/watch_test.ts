@@ -115,7 +115,7 @@ Deno.test("an API that is not there is a failure, and the next run is made", asy
   for (let n = 0; n < 2; n++) assert.equal((await watch()).outcome, "failed");
 });
 
-Deno.test("a thought that waits for a model that is away is no failure", async () => {
+Deno.test("a thought that waits for a model that is unavailable is no failure", async () => {
   await using it = system({ status: "pending", model: "degraded" });
   const { outcome, seconds } = await it.watch()();
   assert.deepEqual([outcome, Object.keys(seconds)], ["model_away", ["accepted"]]);

@@ -10,7 +10,10 @@ export const PROGRAMS = ["api", "worker"] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 interface Setting {
-  /** Who reads it. deno.json lets a program read these variables and no others (`deno task docs` writes the lists). */
+  /**
+   * Who reads it. deno.json lets a program read these variables and no others (`deno task docs` writes the
+   * lists).
+   */
   readonly on: readonly Program[];
   readonly env: string;
   readonly schema: z.ZodType;
@@ -73,7 +76,7 @@ export const SETTINGS = {
     on: ["worker"],
     env: "KAFKA_SASL_MECHANISM",
     schema: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).optional(),
-    help: "How workers log in to Kafka: `plain`, `scram-sha-256` or `scram-sha-512`. Unset: not at all.",
+    help: "How workers log in to Kafka: `plain`, `scram-sha-256` or `scram-sha-512`. Unset: no login.",
   },
   kafkaUser: { on: ["worker"], env: "KAFKA_USER", schema: name, help: "User of that login." },
   kafkaPassword: {
@@ -93,13 +96,14 @@ export const SETTINGS = {
     on: ["worker"],
     env: "KAFKA_CA_FILE",
     schema: file,
-    help: "Certificate of the authority that signed the brokers', in PEM. Unset: those known to all.",
+    help:
+      "Certificate of the authority that signed the brokers' certificates, in PEM. Unset: the system's authorities.",
   },
   kafkaCertFile: {
     on: ["worker"],
     env: "KAFKA_CERT_FILE",
     schema: file,
-    help: "Client certificate for Kafka, in PEM, where brokers ask for one; with `KAFKA_KEY_FILE`.",
+    help: "Client certificate for Kafka, in PEM, where brokers require one; with `KAFKA_KEY_FILE`.",
   },
   kafkaKeyFile: {
     on: ["worker"],
@@ -111,7 +115,7 @@ export const SETTINGS = {
     on: ["worker"],
     env: "KAFKA_TOPIC",
     schema: topic("thoughts"),
-    help: "Topic that announces thoughts.",
+    help: "Topic on which thoughts are announced.",
   },
   kafkaDeadTopic: {
     on: ["worker"],
@@ -129,13 +133,13 @@ export const SETTINGS = {
     on: ["worker"],
     env: "KAFKA_PARTITIONS",
     schema: count(6, 1_000),
-    help: "Partitions of the topic, where a worker creates it: at least as many as there will be workers.",
+    help: "Partitions of the topic, if a worker creates it: at least as many as there will be workers.",
   },
   kafkaReplication: {
     on: ["worker"],
     env: "KAFKA_REPLICATION",
     schema: z.coerce.number().int().min(1).max(15).optional(),
-    help: "Copies of each partition, where a worker creates a topic. Unset: as the broker does.",
+    help: "Replicas of each partition, if a worker creates a topic. Unset: the broker's default.",
   },
   redisUrl: {
     on: BOTH,
@@ -156,14 +160,14 @@ export const SETTINGS = {
     env: "REDIS_CA_FILE",
     schema: file,
     help:
-      "Certificate of the authority that signed that of a `rediss://` server, in PEM. Unset: those known to all.",
+      "Certificate of the authority that signed a `rediss://` server's certificate, in PEM. Unset: the system's authorities.",
   },
   deployment: {
     on: BOTH,
     env: "DEPLOYMENT",
     schema: z.string().regex(/^[a-z][a-z0-9_]{0,30}$/, "must be lower-case letters, digits and _").optional(),
     help:
-      "Name of this deployment, where several share servers: its schema in PostgreSQL, and put before its Kafka " +
+      "Name of this deployment, where several share servers: its schema in PostgreSQL, and the prefix of its Kafka " +
       "topics and group and its Redis keys.",
   },
   dataDir: {
@@ -183,7 +187,7 @@ export const SETTINGS = {
     on: ["api"],
     env: "API_KEYS_FILE",
     schema: z.string().min(1).optional(),
-    help: "File of the API keys that are let in, made with `deno task key NAME`. Unset: everybody is.",
+    help: "File of the API keys to accept, made with `deno task key NAME`. Unset: no key is needed.",
   },
   allowAnonymous: {
     on: ["api"],
@@ -197,13 +201,13 @@ export const SETTINGS = {
     schema: z.string().default("localhost,127.0.0.1,[::1]").transform((list) =>
       list.split(",").map((host) => host.trim().toLowerCase()).filter(Boolean)
     ),
-    help: "Names by which an API without keys may be called (the header `Host`). `*`: any.",
+    help: "Host names that an API without keys accepts (the header `Host`). `*`: any.",
   },
   rateLimitPerMinute: {
     on: ["api"],
     env: "RATE_LIMIT_PER_MINUTE",
     schema: z.coerce.number().int().min(0).max(10_000_000).default(0),
-    help: "Requests under `/thoughts` one key, or else one address, may make in a minute. 0: any number.",
+    help: "Requests per minute under `/thoughts` for each key, or else each address. 0: no limit.",
   },
   logAddresses: {
     on: ["api"],
@@ -233,63 +237,63 @@ export const SETTINGS = {
     on: ["worker"],
     env: "EXPECTED_WORKERS",
     schema: count(1, 10_000),
-    help: "Workers that should be running; shown beside those that are.",
+    help: "Workers that should be running; compared with those that are.",
   },
   logLevel: {
     on: BOTH,
     env: "LOG_LEVEL",
     schema: z.enum(LEVELS).default("INFO"),
-    help: "Lowest level of the lines logged.",
+    help: "Lowest level that is logged.",
   },
   otlpEndpoint: {
     on: BOTH,
     env: "OTEL_EXPORTER_OTLP_ENDPOINT",
     schema: z.url({ protocol: /^https?$/ }).optional(),
-    help: "Where traces go: an OTLP receiver over HTTP, as `http://tempo:4318`. Unset: nothing is traced.",
+    help:
+      "Where traces are sent: an OTLP receiver over HTTP, as `http://tempo:4318`. Unset: nothing is traced.",
   },
   traceRatio: {
     on: BOTH,
     env: "OTEL_TRACES_SAMPLER_ARG",
     schema: z.coerce.number().min(0).max(1).default(1),
-    help: "Share of new traces that are recorded, 0 to 1; a caller's own decision is followed.",
+    help: "Share of new traces that are recorded, 0 to 1; a caller's own decision is respected.",
   },
   analyser: {
     on: ["worker"],
     env: "ANALYSER",
     schema: z.string().min(1).default("local"),
     help:
-      "Who analyses thoughts: `local`, `openai`, `none` (for benchmarks), `slow` (for drills), or one of your own in `worker/analysers/`.",
+      "The analyser: `local`, `openai`, `none` (for benchmarks), `slow` (for drills), or one of your own in `worker/analysers/`.",
   },
   analyserTimeoutMs: {
     on: ["worker"],
     env: "ANALYSER_TIMEOUT_MS",
     schema: count(60_000),
-    help: "An analysis is given up after this many milliseconds.",
+    help: "An analysis is abandoned after this many milliseconds.",
   },
   analyserConcurrency: {
     on: ["worker"],
     env: "ANALYSER_CONCURRENCY",
     schema: count(8, 1_000),
-    help: "Analyses under way at once in a worker, where the analyser waits for something.",
+    help: "Analyses in progress at once in a worker, where the analyser waits for something.",
   },
   analyserRequestsPerMinute: {
     on: ["worker"],
     env: "ANALYSER_REQUESTS_PER_MINUTE",
     schema: limit(z.int().max(10_000_000)),
-    help: "Requests to the model that all workers together may begin in a minute. Unset: any number.",
+    help: "Requests to the model per minute, over all workers. Unset: no limit.",
   },
   analyserTokensPerMinute: {
     on: ["worker"],
     env: "ANALYSER_TOKENS_PER_MINUTE",
     schema: limit(z.int().max(10_000_000_000)),
-    help: "Tokens, in and out, that all workers together may use in a minute. Unset: any number.",
+    help: "Tokens per minute, in and out, over all workers. Unset: no limit.",
   },
   analyserUsdPerDay: {
     on: ["worker"],
     env: "ANALYSER_USD_PER_DAY",
     schema: limit(z.number().max(1_000_000)),
-    help:
-      "USD that all workers together may spend on models in a day of UTC; then thoughts wait. Unset: any sum.",
+    help: "USD to spend on models per day (UTC), over all workers; then thoughts wait. Unset: no limit.",
   },
   openaiBaseUrl: {
     on: ["worker"],
@@ -314,14 +318,14 @@ export const SETTINGS = {
     on: ["worker"],
     env: "PRICES_FILE",
     schema: z.string().min(1).optional(),
-    help: "JSON file of USD per million tokens by model, over the built-in table.",
+    help: "JSON file of USD per million tokens by model; overrides the built-in table.",
   },
   batchSize: {
     on: ["worker"],
     env: "BATCH_SIZE",
     schema: count(1_000, 10_000),
     help:
-      "Thoughts a worker may have in analysis at once, where the analyser waits for nothing; and most claimed together.",
+      "Thoughts a worker may have in analysis at once, where the analyser never waits; also the most it claims together.",
   },
   partitionsAtOnce: {
     on: ["worker"],
@@ -345,19 +349,20 @@ export const SETTINGS = {
     on: ["worker"],
     env: "LEASE_MS",
     schema: count(30_000, HORIZON_MS),
-    help: `A claim not renewed for this many milliseconds is up for others; at most ${HORIZON_MS}.`,
+    help:
+      `A claim not renewed for this many milliseconds may be taken by another worker; at most ${HORIZON_MS}.`,
   },
   requeueAfterMs: {
     on: ["worker"],
     env: "REQUEUE_AFTER_MS",
     schema: count(30_000, 86_400_000),
-    help: "A waiting thought's message is not looked for, as lost, before it is this many milliseconds old.",
+    help: "The message of a waiting thought is not checked for loss before it is this many milliseconds old.",
   },
   reconcileEveryMs: {
     on: ["worker"],
     env: "RECONCILE_EVERY_MS",
     schema: count(5_000),
-    help: "Pause between two looks for stale claims and lost messages, in milliseconds.",
+    help: "Pause between two checks for stale claims and lost messages, in milliseconds.",
   },
   retentionCompletedDays: {
     on: ["worker"],
@@ -375,8 +380,7 @@ export const SETTINGS = {
     on: ["worker"],
     env: "IDEMPOTENCY_KEY_DAYS",
     schema: days,
-    help:
-      "An `Idempotency-Key` is forgotten this many days after its thought was posted. 0: with its thought.",
+    help: "An `Idempotency-Key` is deleted this many days after its thought was posted. 0: with its thought.",
   },
   cacheTtlS: {
     on: ["worker"],
@@ -394,12 +398,15 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration of some programs; the settings of the others keep their defaults, and their variables are not
- * asked for. An empty variable counts as unset.
+ * Reads the configuration of some programs; the settings of the others keep their defaults, and their
+ * variables are not asked for. An empty variable counts as unset.
  *
- * @param programs whose settings are read @default all
- * @param env looks a variable up @default the process's environment
- * @param readFile reads a secret's file @default the file system
+ * @param programs whose settings are read
+ * @default all
+ * @param env looks a variable up
+ * @default the process's environment
+ * @param readFile reads a secret's file
+ * @default the file system
  * @throws {ConfigError} naming each wrong setting and what it should be; values are not repeated
  */
 export function loadConfig(
@@ -452,9 +459,11 @@ function contradictions(config: Config): string[] {
 }
 
 /**
- * {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code 2.
+ * {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code
+ * 2.
  *
- * @param program the only program in this process, which then needs a database that others can reach @default both
+ * @param program the only program in this process, which then needs a database that others can reach @default
+ * both
  */
 export function loadConfigOrExit(program?: Program): Config {
   try {

@@ -13,7 +13,7 @@ export class DeadlineError extends Error {
 export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError(`${what} did not answer within ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new DeadlineError(`${what} did not respond within ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, late]);
@@ -28,9 +28,9 @@ interface Wait {
 }
 
 /**
- * Makes a deadline of a fixed length; a single timer serves all of its waits, where one timer each would cost as much
- * as the wait. The function it returns waits for a promise, but no longer than that; what comes later is dropped. It
- * rejects with a {@link DeadlineError} that names `what`.
+ * Makes a deadline of a fixed length; a single timer serves all of its waits, where one timer each would cost
+ * as much as the wait. The function it returns waits for a promise, but no longer than that; what comes later
+ * is dropped. It rejects with a {@link DeadlineError} that names `what`.
  */
 export function createDeadline(ms: number, what: string): <T>(promise: Promise<T>) => Promise<T> {
   const waits = new Set<Wait>(); // all of one length, so the oldest is over first
@@ -54,7 +54,7 @@ export function createDeadline(ms: number, what: string): <T>(promise: Promise<T
         overAt: performance.now() + ms,
         giveUp: () => {
           waits.delete(wait);
-          reject(new DeadlineError(`${what} did not answer within ${ms} ms`));
+          reject(new DeadlineError(`${what} did not respond within ${ms} ms`));
         },
       };
       waits.add(wait);

@@ -11,7 +11,7 @@ Deno.test("within() names what did not come in time, and drops what comes later"
   const late = Promise.withResolvers<never>();
   await assert.rejects(
     within(5, "Redis", late.promise),
-    (error) => error instanceof DeadlineError && error.message === "Redis did not answer within 5 ms",
+    (error) => error instanceof DeadlineError && error.message === "Redis did not respond within 5 ms",
   );
   late.reject(new Error("unhandled, it would end the process"));
   await pause(1);

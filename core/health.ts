@@ -1,4 +1,7 @@
-/** Readiness: whether what this process depends on answers, asked at most once a second however many probes come. */
+/**
+ * Readiness: whether what this process depends on answers, asked at most once a second however many probes
+ * come.
+ */
 import { within } from "./deadline.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
 import type { Metrics, Service } from "./telemetry/metrics.ts";
@@ -33,7 +36,10 @@ export interface ReadinessOptions {
   readonly now?: () => number;
 }
 
-/** Makes the readiness of a process: up when every dependency that it needs is. Probes that come together share one round of checks. */
+/**
+ * Makes the readiness of a process: up when every dependency that it needs is. Probes that come together
+ * share one round of checks.
+ */
 export function createReadiness(
   checks: Readonly<Record<string, Check>>,
   options: ReadinessOptions,
@@ -57,7 +63,7 @@ export function createReadiness(
       return [name, {
         status: "down",
         latency_ms: latency(),
-        reason: late ? `no answer within ${timeoutMs} ms` : whyOf(error),
+        reason: late ? `no response within ${timeoutMs} ms` : whyOf(error),
       }];
     }
   }

@@ -40,7 +40,7 @@ Deno.test("a process does its work without what is optional, and still shows it"
 Deno.test("a dependency that does not answer in time is down", async () => {
   const readiness = createReadiness({ cache: () => new Promise(() => {}) }, { log, timeoutMs: 10 });
   const { dependencies } = await readiness();
-  assert.equal(dependencies.cache!.reason, "no answer within 10 ms");
+  assert.equal(dependencies.cache!.reason, "no response within 10 ms");
 });
 
 Deno.test("a check that throws at once is a dependency down, not a failed probe", async () => {

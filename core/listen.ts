@@ -1,4 +1,7 @@
-/** An HTTP server that goes on: when it can accept no connection, as without free file descriptors, it listens again. */
+/**
+ * An HTTP server that goes on: when it can accept no connection, as without free file descriptors, it listens
+ * again.
+ */
 import { pause } from "./retry.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
 
@@ -36,7 +39,7 @@ export function listen(options: ListenOptions): Listener {
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     throw new Error(
-      `Cannot listen on ${hostname}:${options.port}: another program does. Stop it or set ${setting}.`,
+      `Cannot listen on ${hostname}:${options.port}: the port is taken. Stop the other program or set ${setting}.`,
       { cause: error },
     );
   }

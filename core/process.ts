@@ -1,4 +1,6 @@
-/** A process's life: it starts, runs until told to stop, and then lets go of what it holds, within a deadline. */
+/**
+ * A process's life: it starts, runs until told to stop, and then lets go of what it holds, within a deadline.
+ */
 import { type Logger, reason } from "./telemetry/log.ts";
 
 /** What a stop may take before the process ends anyway; below Docker's `stop_grace_period` of 30 s. */
@@ -11,8 +13,9 @@ export const LAST_LINES_MS = 1_000;
 export const EXIT = { ok: 0, failed: 1, stopTimedOut: 3 } as const;
 
 /**
- * Runs a process: `start` puts everything that needs closing on the stack and may resolve or reject later to end the
- * process by itself; SIGTERM or SIGINT abort the signal, and then the stack is closed in reverse order.
+ * Runs a process: `start` puts everything that needs closing on the stack and may resolve or reject later to
+ * end the process by itself; SIGTERM or SIGINT abort the signal, and then the stack is closed in reverse
+ * order.
  *
  * @returns never; ends with an exit code of {@link EXIT}
  */
@@ -41,7 +44,7 @@ export async function runProcess(
     code = EXIT.failed;
   }
   const deadline = setTimeout(async () => {
-    log.error("stop took too long, ending anyway", { deadline_ms: STOP_DEADLINE_MS });
+    log.error("stop took too long, exiting anyway", { deadline_ms: STOP_DEADLINE_MS });
     await log.drain(LAST_LINES_MS);
     Deno.exit(EXIT.stopTimedOut);
   }, STOP_DEADLINE_MS);

@@ -35,13 +35,13 @@ Deno.test("repeat() logs a step that fails, with its name and why, and tries aga
   const stop = new AbortController();
   let runs = 0;
   await repeat("relay", { log, signal: stop.signal, maxBackoffMs: 1 }, () => {
-    if (++runs < 3) return Promise.reject(new Error("Kafka is away"));
+    if (++runs < 3) return Promise.reject(new Error("Kafka is down"));
     stop.abort();
     return Promise.resolve(0);
   });
   log.flush();
   assert.equal(runs, 3);
-  assert.equal(lines.join("").match(/"relay failed, trying again".*"reason":"Kafka is away"/g)?.length, 2);
+  assert.equal(lines.join("").match(/"relay failed, trying again".*"reason":"Kafka is down"/g)?.length, 2);
 });
 
 Deno.test("repeat() does not run with a signal aborted before, nor complain of a step that the stop broke off", async () => {

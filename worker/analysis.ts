@@ -1,4 +1,7 @@
-/** The analysis stage: known results from the cache, the others by the analyser; each thought ends by itself. */
+/**
+ * The analysis stage: known results from the cache, the others by the analyser; each thought ends
+ * independently.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { within } from "../core/deadline.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
@@ -10,7 +13,7 @@ import type { HeldClaim } from "./held.ts";
 import { endingOf, type Outcome, outcomeOf, outcomeOfError } from "./outcome.ts";
 
 export interface Analysis {
-  /** Analyses claimed thoughts, which have passed the gate. Each one's end is told as it comes. Never throws. */
+  /** Analyses claimed thoughts that have passed the gate, and reports the end of each. Never throws. */
   run(group: readonly HeldClaim[], trace: BatchTrace): Promise<void>;
 }
 
@@ -19,7 +22,7 @@ export interface AnalysisOptions {
   readonly cache: AnalysisCache;
   readonly gate: Gate;
   readonly metrics: Metrics<"worker">;
-  /** An analysis is given up after this. */
+  /** An analysis is abandoned after this. */
   readonly timeoutMs: number;
   /** Called once for each claim. */
   readonly onEnd: (held: HeldClaim, outcome: Outcome) => void;
@@ -31,7 +34,7 @@ interface Job {
   readonly claims: readonly [HeldClaim, ...HeldClaim[]];
 }
 
-/** Analysers that never wait give way to heartbeats, scrapes and deadlines this often. */
+/** Analysers that never wait yield to heartbeats, scrapes and deadlines this often. */
 const MAX_TURN_MS = 10;
 
 export function createAnalysis(options: AnalysisOptions): Analysis {
@@ -73,7 +76,7 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     },
   };
 
-  /** Takes one job after the other until there is none. */
+  /** Takes one job after another until none is left. */
   async function runner(): Promise<void> {
     running++;
     let lastTurn = performance.now();
@@ -87,7 +90,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     running--;
   }
 
-  /** Stays synchronous when the analyser does: a promise and a timer per thought would cost more than the analysis. */
+  /**
+   * Stays synchronous when the analyser does: a promise and a timer per thought would cost more than the
+   * analysis.
+   */
   function analyse(job: Job): void | Promise<void> {
     const wanted = () => job.claims.find(({ state }) => state === "analysing");
     const held = wanted();
@@ -97,8 +103,8 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     let thrown: unknown;
     const failed = (error: unknown): Outcome => {
       thrown = error;
-      // One that times out beside others that do not is slow by itself; "beside" reaches back by one deadline, since
-      // where there is one lane nothing else runs meanwhile.
+      // A thought that times out while others succeed is slow itself; "while" reaches back by one deadline,
+      // since with one lane nothing else runs meanwhile.
       return outcomeOfError(error, lastSuccess > startedAt - timeoutMs, claim.attempt - claim.charged);
     };
     const attempt = (): Outcome | Promise<Outcome> => {
@@ -127,7 +133,10 @@ export function createAnalysis(options: AnalysisOptions): Analysis {
     return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
   }
 
-  /** Not waited for: the cache never throws, and takes no longer than it may. What comes in one turn goes together. */
+  /**
+   * Not awaited: the cache never throws, and has its own deadline. What comes in one turn is written
+   * together.
+   */
   function remember(key: string, analysis: CachedAnalysis): void {
     made.set(key, analysis);
     if (made.size > 1) return;

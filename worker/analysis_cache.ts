@@ -1,13 +1,16 @@
-/** Finished analyses in the cache. A key reveals nothing of the thought and covers all that decides its result. */
+/**
+ * Finished analyses in the cache. A key reveals nothing of the thought, and covers everything that determines
+ * its result.
+ */
 import { z } from "zod";
 import type { Cache } from "../core/cache/cache.ts";
 import { normalised, subjectHash } from "../core/subject.ts";
 import { ResultSchema } from "../core/result.ts";
 import type { Analyser, Subject, Usage } from "./analysers/analyser.ts";
 
-/** An analysis worth keeping, with what it cost: so a hit knows what it saved. */
+/** An analysis worth keeping, with its cost: what a hit saves. */
 export interface CachedAnalysis {
-  /** As JSON, as it goes to the store too. */
+  /** As JSON, the same as in the store. */
   readonly result: string;
   readonly cost?: Cost | undefined;
 }
@@ -25,12 +28,12 @@ export const HIT_KINDS = ["exact", "alike"] as const;
 export type HitKind = (typeof HIT_KINDS)[number];
 
 export interface AnalysisCache {
-  /** Opaque, and different for texts that are only alike; those find each other's analyses all the same. */
+  /** Opaque, and different for texts that are only alike; those still find each other's analyses. */
   key(subject: Subject): string;
   /** What is remembered under these keys, in their order. An entry that is damaged counts as missing. */
   find(keys: readonly string[]): Promise<(CachedAnalysis | undefined)[]>;
   remember(analyses: ReadonlyMap<string, CachedAnalysis>): Promise<void>;
-  /** Takes the analyses of deleted thoughts out, by the hashes of their subjects. */
+  /** Removes the analyses of deleted thoughts, by the hashes of their subjects. */
   forget(subjects: readonly string[]): Promise<void>;
 }
 
@@ -68,7 +71,7 @@ export function createAnalysisCache(
   };
 }
 
-/** Between what alike texts share of a key and what distinguishes them. */
+/** Separates the part of a key that alike texts share from the part that distinguishes them. */
 const BETWEEN = "|";
 
 /** Only distinguishes spellings of one text, for counting; FNV-1a costs a tenth of a real hash. */

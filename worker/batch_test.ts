@@ -1,4 +1,6 @@
-/** What becomes of messages that a worker takes over together: each by itself, and none at its neighbours' cost. */
+/**
+ * What becomes of messages that a worker takes together: each by itself, none at its neighbours' cost.
+ */
 import assert from "node:assert/strict";
 import { startBatches } from "../tests/support/batches.ts";
 import { testOnDatabase, testOnDatabases } from "../tests/support/databases.ts";
@@ -64,7 +66,7 @@ testOnDatabase(
 );
 
 testOnDatabase(
-  "what is no thought id becomes a dead letter that says where it lay, not what it held",
+  "what is not a thought id becomes a dead letter that names its position, not its content",
   async (database) => {
     const batches = startBatches(database);
     const { id } = aThought();
@@ -144,7 +146,7 @@ for (
       "hangs",
       () => new Promise<never>(() => {}),
       "analyser_timeout",
-      "The analyser did not answer within 50 ms",
+      "The analyser did not respond within 50 ms",
     ],
     [
       "answers nothing",
@@ -189,7 +191,7 @@ for (
 }
 
 testOnDatabase(
-  "analyses of a batch go on at the same time, no more than the analyser allows",
+  "analyses of a batch run in parallel, no more than the analyser allows",
   async (database) => {
     let [now, most, all] = [0, 0, 0];
     const analyser = analyserOf(async () => {

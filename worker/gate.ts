@@ -1,23 +1,23 @@
-/** The gate before the analyser: says how many analyses may begin now, and learns how each of them ended. */
+/** The gate before the analyser: says how many analyses may begin now, and is told how each ended. */
 import type { AnalysisError, Usage } from "./analysers/analyser.ts";
 
-/** Why a gate is closed. The first four are what the analyser's endpoint said, the others are ours. */
+/** Why a gate is closed. The first four come from the analyser's endpoint, the others from us. */
 export const GATE_REASONS = ["outage", "rate", "quota", "credentials", "budget", "paused"] as const;
 export type GateReason = (typeof GATE_REASONS)[number];
 
 export interface GateState {
-  /** `probing`: closed, and one analysis is under way to find out whether it may open. */
+  /** `probing`: closed, and one analysis is testing whether it may open. */
   readonly status: "open" | "closed" | "probing";
   readonly reason: GateReason | null;
   /** When it closed, in milliseconds since the epoch; null while open. */
   readonly since: number | null;
   /** Nothing begins before this time, in milliseconds since the epoch; null where it is not known. */
   readonly blockedUntil: number | null;
-  /** Analyses that may be under way at once in this process. */
+  /** Analyses that may be in progress at once in this process. */
   readonly limit: number;
 }
 
-/** How an analysis ended, for the gate. A cached result is no analysis: it is given back. */
+/** How an analysis ended, for the gate. A cached result is not an analysis: its place is returned. */
 export type Ending =
   | { readonly kind: "ok" | "refused" | "invalid" | "timeout"; readonly usage?: Usage | undefined }
   | {
@@ -35,12 +35,15 @@ export interface Gate extends AsyncDisposable {
    * @returns a number in 1..most, or 0 once the signal has aborted
    */
   enter(most: number, signal: AbortSignal): Promise<number>;
-  /** Gives back what `enter` reserved and no analysis used: fewer were claimed than allowed, or the result was cached. */
+  /**
+   * Returns what `enter` reserved and no analysis used: fewer were claimed than allowed, or the result was
+   * cached.
+   */
   giveBack(count: number): void;
-  /** Tells how an analysis ended. Each one entered is given back or reported, once. */
+  /** Reports how an analysis ended. Each one entered is returned or reported, once. */
   report(ending: Ending): void;
   state(): GateState;
-  /** Analyses that may be under way at once in this process now; at most the setting. */
+  /** Analyses that may be in progress at once in this process now; at most the setting. */
   lanes(): number;
 }
 

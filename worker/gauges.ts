@@ -1,4 +1,4 @@
-/** The gauges of what waits; the store is read on a timer, never by a scrape. */
+/** The gauges of the backlog; the store is read on a timer, never by a scrape. */
 import { repeat } from "../core/retry.ts";
 import type { Claims } from "../core/store/claims.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
@@ -20,7 +20,7 @@ export interface GaugesOptions {
   readonly signal: AbortSignal;
 }
 
-/** Keeps the gauges current until the signal aborts. While the store cannot be read they are absent: nobody knows. */
+/** Keeps the gauges current until the signal aborts. They are absent while the store cannot be read. */
 export function runGauges({ claims, heartbeats, metrics, log, signal }: GaugesOptions): Promise<void> {
   const doneBy = createDoneBy();
   return repeat("gauges", { log, signal }, async () => {
@@ -50,7 +50,7 @@ export function runGauges({ claims, heartbeats, metrics, log, signal }: GaugesOp
   });
 }
 
-/** Takes the samples away that nobody can vouch for. */
+/** Removes samples that are no longer known to be true. */
 export function forget(metrics: Metrics<"worker">): void {
   metrics.batch_processor_queue_size.remove();
   metrics.batch_processor_outbox_size.remove();
@@ -70,7 +70,7 @@ export function showGate(metrics: Metrics<"worker">, { reason: closedFor, since,
   metrics.batch_processor_gate_lanes.set(limit);
 }
 
-/** Thoughts a second that all workers have finished over the last minute, from their counts. */
+/** Thoughts per second that all workers finished over the last minute, from their counts. */
 function createDoneBy(now = () => performance.now()) {
   let samples: { readonly at: number; readonly done: ReadonlyMap<string, number> }[] = [];
   return (workers: readonly { readonly id: string; readonly done: number }[]): number => {

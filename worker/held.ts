@@ -12,7 +12,7 @@ export interface HeldClaim {
   readonly claimedAt: number;
   readonly trace: BatchTrace;
   state: "analysing" | "settling" | "over";
-  /** Ends the analysis early, where it is under way. */
+  /** Ends the analysis early, if it is in progress. */
   abort?: () => void;
 }
 
@@ -45,7 +45,9 @@ export interface RenewalOptions {
   readonly held: Held;
   readonly claims: Pick<Claims, "renew">;
   readonly leaseMs: number;
-  /** Called with a claim that is no longer this worker's: its thought was deleted, cancelled or taken over. */
+  /**
+   * Called with a claim that is no longer this worker's: its thought was deleted, cancelled or taken over.
+   */
   readonly onLost: (held: HeldClaim) => void;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
@@ -63,7 +65,7 @@ export function runRenewals(options: RenewalOptions): Promise<void> {
       const chunk = old.slice(at, at + CHUNK);
       try {
         const mine = await claims.renew(chunk.map(({ claim }) => claim));
-        // What is being stored may have been stored meanwhile: its fence decides.
+        // A result being stored may have been stored meanwhile: its fence decides.
         for (const one of chunk) if (one.state === "analysing" && !mine.has(one.claim.id)) onLost(one);
       } catch (error) {
         metrics.batch_processor_renewal_failures_total.inc();

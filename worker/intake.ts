@@ -1,4 +1,4 @@
-/** The intake: takes over from the queue as many thoughts as lanes are free, by claiming them. */
+/** The intake: claims as many thoughts from the queue as lanes are free. */
 import type { Handler, ReceivedMessage } from "../core/queue/queue.ts";
 import type { Claim, Claims } from "../core/store/claims.ts";
 import type { DeadLetter, DeadLetters } from "../core/store/dead_letters.ts";
@@ -60,7 +60,10 @@ export function createIntake(options: IntakeOptions): Handler {
   };
 }
 
-/** The first messages, up to so many different ids. What is not an id becomes a dead letter that says where it lay, not what it held. */
+/**
+ * The first messages, up to a number of distinct ids. What is not an id becomes a dead letter that names its
+ * position, not its content.
+ */
 function firstOf(messages: readonly ReceivedMessage[], most: number) {
   const publishedAt = new Map<string, number | null>();
   const unreadable: DeadLetter[] = [];
@@ -75,7 +78,7 @@ function firstOf(messages: readonly ReceivedMessage[], most: number) {
   return { publishedAt, unreadable, duplicates: length - publishedAt.size - unreadable.length, length };
 }
 
-/** Ids that can't be claimed are of thoughts deleted since, duplicates of work done or under way, or suspects. */
+/** Ids that can't be claimed: deleted thoughts, duplicates of work done or in progress, or suspects. */
 async function claim(
   publishedAt: ReadonlyMap<string, number | null>,
   { claims, metrics, log }: IntakeOptions,
@@ -86,7 +89,7 @@ async function claim(
 
   const mine = new Set(claimed.map(({ id }) => id));
   const others = ids.filter((id) => !mine.has(id));
-  const existing = await claims.existing(others).catch(() => undefined); // what is claimed is claimed
+  const existing = await claims.existing(others).catch(() => undefined); // claimed thoughts stay claimed
   if (existing === undefined) return claimed;
   const unknown = others.length - existing.size;
   metrics.batch_processor_messages_skipped_total.inc({ reason: "duplicate" }, existing.size);

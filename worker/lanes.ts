@@ -9,13 +9,13 @@ export interface Lanes {
   /** Lanes that are taken. */
   busy(): number;
   /**
-   * Waits until at least one lane is free, and takes up to `most`. While more results wait to be stored than lanes could
-   * make in two rounds, none is given.
+   * Waits until at least one lane is free, and takes up to `most`. Grants none while more results wait to be
+   * stored than all lanes produce in two rounds.
    *
    * @returns how many were taken; 0 once the signal has aborted
    */
   take(most: number, signal: AbortSignal): Promise<number>;
-  /** Gives lanes back that nothing was claimed for. */
+  /** Releases lanes for which nothing was claimed. */
   giveBack(count: number): void;
   /** An analysis has ended: its lane is free, its result waits to be stored. */
   analysed(): void;
@@ -25,7 +25,7 @@ export interface Lanes {
   idle(): Promise<void>;
   /** Takes the one lane of a thought that is tried alone. */
   takeAlone(): void;
-  /** Gives no lane from now on, waits until all are free, and runs a function that has the process for itself. */
+  /** Stops granting lanes, waits until all are free, and runs a function that has the process to itself. */
   alone(signal: AbortSignal, run: () => Promise<void>): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * `deno task operate`: failures by reason, redrive, cancel, pause and resume; export and forget a user. With `DATABASE_URL` it works on that
- * database; without, on the API that runs here on an embedded one, or on the folder where none runs.
+ * `deno task operate`: failures by reason, redrive, cancel, pause and resume; export and forget a user. With
+ * `DATABASE_URL` it works on that database; without it, on the API that runs here with an embedded one, or on
+ * its folder if none runs.
  */
 import "../core/no_environment.ts";
 import { Command, InvalidArgumentError } from "commander";
@@ -12,7 +13,7 @@ import { toJson } from "../core/thought_json.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { answers, createOperatorClient } from "./operator_client.ts";
 
-/** 1: refused, or nothing could be reached; 4: the thought is unknown or in another state. */
+/** 1: refused, or unreachable; 4: the thought is unknown or in another state. */
 const EXIT = { ok: 0, failed: 1, conflict: 4 } as const;
 
 interface Options {
@@ -23,13 +24,13 @@ interface Options {
 
 const program = new Command("operate")
   .description(
-    "Look at failed thoughts, redrive or cancel them, pause and resume the workers; export and forget a user.",
+    "Inspect failed thoughts, redrive or cancel them, pause and resume the workers; export and forget a user.",
   )
   .option(
     "--url <address>",
-    "the API that runs on an embedded database; else the one on API_PORT of this machine",
+    "the API that runs on an embedded database; by default the one on API_PORT of this machine",
   )
-  .option("--key-file <path>", "file of an API key of the scope `operate`, for an API that asks for keys")
+  .option("--key-file <path>", "file of an API key with the scope `operate`, for an API that requires keys")
   .option("--json", "one JSON object on stdout", false)
   .addHelpText(
     "after",
@@ -96,7 +97,7 @@ program.command("forget").description("Delete every thought of a user, cached an
   );
 
 program.command("pause").description("Pause all workers until `resume`, restarts included.")
-  .argument("<reason>", "why, for whoever finds the workers paused")
+  .argument("<reason>", "why, for others who find the workers paused")
   .action((reason: string) =>
     run(async (operator) => {
       const pause = await operator.pause(AUTHOR, reason);
@@ -116,14 +117,14 @@ program.command("resume").description("End the pause.").action(() =>
   })
 );
 
-/** Who acts, where no API key says so. */
+/** The author of an action, where no API key names one. */
 const AUTHOR = "command line";
 
 interface Said {
   readonly json: unknown;
   readonly text: string;
   readonly code?: number;
-  /** What there is to say is on stdout already. */
+  /** stdout already says it. */
   readonly silent?: true;
 }
 

@@ -13,7 +13,7 @@ import { aThought } from "../tests/support/thoughts.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
 
-/** Runs `deno task operate` as its task does. */
+/** Runs `deno task operate` with its task's permissions. */
 async function operate(args: readonly string[], env: Record<string, string> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "-P=dev", "worker/operate.ts", ...args],
@@ -56,7 +56,7 @@ for (
 }
 
 testOnServices(
-  "failed thoughts are put back: one, then at most so many, and how many is told",
+  "failed thoughts are redriven: one, then at most a number, which is printed",
   async (services) => {
     await using fresh = await freshDatabase(services.databaseUrl);
     await using database = openPostgres({ url: fresh.url });
@@ -117,7 +117,7 @@ Deno.test("where no API runs it opens the folder of the embedded database", asyn
       await migrate(database, log);
       await failedThoughts(database, 2);
     }
-    // Port 9 is nobody's: the default address may be a developer's own process.
+    // No program listens on port 9; on the default one a developer's own may.
     const { stdout, stderr } = await operate(["redrive"], { DATA_DIR: dataDir, API_PORT: "9" });
     assert.equal(stdout, "2 thoughts queued again\n", stderr);
     const folder = { DATA_DIR: dataDir, API_PORT: "9" };

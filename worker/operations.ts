@@ -1,4 +1,4 @@
-/** What machines ask of a worker: health and metrics. */
+/** The worker's endpoints for machines: health and metrics. */
 import { Hono } from "hono";
 import type { Health } from "../core/health.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";

@@ -29,7 +29,7 @@ Deno.test("a worker is ready while its dependencies are up, else it answers 503 
   assert.deepEqual(await response.json(), { status: "down", dependencies: {}, model: { status: "up" } });
 });
 
-Deno.test("a worker whose model is away stays ready, and says so and since when", async () => {
+Deno.test("a worker whose model is unavailable stays ready, and says so and since when", async () => {
   up = true;
   const since = Date.UTC(2026, 0, 2, 3, 4, 5);
   for (const status of ["closed", "probing"] as const) {

@@ -19,9 +19,9 @@ export interface Failed {
   /** Whether it counts as an attempt, or ends the thought. */
   readonly kind: Failure["kind"];
   readonly reason: FailureReason;
-  /** For the person who asks for the thought; no thought text. Null leaves what is there. */
+  /** For the person who reads the thought; no thought text. Null keeps the present one. */
   readonly error: string | null;
-  /** How long the thought waits at least, in milliseconds. @default by the attempts made */
+  /** Minimum wait of the thought, in milliseconds. @default by its number of attempts */
   readonly delayMs?: number | undefined;
   readonly usage?: Usage | undefined;
 }
@@ -38,12 +38,12 @@ export type FailureReason =
   | "unavailable"
   | "stopped";
 
-/** Times a thought may time out while nothing else gets through, before that is its own fault. */
+/** How often a thought may time out while nothing else gets through, before it is at fault. */
 const FREE_TIMEOUTS = 20;
-/** What a thought waits at most for an endpoint: whether it may call is the gate's to say. */
+/** Maximum wait of a thought for an endpoint: the gate decides whether it may call. */
 const MAX_UNAVAILABLE_MS = 10_000;
 
-/** Judges what an analyser made. */
+/** Judges what an analyser returned. */
 export function outcomeOf(result: unknown, usage: unknown): Outcome {
   const used = saneUsage(usage);
   const checked = ResultSchema.safeParse(result);
@@ -61,8 +61,9 @@ export function outcomeOf(result: unknown, usage: unknown): Outcome {
 /**
  * Judges what an analyser threw.
  *
- * @param othersGotThrough whether another analysis succeeded about the time of this one
- * @param released how often the thought came back uncharged
+ * @param othersGotThrough whether another analysis succeeded at about the same time
+ * @param released how often
+ * the thought was released uncharged
  */
 export function outcomeOfError(error: unknown, othersGotThrough: boolean, released: number): Failed {
   const charged = { ok: false, kind: "charged", reason: "analyser_error" } as const;
@@ -84,7 +85,7 @@ export function outcomeOfError(error: unknown, othersGotThrough: boolean, releas
   return { ...charged, error: message, usage };
 }
 
-/** What the gate is told of an outcome. */
+/** What the gate is told about an outcome. */
 export function endingOf(outcome: Outcome, error: unknown): Ending {
   const { usage } = outcome;
   if (outcome.ok) return { kind: "ok", usage };
@@ -103,7 +104,7 @@ function timedOut(message: string, othersGotThrough: boolean, released: number):
 const MAX_TOKENS = 1e9;
 const MAX_USD = 1e6;
 
-/** An endpoint may say anything; what is not a sane number counts as unknown. */
+/** An endpoint may say anything; a count that is not a sane number is unknown. */
 export function saneUsage(usage: unknown): Usage | undefined {
   if (typeof usage !== "object" || usage === null) return undefined;
   const { provider, model, inputTokens, outputTokens, costUsd } = usage as Record<string, unknown>;

@@ -1,4 +1,7 @@
-/** A worker with a slow, failing or odd analyser: no user waits for another, no thought fails for another's fault. */
+/**
+ * A worker with a slow, failing or odd analyser: no user waits for another, no thought fails for another's
+ * fault.
+ */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { openMemoryCache } from "../core/cache/memory.ts";
@@ -18,7 +21,7 @@ const LANES = 8;
 
 interface Subject {
   readonly worker: Worker;
-  /** Most analyses that were under way at once. */
+  /** The most analyses that ran at once. */
   readonly most: () => number;
 }
 
@@ -113,7 +116,7 @@ testOnDatabase(
 testOnDatabase("an absent model charges nothing, however often it is asked", async (database) => {
   let asked = 0;
   const { worker } = start(database, () => {
-    if (asked++ < 60) throw new AnalysisError("The model is away", { kind: "unavailable" });
+    if (asked++ < 60) throw new AnalysisError("The model is unavailable", { kind: "unavailable" });
     return Promise.resolve();
   });
   await using _worker = worker;

@@ -6,7 +6,7 @@ import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { GateState } from "./gate.ts";
 
-/** Leaving is a courtesy: a worker that is not missed within seconds is not waited for. */
+/** Signing off is a courtesy: a stop waits only briefly for it. */
 const LEAVE_MS = 1_000;
 
 export interface HeartbeatOptions {
@@ -20,7 +20,7 @@ export interface HeartbeatOptions {
   readonly signal: AbortSignal;
 }
 
-/** Beats until the signal aborts, then takes this worker's line away. */
+/** Beats until the signal aborts, then deletes this worker's row. */
 export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
   const { heartbeats, metrics, expected, active, gate, log, signal } = options;
   const id = crypto.randomUUID();

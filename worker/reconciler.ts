@@ -5,14 +5,14 @@ import type { Announcement, Claims } from "../core/store/claims.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 
-/** Unfinished thoughts looked at together. */
+/** Unfinished thoughts checked together. */
 const PART = 10_000;
-/** A round looks at the next part until this much time is spent; the next round goes on where it ended. */
+/** A round checks part after part for this long; the next one continues where it ended. */
 const ROUND_MS = 100;
 /** After the start with a queue inside the process, and between two rounds then. */
 const START_MS = 10_000;
 const START_PAUSE_MS = 200;
-/** Announcements that are followed at once. */
+/** Announcements tracked at once. */
 const FOLLOWED = 5_000;
 
 export interface ReconcilerOptions {
@@ -23,9 +23,11 @@ export interface ReconcilerOptions {
   readonly signal: AbortSignal;
   /** Pause between two rounds. */
   readonly everyMs: number;
-  /** A thought's message is not looked for before it is this old. */
+  /** A thought's message is not checked for loss before it is this old. */
   readonly lostAfterMs: number;
-  /** Claims are not released before the database has answered for this long: their workers renew them first. */
+  /**
+   * Claims are not released until the database has responded for this long, to let their workers renew them.
+   */
   readonly graceMs: number;
 }
 
@@ -35,7 +37,7 @@ interface Followed {
   readonly watermark: Watermark;
 }
 
-/** Runs until the signal aborts; an outage of the database or the queue is waited out. */
+/** Runs until the signal aborts; survives outages of the database and the queue. */
 export function runReconciler(options: ReconcilerOptions): Promise<void> {
   const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs } = options;
   let after: string | null = null;
@@ -43,7 +45,10 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
   const startedAt = performance.now();
   let answeringSince = startedAt;
 
-  /** How old an announcement is that is looked for: with a queue that started empty, one from before the start is. */
+  /**
+   * The age from which an announcement is checked: with a queue that started empty, everything from before
+   * the start.
+   */
   function announcedMs(): number {
     return queue.startsEmpty ? Math.min(lostAfterMs, performance.now() - startedAt) : lostAfterMs;
   }
@@ -66,7 +71,7 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
     metrics.batch_processor_requeued_total.inc({ reason: "stale_claim" }, waiting.size);
     metrics.batch_processor_thoughts_failed_total.inc(failed.size);
     if (waiting.size > 0) {
-      log.warn("thoughts of a worker that went away, each to be tried alone", { thoughts: waiting.size });
+      log.warn("thoughts of a worker that crashed, each to be tried alone", { thoughts: waiting.size });
     }
     for (const id of failed) {
       log.error("thought given up: its worker's process ended each time", { thought_id: id });
@@ -91,13 +96,13 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
     try {
       announced = await look();
     } catch (error) {
-      answeringSince = Infinity; // until it has answered again
+      answeringSince = Infinity; // until it has responded again
       throw error;
     } finally {
       if (answeringSince === Infinity) answeringSince = performance.now();
     }
     await follow(announced).catch((error) =>
-      log.warn("lost messages not looked for", { reason: reason(error) })
+      log.warn("lost messages not checked", { reason: reason(error) })
     );
     const starting = queue.startsEmpty && performance.now() - startedAt < START_MS;
     return starting && followed !== undefined ? START_PAUSE_MS : everyMs;

@@ -51,7 +51,7 @@ testOnDatabase(
     assert.deepEqual(
       announced.map(({ id }) => id).toSorted(),
       [stale.id, lost.id].toSorted(),
-      "each once, however often it looks",
+      "each once, however often it checks",
     );
     const dead = await database.query<{ value: string }>("select value from dead_letters");
     assert.deepEqual(dead.map(({ value }) => value), [spent.id]);

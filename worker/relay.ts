@@ -1,4 +1,4 @@
-/** The relay: moves what is due from the outbox to the queue, no more than this worker is about to take. */
+/** The relay: moves due messages from the outbox to the queue, no more than this worker is about to take. */
 import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
 import { createAlarm, repeat } from "../core/retry.ts";
 import type { DeadLetters } from "../core/store/dead_letters.ts";
@@ -14,7 +14,9 @@ const BATCH = 1_000;
 const IDLE_MS = 50;
 /** It doubles up to this while the database tells when thoughts are posted. */
 const IDLE_MAX_MS = 1_000;
-/** Pause between two looks at delayed messages and dead letters; at the latest when the next message is due. */
+/**
+ * Pause between two looks at delayed messages and dead letters; at the latest when the next message is due.
+ */
 const ASIDE_MS = { min: 20, max: 1_000 };
 
 export interface RelayOptions {
@@ -28,13 +30,13 @@ export interface RelayOptions {
 }
 
 export interface Relay {
-  /** Resolves when the signal has aborted. */
+  /** Resolves once the signal aborts. */
   readonly done: Promise<void>;
-  /** For how long messages could not be sent, in milliseconds; 0 while they can. */
+  /** How long messages have failed to be sent, in milliseconds; 0 while they succeed. */
   blockedMs(): number;
 }
 
-/** Runs until the signal aborts; an outage of the queue or the database is waited out. */
+/** Runs until the signal aborts; survives outages of the queue and the database. */
 export function startRelay(options: RelayOptions): Relay {
   const { outbox, deadLetters, queue, window, metrics, log, signal } = options;
   let blockedSince: number | undefined;
@@ -62,7 +64,7 @@ export function startRelay(options: RelayOptions): Relay {
     alarm.ring();
   }
 
-  /** What is not a thought's turn has a loop of its own, so that neither holds the other. */
+  /** Delayed messages and dead letters have a loop of their own, to keep the two from blocking each other. */
   const aside = repeat("dead letters", { log, signal }, async () => {
     const { count, nextMs, dead } = await outbox.ripen(BATCH);
     if (count > 0) wake();

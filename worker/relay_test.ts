@@ -12,7 +12,9 @@ import { waitFor } from "../tests/support/wait.ts";
 import { startRelay } from "./relay.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
-/** Runs a relay over this database until its outbox is empty; returns what it published, publish by publish. */
+/**
+ * Runs a relay over this database until its outbox is empty; returns what it published, publish by publish.
+ */
 async function relay(database: Database, refusals = 0) {
   const outbox = createOutbox(database);
   const deadLetters = createDeadLetters(database);
@@ -54,7 +56,7 @@ async function post(database: Database, count: number): Promise<string[]> {
   return thoughts.map(({ id }) => id);
 }
 
-testOnDatabase("what stands in the outbox is published, each message once", async (database) => {
+testOnDatabase("what is in the outbox is published, each message once", async (database) => {
   const ids = await post(database, 3);
   const { published, deadLetters } = await relay(database);
   assert.deepEqual(published.flat().map(({ value }) => value).toSorted(), ids);
@@ -62,7 +64,7 @@ testOnDatabase("what stands in the outbox is published, each message once", asyn
 });
 
 testOnDatabase(
-  "while the queue is away nothing is lost, and it is all sent when it is back",
+  "while the queue is down nothing is lost, and it is all sent when it is back",
   async (database) => {
     const ids = await post(database, 2);
     const { published } = await relay(database, 2);

@@ -1,19 +1,22 @@
-/** Two loops: one removes what is past its time, the other takes the analyses of deleted thoughts out of the cache. */
+/**
+ * Two loops: one deletes what is past its retention period, the other evicts deleted thoughts' analyses from
+ * the cache.
+ */
 import { repeat } from "../core/retry.ts";
 import type { Retention, RetentionPeriods } from "../core/store/retention.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { AnalysisCache } from "./analysis_cache.ts";
 
-/** Rows of each kind removed by one statement: short enough that no write waits for it. */
+/** Rows of each kind deleted by one statement: too few to keep a write waiting. */
 const CHUNK = 500;
 /** Pause after a full round, and after one that found the end. */
 const BUSY_MS = 1_000;
 const IDLE_MS = 60_000;
 
-/** How often deleted thoughts are looked for. */
+/** How often deleted thoughts are polled. */
 const EVICT_EVERY_MS = 5_000;
-/** From the end of an analysis to its entry in the cache, and the time between two looks. */
+/** The time from the end of an analysis to its cache entry, plus the time between two polls. */
 const EVICT_MARGIN_MS = 30_000;
 
 export interface RetentionOptions {
@@ -24,13 +27,13 @@ export interface RetentionOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   /**
-   * How long an analysis may take, in milliseconds. Evictions are repeated for as long: an analysis that was under way
-   * when its thought was deleted still reaches the cache.
+   * How long an analysis may take, in milliseconds. Evictions are repeated for as long: an analysis in
+   * progress when its thought was deleted still reaches the cache.
    */
   readonly analysisMs: number;
 }
 
-/** Runs until the signal aborts; an outage of the database is waited out. */
+/** Runs until the signal aborts; survives outages of the database. */
 export async function runRetention(options: RetentionOptions): Promise<void> {
   const { retention, periods, cache, metrics, log, signal, analysisMs } = options;
   const kept = Object.values(periods).every((days) => days === 0);
@@ -48,7 +51,11 @@ export async function runRetention(options: RetentionOptions): Promise<void> {
     metrics.batch_processor_retention_overdue_seconds.set(kept ? 0 : await retention.overdueS(periods));
     const most = Math.max(completed, failed, idempotencyKeys);
     if (most > 0) {
-      log.info("past their time, removed", { completed, failed, idempotency_keys: idempotencyKeys });
+      log.info("past their retention period, deleted", {
+        completed,
+        failed,
+        idempotency_keys: idempotencyKeys,
+      });
     }
     return most === CHUNK ? BUSY_MS : IDLE_MS;
   });

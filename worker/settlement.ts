@@ -1,4 +1,6 @@
-/** The last stage: results stored under their fence, failures announced again or ended, in bulk by what has gathered. */
+/**
+ * The last stage: results stored under their fence, failures announced again or ended, in bulk.
+ */
 import { backoffMs, pause } from "../core/retry.ts";
 import type { Claim, Claims, Completion, Ended, Failure, Stored } from "../core/store/claims.ts";
 import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
@@ -9,7 +11,7 @@ import type { Lanes } from "./lanes.ts";
 import type { Failed, Outcome } from "./outcome.ts";
 
 export interface Settlement {
-  /** Settles a claim soon: at once when it is alone, else with what has gathered meanwhile. */
+  /** Settles a claim soon: at once when it is alone, otherwise with those that have gathered meanwhile. */
   settle(held: HeldClaim, outcome: Outcome): void;
 }
 
@@ -21,15 +23,15 @@ export interface SettlementOptions {
   readonly log: Logger;
   /** Pause before the second attempt; it doubles with each one, up to {@link RETRY_MAX_MS}. */
   readonly retryFirstMs: number;
-  /** Called when settling fails for another reason than an absent database: a mistake in the program. */
+  /** Called when settling fails for a reason other than a database outage: a bug. */
   readonly onMistake: (error: unknown) => void;
 }
 
 /** Claims settled by one statement. */
 const CHUNK = 1_000;
-/** Statements under way at once: while one waits for the disk, the next is prepared. */
+/** Statements in flight at once: while one waits for the disk, the next is prepared. */
 const WRITERS = 2;
-/** Below the horizon beyond which no delay is believed (core/store/clock_skew.ts). */
+/** Below the limit on delays (core/store/clock_skew.ts). */
 const RETRY_MAX_MS = 60_000;
 
 interface Settling {
@@ -124,8 +126,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
   }
 
   /**
-   * Offers a write until the database takes it: the claims are held meanwhile, and lanes end the intake. Repeating is
-   * safe: a write that went through unseen finds its claim settled, and does nothing.
+   * Retries a write until the database accepts it: the claims are held meanwhile, and full lanes stop the
+   * intake. Repeating is safe: a write that succeeded unnoticed finds its claim settled, and does nothing.
    */
   async function untilStored<T>(write: () => Promise<T>): Promise<T> {
     for (let failures = 0;; failures++) {
@@ -191,7 +193,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (!canary) metrics.batch_processor_released_total.inc({ reason });
     } else {
       if (!canary) metrics.batch_processor_retries_total.inc({ reason });
-      log.warn("attempt failed, will be made again", fields);
+      log.warn("attempt failed, will be retried", fields);
     }
   }
 
@@ -201,13 +203,15 @@ export function createSettlement(options: SettlementOptions): Settlement {
       held.state = "settling";
       gathered.push({ held, outcome, endedAt: Date.now() });
       lanes.analysed();
-      // Analysers that never wait end many in one turn: these go together.
+      // Analysers that never wait finish many in one turn: these are settled together.
       if (writers < WRITERS && gathered.length === 1) queueMicrotask(() => void write());
     },
   };
 }
 
-/** Writes all together; if the database refuses a value, finds it by halving, so that the others get through. */
+/**
+ * Writes all together; if the database refuses a value, finds it by bisection to let the others through.
+ */
 async function byHalves<T>(items: readonly T[], write: (part: readonly T[]) => Promise<void>): Promise<T[]> {
   if (items.length === 0) return [];
   try {

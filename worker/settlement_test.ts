@@ -16,7 +16,7 @@ const failing: Analyser = {
   analyse: () => Promise.reject(new Error("always")),
 };
 
-testOnDatabase("results are offered until the database is back, and stored once", async (database) => {
+testOnDatabase("results are retried until the database is back, and stored once", async (database) => {
   let refusals = 2;
   const around = (claims: Claims): Claims => ({
     ...claims,
@@ -34,7 +34,7 @@ testOnDatabase("results are offered until the database is back, and stored once"
 
 for (const hours of [1, -1]) {
   testOnDatabase(
-    `a clock that jumps ${hours} h while the database is away costs no result and no measure`,
+    `a clock that jumps ${hours} h while the database is down costs no result and no measure`,
     async (database) => {
       using clock = takeWallClock();
       let refusals = 2;
@@ -57,7 +57,7 @@ for (const hours of [1, -1]) {
   );
 }
 
-testOnDatabase("a write that went through unseen is not made twice", async (database) => {
+testOnDatabase("a write that succeeded unnoticed is not made twice", async (database) => {
   let lost = 1;
   const around = (claims: Claims): Claims => ({
     ...claims,

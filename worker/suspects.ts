@@ -1,4 +1,7 @@
-/** Suspects: thoughts whose worker's process ended while it held them. Each is tried alone, so that it can take nothing with it. */
+/**
+ * Suspects: thoughts whose worker's process ended while it held them. Each is tried alone, and can take no
+ * other down.
+ */
 import { repeat } from "../core/retry.ts";
 import type { Claims } from "../core/store/claims.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -18,9 +21,9 @@ export interface SuspectsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Pause between two looks; longer by chance, so that not all workers look at once. */
+/** Pause between two polls, with jitter to spread the workers. */
 const EVERY_MS = 1_000;
-/** So long suspects may keep the process to themselves; then the others have it for as long. */
+/** Suspects may keep the process to themselves for this long; then the others have it for as long. */
 const MAX_ALONE_MS = 30_000;
 
 /** Runs until the signal aborts. */
@@ -40,7 +43,9 @@ export function runSuspects(options: SuspectsOptions): Promise<void> {
       gate.giveBack(1);
       return false;
     }
-    log.warn("trying a thought alone, since a worker's process ended with it", { thought_id: claim.id });
+    log.warn("trying a thought alone, since it was held when a worker's process ended", {
+      thought_id: claim.id,
+    });
     const trace = traceBatch([], [claim], claimedAt);
     lanes.takeAlone();
     await analysis.run(held.add([claim], claimedAt, trace), trace);

@@ -1,4 +1,4 @@
-/** How much of the work may stand in the queue: what is there is done in its order, and nobody new can come before it. */
+/** How much work may be in the queue: it is processed in order, and no newcomer can overtake it. */
 import type { Queue } from "../core/queue/queue.ts";
 
 export interface WindowOptions {
@@ -18,14 +18,14 @@ export interface Window {
   room(): Promise<number>;
 }
 
-/** So much of the work may be ahead of what is posted next. */
+/** Seconds of work that may be ahead of what is posted next. */
 const AHEAD_S = 0.5;
-/** And so much where less would leave lanes idle, as on a busy machine, where a message takes long from publish to lane. */
+/** The same where less would leave lanes idle, as on a busy machine with a long way from publish to lane. */
 const MOST_AHEAD_S = 2;
-/** The rate is measured over times no shorter than this. */
+/** The rate is measured over at least this long. */
 const MEASURE_MS = 500;
 
-/** Half a second of work at the rate of late, and at least half of the lanes, so that none waits for the next message. */
+/** Half a second of work at the recent rate, and at least half of the lanes, to keep all of them busy. */
 export function createWindow(
   { queue, capacity, busy, taken, now = () => performance.now() }: WindowOptions,
 ): Window {

@@ -1,4 +1,7 @@
-/** A worker: relay, consumer, reconciler and gauges over one database, queue and cache, with its metrics and health. */
+/**
+ * A worker: relay, consumer, reconciler and gauges over one database, queue and cache, with its metrics and
+ * health.
+ */
 import type { Cache } from "../core/cache/cache.ts";
 import { createClaims } from "../core/store/claims.ts";
 import type { Config } from "../core/config.ts";
@@ -35,9 +38,12 @@ import { runSuspects } from "./suspects.ts";
 import { createWindow } from "./window.ts";
 import { listen } from "../core/listen.ts";
 
-/** A stop waits so long for the analyses under way; with what follows it stays below the process's own deadline. */
+/**
+ * A stop waits this long for analyses in progress; with what follows it stays below the process's own
+ * deadline.
+ */
 const STOP_GRACE_MS = 15_000;
-/** And so long for the database to take what they came to. */
+/** Then it waits this long for the database to store their results. */
 const STORE_GRACE_MS = 5_000;
 
 const STOPPED: Failed = { ok: false, kind: "released", reason: "stopped", error: null };
@@ -53,16 +59,16 @@ export interface WorkerOptions {
 }
 
 export interface Worker extends AsyncDisposable {
-  /** Rejects when the worker can't go on; never resolves. */
+  /** Rejects when the worker can't continue; never resolves. */
   readonly failed: Promise<never>;
-  /** Where its metrics and health are. */
+  /** The address of its metrics and health. */
   readonly url: string;
 }
 
 /**
- * Starts a worker. It serves its health at once and joins the consumer group as soon as the queue lets it. Disposing
- * stops taking work, finishes what is held as far as time allows, releases the rest, and leaves the group; database,
- * queue and cache stay the caller's.
+ * Starts a worker. It serves its health at once and joins the consumer group as soon as it can. Disposing
+ * stops the intake, finishes what is held as far as time allows, releases the rest, and leaves the group; the
+ * caller keeps database, queue and cache.
  */
 export function startWorker(
   { config, version, database, queue, cache, analyser, log }: WorkerOptions,
@@ -70,7 +76,7 @@ export function startWorker(
   const metrics = createMetrics("worker", version);
   onLinesDropped((lines) => metrics.log_lines_dropped_total.inc(lines));
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
-  forget(metrics); // until the store has been asked
+  forget(metrics); // until the store has responded
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;
   const gate = openGate({ config, analyser, database, metrics, log });
@@ -115,7 +121,7 @@ export function startWorker(
   const stop = new AbortController();
   const { signal } = stop;
   const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // whoever starts the worker listens; before that it must not end the process
+  failure.promise.catch(() => {}); // the caller handles it; until then it must not end the process
 
   let subscription: Subscription | undefined;
   const active = () => subscription?.active() ?? false;
@@ -213,15 +219,17 @@ export function startWorker(
       held.remove(lost);
       lanes.giveBack(1);
       lost.abort?.();
-      log.info("claim lost, its analysis is given up", { thought_id: lost.claim.id });
+      log.info("claim lost, its analysis is abandoned", { thought_id: lost.claim.id });
     },
   });
 
-  /** Lets what is under way end, for a while; then the rest goes back, uncharged, and others begin it anew. */
+  /**
+   * Lets analyses in progress finish, for a while; then releases the rest, uncharged, for other workers.
+   */
   async function empty(): Promise<void> {
     await within(STOP_GRACE_MS, "The analyser", lanes.idle()).catch(() => {
       const rest = held.all().filter(({ state }) => state === "analysing");
-      log.warn("stopping, unfinished thoughts go back to the queue", { thoughts: rest.length });
+      log.warn("stopping, unfinished thoughts are released", { thoughts: rest.length });
       for (const one of rest) release(one);
     });
     await within(STORE_GRACE_MS, "The database", lanes.idle()).catch((error) =>

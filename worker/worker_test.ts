@@ -29,7 +29,7 @@ function start(
   return startWorker({ config, version: "0", database, queue, cache: openMemoryCache(60), analyser, log });
 }
 
-/** The memory queue, with another way to subscribe. */
+/** The memory queue with a replaced `subscribe`. */
 const queueWith = (
   subscribe: (queue: Queue, ...rest: Parameters<Queue["subscribe"]>) => Promise<Subscription>,
 ): Queue => {
@@ -58,7 +58,7 @@ testOnDatabase(
   },
 );
 
-testOnDatabase("a worker told to stop finishes what it holds, and then listens no more", async (database) => {
+testOnDatabase("a worker told to stop finishes what it holds, and then stops listening", async (database) => {
   const store = createStore(database);
   const begun = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<void>();
@@ -137,7 +137,7 @@ testOnDatabase(
     assert.throws(
       () => start(database, { queue, port: String(port) }),
       new RegExp(
-        `Cannot listen on 127\\.0\\.0\\.1:${port}: another program does\\. Stop it or set WORKER_PORT`,
+        `Cannot listen on 127\\.0\\.0\\.1:${port}: the port is taken\\. Stop the other program or set WORKER_PORT`,
       ),
     );
     assert.equal(subscribed, false);

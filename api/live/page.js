@@ -170,7 +170,7 @@ async function state() {
     drawPlots(history);
     const newest = history.at.at(-1);
     const old = newest !== undefined && Date.now() - newest > STALE_MS;
-    showAge(old ? "These numbers are old: the database does not answer." : "");
+    showAge(old ? "These numbers are old: the database is not responding." : "");
     if (complaint?.status === 0) complain(); // it answers again
     for (const link of document.querySelectorAll("[data-port]")) {
       link.hidden = !monitored;

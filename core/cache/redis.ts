@@ -1,4 +1,7 @@
-/** Redis, by ioredis. Everything here fails fast: an outage is a cache miss and never costs a batch more than 200 ms. */
+/**
+ * Redis, by ioredis. Everything here fails fast: an outage is a cache miss and never costs a batch more than
+ * 200 ms.
+ */
 import { Redis, type RedisOptions as ClientOptions } from "ioredis";
 import type { Cache } from "./cache.ts";
 import { within } from "../deadline.ts";
@@ -11,7 +14,10 @@ export interface RedisConnectionOptions {
   readonly url: string;
   /** Used when the address has none. */
   readonly password?: string;
-  /** File in PEM of the authority that signed the server's certificate. @default those that the system knows */
+  /**
+   * File in PEM of the authority that signed the server's certificate.
+   * @default those that the system knows
+   */
   readonly caFile?: string;
   /** Put before every key. @default "" */
   readonly prefix?: string;
@@ -23,14 +29,18 @@ export interface RedisOptions extends RedisConnectionOptions {
   readonly log: Logger;
 }
 
-/** A whole look-up, connection and all, gets no longer than this. */
+/** A whole lookup, connection and all, gets no longer than this. */
 const ANSWER_MS = 150;
-/** After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch. */
+/**
+ * After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch.
+ */
 const REST_MS = 1_000;
 /** Written by {@link Cache.ping}: a replica can be read, and is of no use. */
 const PROBE = "analysis:ping";
 
-/** A connection that comes up by itself and never makes a caller wait for it: commands fail while it is down. */
+/**
+ * A connection that comes up by itself and never makes a caller wait for it: commands fail while it is down.
+ */
 export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnectionOptions): Redis {
   const address = parseRedisAddress(url);
   const options: ClientOptions = {
@@ -86,7 +96,7 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
     const info = await redis.info("cluster").catch(() => "");
     if (!/cluster_enabled:1/.test(info)) return;
     refusal = new Error("it is a cluster; REDIS_URL must name a single server");
-    log.error("cache refused, going on without it", { reason: refusal.message });
+    log.error("cache refused, continuing without it", { reason: refusal.message });
     redis.disconnect();
   }
 
@@ -110,7 +120,7 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
       return await run(command);
     } catch (error) {
       restUntil = performance.now() + REST_MS;
-      log.warn("cache does not answer, going on without it", { reason: (error as Error).message });
+      log.warn("cache is not responding, continuing without it", { reason: (error as Error).message });
       return undefined;
     }
   }

@@ -66,7 +66,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a Redis demoted to a replica is down by name, and its connection is made anew until one takes writes",
+    "a Redis demoted to a replica is down by name, and its connection is created again until one takes writes",
   ignore,
   async fn() {
     await using primary = await startOwnRedis();

@@ -77,7 +77,7 @@ testOnRedis(
     const next = await timed(() => cache.setMany(new Map([[key("a"), "1"]])));
     assert.ok(next.ms < 50, `${next.ms} ms`);
     log.flush();
-    assert.match(logged, /"level":"WARN".*cache does not answer, going on without it/);
+    assert.match(logged, /"level":"WARN".*cache is not responding, continuing without it/);
   },
 );
 

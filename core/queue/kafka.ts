@@ -58,13 +58,17 @@ export function openKafka(options: KafkaOptions): Queue {
     return producer;
   }
 
-  /** The next publish starts afresh: a Kafka that came back without its volume needs its topics made again. */
+  /**
+   * The next publish starts afresh: a Kafka that came back without its volume needs its topics made again.
+   */
   function forget() {
     producer?.then((made) => made.disconnect()).catch(() => {});
     producer = undefined;
   }
 
-  /** Sends messages; those that the broker refuses are found by halving, so that they do not hold the others. */
+  /**
+   * Sends messages; those that the broker refuses are found by halving, so that they do not hold the others.
+   */
   async function send(messages: readonly Message[], partition: number | undefined): Promise<Message[]> {
     try {
       await within(
@@ -84,12 +88,13 @@ export function openKafka(options: KafkaOptions): Queue {
     }
   }
 
-  /** Asks the broker something over the administrative connection, which is made anew after a failure. */
+  /** Asks the broker something over the administrative connection, which is created again after a failure. */
   async function ask<T>(what: (admin: Admin) => Promise<T>, timeoutMs = ASK_TIMEOUT_MS): Promise<T> {
     try {
       return await within(timeoutMs, "Kafka", admin.connect().then(() => what(admin)));
     } catch (error) {
-      // Not waited for: a silent broker is waited for in vain, and the next question must not meet this connection.
+      // Not waited for: a silent broker is waited for in vain, and the next question must not meet this
+      // connection.
       admin.disconnect().catch(() => {});
       admin = connection.newAdmin();
       throw unavailable(error);

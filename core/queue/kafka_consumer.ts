@@ -1,4 +1,7 @@
-/** The consumer of Kafka: takes messages as far as the handler has room, commits what was taken, and gives way quickly. */
+/**
+ * The consumer of Kafka: takes messages as far as the handler has room, commits what was taken, and gives way
+ * quickly.
+ */
 import type { Batch, EachBatchPayload, KafkaMessage } from "kafkajs";
 import { backoffMs, pause } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
@@ -20,8 +23,9 @@ const SESSION_TIMEOUT_MS = 15_000;
 /** How often a worker that waits for room says that it lives, and hears of a rebalance. */
 const HEARTBEAT_MS = 1_000;
 /**
- * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went back an hour
- * would silence a worker for an hour, and it would be dropped from the group. So none is left out.
+ * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went
+ * back an hour would silence a worker for an hour, and it would be dropped from the group. So none is left
+ * out.
  */
 const HEARTBEAT_ALWAYS = -Infinity;
 /** A member may take this long to give its partitions back before it is taken for dead. */
@@ -29,7 +33,9 @@ const REBALANCE_TIMEOUT_MS = 10_000;
 /** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
 const FETCH_WAIT_MS = 500;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
-/** Pause after a handler that took nothing though nothing is over, so that it can't turn the processor hot. */
+/**
+ * Pause after a handler that took nothing though nothing is over, so that it can't turn the processor hot.
+ */
 const NOTHING_TAKEN_MS = 50;
 
 /** Joins the group. @throws {Error} when the group can't be joined now */
@@ -53,7 +59,7 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
         // Nothing is published by a worker without partitions, so nobody else would miss the topic.
         if (isMissing(error)) {
           await connection.prepareTopics().catch((error) =>
-            log.warn("topic is gone, and cannot be made anew", { topic, reason: reason(error) })
+            log.warn("topic is gone, and cannot be created again", { topic, reason: reason(error) })
           );
         }
         return !isUnreadable(error);
@@ -83,7 +89,8 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
     await consumer.run({
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: partitionsAtOnce,
-      // Nothing may leave this function: an exception here can stop the consumer while the process looks healthy.
+      // Nothing may leave this function: an exception here can stop the consumer while the process looks
+      // healthy.
       eachBatch: (payload) =>
         handleBatch(payload, handler, { batchSize, log, stopping: stopping.signal }).catch((error) =>
           log.error("batch abandoned, it will come again", { reason: reason(error) })
@@ -105,9 +112,9 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
 }
 
 /**
- * Hands one partition's batch over, as far as there is room, and commits what was taken: so the committed offsets are
- * always a prefix whose claims are in the store. A handler that throws is called again while this worker still owns the
- * partition; heartbeats go on meanwhile.
+ * Hands one partition's batch over, as far as there is room, and commits what was taken: so the committed
+ * offsets are always a prefix whose claims are in the store. A handler that throws is called again while this
+ * worker still owns the partition; heartbeats go on meanwhile.
  */
 async function handleBatch(
   { batch, resolveOffset, heartbeat, isRunning, isStale, commitOffsetsIfNecessary, uncommittedOffsets }:

@@ -85,7 +85,7 @@ testOnServices(
 );
 
 testOnServices(
-  "a topic deleted under its readers is made anew by them, though nobody publishes",
+  "a topic deleted under its readers is created again by them, though nobody publishes",
   async ({ kafkaBrokers }) => {
     const thoughts = `thoughts-${crypto.randomUUID()}`;
     await using queue = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
@@ -206,7 +206,7 @@ testOnServices(
     const ahead = Object.fromEntries(
       Object.entries(watermark).map(([partition, end]) => [partition, end + 1_000]),
     );
-    assert.equal(await queue.passed(ahead), true, "a topic made anew has an earlier end");
+    assert.equal(await queue.passed(ahead), true, "a topic created again has an earlier end");
   },
 );
 

@@ -83,7 +83,9 @@ const AS_SENT = { name: "compression.type", value: "producer" };
 /** What kafkajs reads without further packages. */
 const READABLE = ["producer", "uncompressed", "gzip"];
 
-/** @throws {QueueMisconfiguredError} when the broker compresses what it gets in a way that kafkajs cannot read */
+/**
+ * @throws {QueueMisconfiguredError} when the broker compresses what it gets in a way that kafkajs cannot read
+ */
 export async function requireReadable(admin: Admin, topic: string): Promise<void> {
   const described = await admin.describeConfigs({
     includeSynonyms: false,
@@ -101,7 +103,7 @@ export async function requireReadable(admin: Admin, topic: string): Promise<void
 export function unreadableTopic(topic: string, cause?: unknown): QueueMisconfiguredError {
   return new QueueMisconfiguredError(
     `Cannot read the topic ${topic}: its messages are compressed by the broker, in a way that this program does not ` +
-      "know. Delete the topic and start again: it is created anew with compression.type=producer, and every waiting " +
+      "know. Delete the topic and start again: it is created again with compression.type=producer, and every waiting " +
       "thought is announced again.",
     { cause },
   );

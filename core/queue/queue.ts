@@ -1,8 +1,14 @@
-/** The transport of thought ids: Kafka, or a queue inside the process. It may repeat and lose; the store makes that harmless. */
+/**
+ * The transport of thought ids: Kafka, or a queue inside the process. It may repeat and lose; the store makes
+ * that harmless.
+ */
 import type { Traceparent } from "../telemetry/tracing.ts";
 import { UnavailableError } from "../unavailable.ts";
 
-/** What thoughts are announced on: the value is a thought id, and there is no key, so that no user is held to a partition. */
+/**
+ * What thoughts are announced on: the value is a thought id, and there is no key, so that no user is held to
+ * a partition.
+ */
 export const THOUGHTS_TOPIC = "thoughts";
 /** Where given-up thoughts and unreadable messages go. */
 export const DEAD_TOPIC = "thoughts.dead";
@@ -22,15 +28,18 @@ export interface Message {
 export interface ReceivedMessage extends Message {
   /** Its position, as `topic/partition/offset`. */
   readonly position: string;
-  /** When it was sent, in milliseconds since the epoch by the sender's clock; null where the queue does not know. */
+  /**
+   * When it was sent, in milliseconds since the epoch by the sender's clock; null where the queue does not
+   * know.
+   */
   readonly publishedAt: number | null;
 }
 
 /**
- * Takes messages over, as many as it has room for, and returns how many of them, from the first on: their offsets are
- * then committed, so they must be safe elsewhere (their claims are in the store). It is called again for the rest, and
- * after a pause when it throws. It may wait for room, until the signal aborts: then the consumer stops or is to give its
- * partitions back, and 0 is a valid result.
+ * Takes messages over, as many as it has room for, and returns how many of them, from the first on: their
+ * offsets are then committed, so they must be safe elsewhere (their claims are in the store). It is called
+ * again for the rest, and after a pause when it throws. It may wait for room, until the signal aborts: then
+ * the consumer stops or is to give its partitions back, and 0 is a valid result.
  */
 export type Handler = (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<number>;
 
@@ -50,22 +59,27 @@ export interface Queue extends AsyncDisposable {
   /** Whether it lives and dies with the process: what was announced before is lost. @default false */
   readonly startsEmpty?: boolean;
   /**
-   * Resolves when every message is safe with the queue, but for those it will never take, such as too long ones: these
-   * are returned. Thoughts go where this process's own consumer finds them, if it has one.
+   * Resolves when every message is safe with the queue, but for those it will never take, such as too long
+   * ones: these are returned. Thoughts go where this process's own consumer finds them, if it has one.
    *
    * @throws {QueueUnavailableError} when some may not be safe; publish them all again
    */
   publish(messages: readonly Message[]): Promise<readonly Message[]>;
-  /** Consumes {@link THOUGHTS_TOPIC}, at most `batchSize` messages at a time. Disposing finishes what is held. */
+  /**
+   * Consumes {@link THOUGHTS_TOPIC}, at most `batchSize` messages at a time. Disposing finishes what is held.
+   */
   subscribe(handler: Handler, batchSize: number): Promise<Subscription>;
   /**
-   * Messages that this process's consumer will be given and has not taken yet: an estimate, right again each second.
-   * Infinite while it is given none.
+   * Messages that this process's consumer will be given and has not taken yet: an estimate, right again each
+   * second. Infinite while it is given none.
    */
   backlog(): Promise<number>;
   /** The end of the queue now. */
   watermark(): Promise<Watermark>;
-  /** Whether everything before a watermark has been taken, or is gone: by retention, or with a topic made anew. */
+  /**
+   * Whether everything before a watermark has been taken, or is gone: by retention, or with a topic created
+   * again.
+   */
   passed(watermark: Watermark): Promise<boolean>;
   /** Answers when the queue does; throws when it does not. */
   ping(): Promise<void>;

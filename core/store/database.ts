@@ -1,4 +1,7 @@
-/** Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the process. */
+/**
+ * Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the
+ * process.
+ */
 import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
 import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
 import migration0003 from "./migrations/0003_lanes.sql" with { type: "text" };
@@ -13,7 +16,9 @@ import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
 export type Row = Record<string, unknown>;
-/** Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree. */
+/**
+ * Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree.
+ */
 export type Parameter = string | number | boolean | null;
 
 export interface Queries {
@@ -27,8 +32,8 @@ export interface Database extends Queries, AsyncDisposable {
   /** The schema of the tables; undefined where the server chooses it. */
   readonly schema?: string | undefined;
   /**
-   * Runs a statement that only reads. Reads have connections of their own and a shorter time limit, so that slow ones
-   * leave writes alone.
+   * Runs a statement that only reads. Reads have connections of their own and a shorter time limit, so that
+   * slow ones leave writes alone.
    */
   read<R = Row>(sql: string, parameters?: readonly Parameter[]): Promise<R[]>;
   /** Runs statements in one transaction; rolled back when the function throws. */
@@ -40,8 +45,8 @@ export interface Database extends Queries, AsyncDisposable {
    */
   ping(): Promise<void>;
   /**
-   * Calls back when a transaction that notified a channel has committed, and whenever one may have been missed. It is a
-   * hint: where no notifications arrive, as through a pooler, or just then, it stays silent.
+   * Calls back when a transaction that notified a channel has committed, and whenever one may have been
+   * missed. It is a hint: where no notifications arrive, as through a pooler, or just then, it stays silent.
    */
   listen(channel: string, onNotify: () => void): Notifications;
 }
@@ -56,7 +61,10 @@ export interface TransactionOptions {
   readonly limitMs?: number;
 }
 
-/** Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try later. */
+/**
+ * Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try
+ * later.
+ */
 export class DatabaseUnavailableError extends UnavailableError {
   override readonly name = "DatabaseUnavailableError";
   /** True where a start need not wait: an operator has to change the login or the database first. */
@@ -97,8 +105,8 @@ export const NEWEST_MIGRATION: number = MIGRATIONS.at(-1)!.version;
 const MIGRATION_LOCK = 7_264_001;
 
 /**
- * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each migration
- * runs once. There is no time limit: a large table, or another's lock, takes as long as it takes.
+ * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each
+ * migration runs once. There is no time limit: a large table, or another's lock, takes as long as it takes.
  *
  * @throws {Error} when the database is newer than this program
  */
@@ -109,7 +117,7 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
       MIGRATION_LOCK,
     ]);
     if (!lock!.free) {
-      log.info("another process migrates the database, waiting for it");
+      log.info("another process is migrating the database, waiting for it");
       await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     }
     await requireSchema(tx, database.schema);

@@ -1,4 +1,7 @@
-/** A database whose schema is brought up to date in the background, as long as it takes: until then it refuses. */
+/**
+ * A database whose schema is brought up to date in the background, as long as it takes: until then it
+ * refuses.
+ */
 import { pause, repeat } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
 import {
@@ -11,9 +14,14 @@ import {
 import { codeOf } from "./sqlstate.ts";
 
 export interface Migrated extends AsyncDisposable {
-  /** Every call throws a {@link DatabaseUnavailableError} until the schema is up to date. Disposing is the caller's. */
+  /**
+   * Every call throws a {@link DatabaseUnavailableError} until the schema is up to date. Disposing is the
+   * caller's.
+   */
   readonly database: Database;
-  /** Rejects when waiting would be in vain: the login is refused, or the schema is newer than this program. */
+  /**
+   * Rejects when waiting would be in vain: the login is refused, or the schema is newer than this program.
+   */
   readonly failed: Promise<never>;
 }
 
@@ -21,8 +29,8 @@ export interface Migrated extends AsyncDisposable {
 const PATIENCE_MS = 3_000;
 
 /**
- * Migrates a database. Resolves when that is done, or else after some seconds: what cannot be reached yet is waited for
- * in the background, without an end.
+ * Migrates a database. Resolves when that is done, or else after some seconds: what cannot be reached yet is
+ * waited for in the background, without an end.
  *
  * @throws {Error} when waiting would be in vain
  */
@@ -59,9 +67,12 @@ export async function migrateOrWait(
 
   async function attempt<T>(run: () => Promise<T>): Promise<T> {
     if (!done) {
-      throw new DatabaseUnavailableError("The database is not ready: it is waited for since the start", {
-        why,
-      });
+      throw new DatabaseUnavailableError(
+        "The database is not ready: the process has waited for it since its start",
+        {
+          why,
+        },
+      );
     }
     try {
       return await run();

@@ -95,7 +95,10 @@ const DEAD_TABLES = `
   select relname::text as name from pg_stat_user_tables
   where n_dead_tup > 1000 and n_dead_tup > n_live_tup / 5`;
 
-/** Does what autovacuum does in a server, which PGlite has not: while nothing much goes on, since it holds everything up. */
+/**
+ * Does what autovacuum does in a server, which PGlite has not: while nothing much goes on, since it holds
+ * everything up.
+ */
 function runVacuum({ db, log, signal, everyMs, count }: VacuumOptions): Promise<void> {
   let before = count();
   let skipped = 0;
@@ -131,7 +134,7 @@ async function start(folder: string | undefined): Promise<PGlite> {
     throw new Error(
       `Cannot open ${folder} (${
         reason(error)
-      }). Is its disk full? Else it is damaged: restore a copy of it, or set ` +
+      }). Is its disk full? If not, it is damaged: restore a backup, or set ` +
         "DATA_DIR to a new folder.",
       { cause: error },
     );
@@ -139,8 +142,8 @@ async function start(folder: string | undefined): Promise<PGlite> {
 }
 
 /**
- * PGlite does not notice a second process on the same folder, and both would ruin it; so a lock beside it says whose
- * it is. The system lets go of it when the process ends, however that comes about.
+ * PGlite does not notice a second process on the same folder, and both would ruin it; so a lock beside it
+ * says whose it is. The system lets go of it when the process ends, however that comes about.
  */
 async function lockFolder(folder: string): Promise<Deno.FsFile> {
   const file = await openLock(folder);
@@ -159,7 +162,7 @@ async function openLock(folder: string): Promise<Deno.FsFile> {
     throw new Error(
       `Cannot write to ${folder} (${
         (error as Error).name
-      }). Set DATA_DIR to a folder of this user, and start by ` +
+      }). Set DATA_DIR to a folder of this user, and start with ` +
         "`deno task dev`, which lets the program write there and nowhere else.",
       { cause: error },
     );

@@ -1,4 +1,7 @@
-/** What a database's error codes mean to those who asked: the value is wrong, or the database cannot do its work now. */
+/**
+ * What a database's error codes mean to those who asked: the value is wrong, or the database cannot do its
+ * work now.
+ */
 import { DeadlineError } from "../deadline.ts";
 import { DatabaseUnavailableError, UnstorableError } from "./database.ts";
 
@@ -14,7 +17,7 @@ const REASONS: readonly (readonly [code: RegExp, why: string])[] = [
   [/^53100$/, "its disk is full"],
   [/^53...$/, "out of connections or memory"],
   [/^57014$/, "a statement took too long"],
-  [/^57P0[1-5]$/, "it starts or stops"],
+  [/^57P0[1-5]$/, "it is starting or stopping"],
   [/^(08|40|57|58)...$/, "not reachable"],
   // Of the system, the library and TLS.
   [/^(E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_[A-Z]+|[A-Z_]*CERT[A-Z_]*)$/, "not reachable"],

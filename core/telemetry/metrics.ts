@@ -20,7 +20,10 @@ interface Declaration {
   readonly help: string;
   readonly on: readonly Service[];
   readonly labels?: readonly string[];
-  /** Every value that a label is known to take: each is exposed as 0 from the start, so that rates are never missing. */
+  /**
+   * Every value that a label is known to take: each is exposed as 0 from the start, so that rates are never
+   * missing.
+   */
   readonly values?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds of a histogram's buckets, in the unit its name ends with. */
   readonly buckets?: readonly number[];
@@ -28,7 +31,10 @@ interface Declaration {
 
 /** 1 s and 2 s are the limits of the API's latency: between bounds a quantile is only a guess. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10];
-/** 30 s and 60 s are the limits of the processing time; the top is an analysis that used up its deadline twice. */
+/**
+ * 30 s and 60 s are the limits of the processing time; the top is an analysis that used up its deadline
+ * twice.
+ */
 const PROCESSING_BUCKETS = [
   0.0005,
   0.001,
@@ -57,7 +63,7 @@ const BATCH_BUCKETS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000];
 export const CATALOGUE = {
   http_requests_total: {
     type: "counter",
-    help: "HTTP requests answered. The route is the pattern, never the URL.",
+    help: "HTTP requests completed. The route is the pattern, never the URL.",
     on: ["api"],
     labels: ["method", "route", "status"],
   },
@@ -70,13 +76,13 @@ export const CATALOGUE = {
   },
   http_requests_inprogress: {
     type: "gauge",
-    help: "HTTP requests being answered now.",
+    help: "HTTP requests in progress.",
     on: ["api"],
     labels: ["method", "route"],
   },
   http_accept_failures_total: {
     type: "counter",
-    help: "Times the HTTP server could accept no connection, as without free file descriptors.",
+    help: "Times the HTTP server could not accept a connection, as without free file descriptors.",
     on: ["api", "worker"],
   },
   api_keys: {
@@ -104,18 +110,19 @@ export const CATALOGUE = {
   },
   thoughts_forgotten_total: {
     type: "counter",
-    help: "Thoughts removed because their user was to be forgotten.",
+    help: "Thoughts deleted at their user's request to be forgotten.",
     on: ["api"],
   },
   batch_processor_pruned_total: {
     type: "counter",
-    help: "Thoughts and idempotency keys removed because their time was up.",
+    help: "Thoughts and idempotency keys deleted because their retention period was over.",
     on: ["worker"],
     labels: ["kind"],
   },
   batch_processor_retention_overdue_seconds: {
     type: "gauge",
-    help: "How long the oldest thought that should be gone has been past its time; 0 when there is none.",
+    help:
+      "How long the oldest overdue thought has been past its retention period, in seconds; 0 when there is none.",
     on: ["worker"],
   },
   trace_spans_dropped_total: {
@@ -126,7 +133,7 @@ export const CATALOGUE = {
   },
   log_lines_dropped_total: {
     type: "counter",
-    help: "Log lines that whoever reads standard output did not take.",
+    help: "Log lines dropped because the reader of standard output did not take them.",
     on: ["api", "worker"],
   },
   batch_processor_thoughts_processed_total: {
@@ -141,7 +148,7 @@ export const CATALOGUE = {
   },
   batch_processor_retries_total: {
     type: "counter",
-    help: "Attempts that failed, were charged, and are made again, by what failed.",
+    help: "Attempts that failed, were charged, and will be retried, by what failed.",
     on: ["worker"],
     labels: ["reason"],
     values: { reason: ["analyser_error", "analyser_timeout", "invalid_result", "unstorable_result"] },
@@ -157,17 +164,17 @@ export const CATALOGUE = {
   batch_processor_crashes_total: {
     type: "counter",
     help:
-      "Claims whose lease ran out, since their worker's process ended or stood still. Their thoughts are tried alone; after three they fail.",
+      "Claims whose lease ran out because their worker's process ended or hung. Their thoughts are tried alone; after three crashes they fail.",
     on: ["worker"],
   },
   batch_processor_renewal_failures_total: {
     type: "counter",
-    help: "Statements that should have renewed leases and failed.",
+    help: "Failed statements to renew leases.",
     on: ["worker"],
   },
   batch_processor_messages_refused_total: {
     type: "counter",
-    help: "Messages dropped because Kafka will never take them, such as too long ones.",
+    help: "Messages dropped because Kafka will never accept them, such as ones that are too long.",
     on: ["worker"],
   },
   batch_processor_messages_skipped_total: {
@@ -202,14 +209,15 @@ export const CATALOGUE = {
   batch_processor_cache_found_total: {
     type: "counter",
     help:
-      "Analyses found in the cache, by whether they were made of the very same text (exact) or of one alike but for case, spaces or its end (alike).",
+      "Analyses found in the cache: of exactly the same text (exact), or of one that differs only in case, spaces or closing punctuation (alike).",
     on: ["worker"],
     labels: ["kind"],
     values: { kind: ["exact", "alike"] },
   },
   batch_processor_cache_misses_total: {
     type: "counter",
-    help: "Thoughts whose analysis had to be made, the cache not having it or not answering.",
+    help:
+      "Thoughts whose analysis had to be made because it was not in the cache, or the cache did not respond.",
     on: ["worker"],
   },
   batch_processor_processing_duration_seconds: {
@@ -227,7 +235,7 @@ export const CATALOGUE = {
   },
   batch_processor_batch_size: {
     type: "histogram",
-    help: "Messages taken over from the queue together.",
+    help: "Messages taken from the queue together.",
     on: ["worker"],
     buckets: BATCH_BUCKETS,
   },
@@ -268,7 +276,7 @@ export const CATALOGUE = {
   batch_processor_drain_seconds: {
     type: "gauge",
     help:
-      "Seconds until all that waits is done, at the rate of all workers in the last minute; absent while nothing is done. Take max().",
+      "Seconds until the backlog is processed, at the rate of all workers in the last minute; absent while nothing is processed. Take max().",
     on: ["worker"],
   },
   batch_processor_lanes: {
@@ -290,7 +298,7 @@ export const CATALOGUE = {
   batch_processor_outbox_age_seconds: {
     type: "gauge",
     help:
-      "For how long this worker could not send what is due in the outbox, in seconds; 0 while it can. A backlog that waits for its turn does not count. Take max().",
+      "How long this worker has been unable to send what is due in the outbox, in seconds; 0 while it can. A backlog that waits for its turn does not count. Take max().",
     on: ["worker"],
   },
   batch_processor_tokens_total: {
@@ -321,19 +329,19 @@ export const CATALOGUE = {
   batch_processor_gate_closed: {
     type: "gauge",
     help:
-      "1 while no analysis may begin, for this reason: the model is away (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused. Every worker reports the same, so take max().",
+      "1 while no analysis may begin, for this reason: the model is unavailable (outage), throttles (rate), has no quota left (quota), refuses the key (credentials), the day's budget is spent (budget), or an operator has paused the workers (paused). Every worker reports the same, so take max().",
     on: ["worker"],
     labels: ["reason"],
   },
   batch_processor_gate_closed_timestamp_seconds: {
     type: "gauge",
-    help: "Since when no analysis may begin, in seconds since the epoch; 0 while they may. Take max().",
+    help: "When the gate closed, in seconds since the epoch; 0 while it is open. Take max().",
     on: ["worker"],
   },
   batch_processor_gate_lanes: {
     type: "gauge",
     help:
-      "Analyses that may be under way at once in this worker: ANALYSER_CONCURRENCY, or fewer for a while after a 429.",
+      "Analyses that this worker may have in progress at once: ANALYSER_CONCURRENCY, or fewer for a while after a 429.",
     on: ["worker"],
   },
   batch_processor_analyses_total: {
@@ -345,7 +353,8 @@ export const CATALOGUE = {
   },
   batch_processor_model_requests_total: {
     type: "counter",
-    help: "Requests sent to language models; one analysis takes more than one where an answer is repaired.",
+    help:
+      "Requests sent to language models; an analysis takes more than one when its result has to be repaired.",
     on: ["worker"],
     labels: ["provider", "model"],
   },
@@ -376,7 +385,7 @@ export const CATALOGUE = {
   },
   app_event_loop_lag_seconds: {
     type: "histogram",
-    help: "How long work that was ready had to wait for the event loop, in seconds.",
+    help: "How long ready work waited for the event loop, in seconds.",
     on: ["api", "worker"],
     buckets: LAG_BUCKETS,
   },
@@ -388,7 +397,7 @@ export const CATALOGUE = {
   canary_success: {
     type: "gauge",
     help:
-      "1 when the canary's last thought came through every part, or waits for a model that is away; else 0. Absent before its first run.",
+      "1 when the canary's last thought came through every part, or waits for a model that is unavailable; else 0. Absent before its first run.",
     on: ["canary"],
   },
   canary_step_seconds: {
@@ -425,8 +434,8 @@ export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrumen
 };
 
 /**
- * Makes every instrument that the catalogue declares for a process, in a registry of its own, with the default
- * process metrics, build info and resident memory.
+ * Makes every instrument that the catalogue declares for a process, in a registry of its own, with the
+ * default process metrics, build info and resident memory.
  *
  * @param service which process this is
  * @param version the version shown in `app_build_info`
@@ -482,8 +491,9 @@ export function createMetrics<S extends Service>(service: S, version: string): M
 }
 
 /**
- * Renders a registry in either format. prom-client 15.1.3 keeps the format in the registry and cuts `_total` off the
- * counters' names for good when it writes OpenMetrics; so the names are put back, and one rendering waits for the other.
+ * Renders a registry in either format. prom-client 15.1.3 keeps the format in the registry and cuts `_total`
+ * off the counters' names for good when it writes OpenMetrics; so the names are put back, and one rendering
+ * waits for the other.
  */
 function renderer(registry: Registry<PrometheusContentType | OpenMetricsContentType>) {
   const names = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }));

@@ -5,7 +5,9 @@
 
 export interface Threshold {
   readonly title: string;
-  /** `ratio` is 0 to 1; the others are SI: seconds, bytes (1 MB = 1,000,000), US dollars, or a plain count. */
+  /**
+   * `ratio` is 0 to 1; the others are SI: seconds, bytes (1 MB = 1,000,000), US dollars, or a plain count.
+   */
   readonly unit: "ratio" | "seconds" | "bytes" | "usd" | "count";
   /** `above`: more than the value is bad. `below`: less than the value is bad. */
   readonly bad: "above" | "below";
@@ -122,7 +124,7 @@ export const THRESHOLDS = {
     alert: "DatabaseSizeHigh",
   },
   databaseSizeForecast: {
-    title: "Database size in three days, at the present rate",
+    title: "Database size in three days, at the current rate",
     unit: "bytes",
     bad: "above",
     warn: 500 * MB,
@@ -157,7 +159,7 @@ export const THRESHOLDS = {
     alert: "EventLoopBlocked",
   },
   retryRatio: {
-    title: "Attempts that are repeated",
+    title: "Attempts that are retried",
     unit: "ratio",
     bad: "above",
     warn: 0.25,
@@ -173,21 +175,21 @@ export const THRESHOLDS = {
   },
   gateClosed: { title: "Analyses that may not begin", unit: "count", bad: "above", warn: 0 },
   lanesBusy: {
-    title: "Lanes that are busy",
+    title: "Busy lanes",
     unit: "ratio",
     bad: "above",
     warn: 0.95,
     alert: "LanesFull",
   },
   modelBadRatio: {
-    title: "Answers of the model that are of no use",
+    title: "Unusable responses of the model",
     unit: "ratio",
     bad: "above",
     warn: 0.25,
     alert: "ModelAnswersBad",
   },
   budgetSpent: {
-    title: "Spent of the day's budget",
+    title: "Share of the day's budget spent",
     unit: "ratio",
     bad: "above",
     warn: 0.8,
@@ -216,7 +218,7 @@ export const THRESHOLDS = {
     alert: "WraparoundNear",
   },
   certificateLifetime: {
-    title: "Time until a certificate ends",
+    title: "Time until a certificate expires",
     unit: "seconds",
     bad: "below",
     warn: 14 * 86_400,
@@ -239,7 +241,7 @@ export const MIN_QUANTILE_EVENTS = 20;
 /** A forecast needs this many samples, three hours of them at a scrape every 15 s. */
 export const MIN_FORECAST_SAMPLES = 720;
 
-/** Below this many look-ups per second the cache's hit ratio says nothing. */
+/** Below this many lookups per second the cache's hit ratio says nothing. */
 export const MIN_CACHE_LOOKUPS_PER_S = 0.1;
 
 /** How a value stands to its threshold. */
@@ -271,12 +273,12 @@ export const OBJECTIVES = {
   "api-availability": {
     title: "API availability",
     target: 0.99,
-    good: "A request under /thoughts gets an answer, and not a 5xx. A scrape counts as a request.",
+    good: "A request under /thoughts gets a response other than a 5xx. A scrape counts as a request.",
   },
   "api-latency": {
     title: "API latency",
     target: 0.95,
-    good: "A request under /thoughts that succeeds is answered within 1 s.",
+    good: "A successful request under /thoughts completes within 1 s.",
     withinSeconds: 1,
   },
   "processing-success": {
@@ -300,7 +302,7 @@ export const OBJECTIVES = {
     title: "Canary",
     target: 0.99,
     good:
-      "A minute in which the canary's last thought came through every part, or waits for a model that is away.",
+      "A minute in which the canary's last thought came through every part, or waits for a model that is unavailable.",
   },
 } as const satisfies Record<string, Objective>;
 
@@ -308,9 +310,9 @@ export const OBJECTIVES = {
 export const SLO_PERIOD = "30d";
 
 /**
- * Multi-window, multi-burn-rate alerting: an alert needs the budget to burn faster than `rate` over the long window
- * (enough is at stake) and over the short one (it still goes on). Factors and windows are those of the SRE
- * Workbook, chapter 5, table 5-8.
+ * Multi-window, multi-burn-rate alerting: an alert needs the budget to burn faster than `rate` over the long
+ * window (enough is at stake) and over the short one (it still goes on). Factors and windows are those of the
+ * SRE Workbook, chapter 5, table 5-8.
  */
 export const BURN_RATES = [
   { alert: "ErrorBudgetBurningFast", long: "1h", short: "5m", rate: 14.4 },

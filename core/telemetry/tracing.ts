@@ -1,6 +1,6 @@
 /**
- * Tracing over `@opentelemetry/api`; `trace_export.ts` sends what is recorded. Without it every call here is a no-op of
- * nanoseconds.
+ * Tracing over `@opentelemetry/api`; `trace_export.ts` sends what is recorded. Without it every call here is
+ * a no-op of nanoseconds.
  */
 import {
   type Attributes,
@@ -36,8 +36,8 @@ export interface SpanOptions {
 }
 
 /**
- * Runs a function inside a span. What it throws is recorded as the span's error (by its kind, never its message, which
- * may quote data) and thrown on.
+ * Runs a function inside a span. What it throws is recorded as the span's error (by its kind, never its
+ * message, which may quote data) and thrown on.
  */
 export async function withSpan<T>(
   name: string,
@@ -66,7 +66,10 @@ export function openSpan(
   return { span, traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}` };
 }
 
-/** Records a span that has already happened, such as one thought's share of a batch's look-up. Times as in Date.now(). */
+/**
+ * Records a span that has already happened, such as one thought's share of a batch's lookup. Times as in
+ * Date.now().
+ */
 export function recordSpan(
   name: string,
   options: SpanOptions & { readonly startTime: number; readonly endTime: number },
@@ -75,8 +78,9 @@ export function recordSpan(
 }
 
 /**
- * Starts the span of a request that came in; the caller runs the request in it ({@link runInSpan}) and ends it. For a
- * request that is not sampled it records nothing, and still has the ids by which its log lines are found.
+ * Starts the span of a request that came in; the caller runs the request in it ({@link runInSpan}) and ends
+ * it. For a request that is not sampled it records nothing, and still has the ids by which its log lines are
+ * found.
  *
  * @param traceparent the caller's header
  * @returns undefined where nothing is traced
@@ -105,7 +109,10 @@ export function spansDropped(reason: DropReason, count: number): void {
   for (const listener of dropListeners) listener(reason, count);
 }
 
-/** The ids of the late span that is being started: read by the sampler and the id generator of `trace_export.ts`. */
+/**
+ * The ids of the late span that is being started: read by the sampler and the id generator of
+ * `trace_export.ts`.
+ */
 export const LATE_SPAN: { ids: SpanContext | undefined } = { ids: undefined };
 
 /** Late spans a second; beyond that, a storm of errors shows in the metrics alone. */
@@ -113,11 +120,13 @@ const LATE_SPANS_PER_SECOND = 20;
 let [lateSecond, lateCount] = [0, 0];
 
 /**
- * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It bears the ids
- * that were handed on when it happened, so that spans recorded elsewhere fit to it. At most 20 a second are kept.
+ * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It
+ * bears the ids that were handed on when it happened, so that spans recorded elsewhere fit to it. At most 20
+ * a second are kept.
  *
  * @param ids the span's own, as {@link openServerSpan} or a stored `traceparent` had them
- * @param options `parent`: the span above it @default none
+ * @param options `parent`: the span above it
+ * @default none
  */
 export function recordLateSpan(
   name: string,

@@ -41,7 +41,7 @@ export function databaseDashboard(): Dashboard {
     .withPanel(number({
       title: "Redis",
       description:
-        "Whether the exporter reaches the server. Without it every look-up is a miss; nothing is lost.",
+        "Whether the exporter reaches the server. Without it every lookup is a miss; nothing is lost.",
       span: 4,
       unit: "count",
       words: ["down", "up"],
@@ -65,7 +65,7 @@ export function databaseDashboard(): Dashboard {
       expr: "worker:cache_hit_ratio:rate15m",
       min: 0,
       max: 1,
-      noValue: "No look-ups",
+      noValue: "No lookups",
     }))
     .withPanel(graph({
       title: "Connections by state",
@@ -152,7 +152,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Thoughts forgotten",
-      description: "Thoughts removed because their user was to be forgotten.",
+      description: "Thoughts deleted at their user's request to be forgotten.",
       span: 8,
       unit: "count",
       series: { thoughts: "sum(increase(thoughts_forgotten_total[$__rate_interval]))" },
@@ -250,7 +250,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withRow(section("Redis"))
     .withPanel(graph({
-      title: "Key look-ups",
+      title: "Key lookups",
       description: "Hits and misses as Redis counts them, per second.",
       span: 6,
       unit: "per second",

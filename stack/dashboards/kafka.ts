@@ -62,7 +62,7 @@ export function kafkaDashboard(): Dashboard {
       expr: "worker:cache_hit_ratio:rate15m",
       min: 0,
       max: 1,
-      noValue: "No look-ups",
+      noValue: "No lookups",
     }))
     .withPanel(number({
       title: "Dead letters",
@@ -120,7 +120,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(number({
       title: "The model",
       description:
-        "Whether analyses may begin, and if not, why: the model is away (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused.",
+        "Whether analyses may begin, and if not, why: the model is unavailable (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused.",
       span: 4,
       unit: "count",
       words: ["open", "closed"],
@@ -138,7 +138,7 @@ export function kafkaDashboard(): Dashboard {
         "(time() - max(batch_processor_gate_closed_timestamp_seconds > 0)) or 0 * max(batch_processor_gate_closed_timestamp_seconds)",
     }))
     .withPanel(number({
-      title: "Spent of the day's budget",
+      title: "Share of the day's budget spent",
       description: "Since midnight UTC, of ANALYSER_USD_PER_DAY. When it is spent, thoughts wait.",
       span: 4,
       unit: "ratio",
@@ -300,7 +300,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Outbox blocked",
-      description: "For how long the relay could not send what is due. It rises while Kafka is away.",
+      description: "For how long the relay could not send what is due. It rises while Kafka is down.",
       span: 6,
       unit: "seconds",
       threshold: "outboxAge",

@@ -53,7 +53,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Redis",
-      description: "Whether any worker reaches it. Without it every look-up is a miss.",
+      description: "Whether any worker reaches it. Without it every lookup is a miss.",
       span: 3,
       unit: "count",
       words: ["down", "up"],

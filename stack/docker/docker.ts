@@ -236,12 +236,18 @@ export function createDocker(host: Host) {
     };
   }
 
-  /** Stops containers; they stay stopped until they are started. @returns why not, or undefined when they are */
+  /**
+   * Stops containers; they stay stopped until they are started.
+   * @returns why not, or undefined when they are
+   */
   function stop(containers: readonly string[]): Promise<string | undefined> {
     return change(["stop", ...containers], STOP_MS);
   }
 
-  /** Starts containers; those that run already are left alone. @returns why not, or undefined when they run */
+  /**
+   * Starts containers; those that run already are left alone.
+   * @returns why not, or undefined when they run
+   */
   function start(containers: readonly string[]): Promise<string | undefined> {
     return change(["start", ...containers], START_MS);
   }
@@ -257,7 +263,10 @@ export function createDocker(host: Host) {
     return why?.includes("already exists in network") ? undefined : why;
   }
 
-  /** Starts a container in the background with these arguments of `docker run`. @returns why not, or undefined */
+  /**
+   * Starts a container in the background with these arguments of `docker run`.
+   * @returns why not, or undefined
+   */
   function run(args: readonly string[]): Promise<string | undefined> {
     return change(["run", "--detach", ...args], START_MS);
   }
@@ -277,7 +286,7 @@ export function createDocker(host: Host) {
       ...["--mount", `type=bind,source=${folder},target=/probe,readonly`],
       ...["--entrypoint", "sh", image, "-c", look],
     ], { deadlineMs: START_MS });
-    if (output.timedOut) return `no answer within ${START_MS / 1_000} s`;
+    if (output.timedOut) return `no response within ${START_MS / 1_000} s`;
     return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 

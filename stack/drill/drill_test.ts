@@ -23,7 +23,7 @@ const redisDown = DRILLS.find(({ name }) => name === "redis-down")!;
 const PENDING_MS = 5_000;
 
 interface AlertTimes {
-  /** The alert fires when Redis is away. @default true */
+  /** The alert fires when Redis is down. @default true */
   readonly fires?: boolean;
   /** It fires before anything is broken. */
   readonly firesAlready?: boolean;
@@ -37,7 +37,9 @@ interface AlertTimes {
   readonly stuck?: boolean;
 }
 
-/** Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it. */
+/**
+ * Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it.
+ */
 async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: AlertTimes) {
   const interrupt = new AbortController();
   let downSince: number | undefined;

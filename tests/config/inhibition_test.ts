@@ -1,7 +1,7 @@
 /**
- * What config/alertmanager.yml keeps to itself, asked of a real Alertmanager (ALERTMANAGER or PATH) that is handed the
- * alerts of a fault. Without one the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
- * tests/faults/notifications_test.ts plays whole faults, from the metrics on.
+ * What config/alertmanager.yml keeps to itself, asked of a real Alertmanager (ALERTMANAGER or PATH) that is
+ * handed the alerts of a fault. Without one the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI,
+ * that is a failure. tests/faults/notifications_test.ts plays whole faults, from the metrics on.
  */
 import assert from "node:assert/strict";
 import { readRules } from "../contracts/rules.ts";
@@ -77,7 +77,7 @@ const CASES: readonly Case[] = [
     told: [["WorkersMissing"]],
   },
   {
-    name: "the model is away",
+    name: "the model is unavailable",
     sent: ["ModelUnavailable critical", ...WAITING],
     told: [["ModelUnavailable"]],
   },

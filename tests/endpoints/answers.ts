@@ -1,4 +1,6 @@
-/** What real endpoints answer, each with where it was seen, and what must come of it; shown in docs/models.md. */
+/**
+ * What real endpoints answer, each with where it was seen, and what must come of it; shown in docs/models.md.
+ */
 import { type Asked, complaint, completion, type Say, USAGE, VALID } from "../support/fake_openai.ts";
 
 export interface EndpointAnswer {
@@ -11,7 +13,10 @@ export interface EndpointAnswer {
   readonly then: "the result" | Failed;
   /** Requests sent. */
   readonly requests: number;
-  /** Of them, those that were answered by the model and so cost something; undefined where that can't be known. */
+  /**
+   * Of them, those that were answered by the model and so cost something; undefined where that can't be
+   * known.
+   */
   readonly paid: number | undefined;
   /** Requests for a second thought, where something was learned from the first. */
   readonly requestsAfter?: number;
@@ -523,7 +528,7 @@ export const ENDPOINT_ANSWERS: readonly EndpointAnswer[] = [
         new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode("{")) }),
         { headers: { "content-type": "application/json" } },
       ),
-    then: { kind: "timeout", reason: /no answer in time/ },
+    then: { kind: "timeout", reason: /no response in time/ },
     requests: 1,
     paid: 0,
   },

@@ -15,8 +15,9 @@ import { waitFor } from "../support/wait.ts";
 const THOUGHTS = 100;
 
 /**
- * A worker is stopped (SIGSTOP) while the model thinks about its thoughts. Another takes them over and completes them;
- * then the first one wakes, finds its responses waiting, and stores them as if nothing had happened.
+ * A worker is stopped (SIGSTOP) while the model thinks about its thoughts. Another takes them over and
+ * completes them; then the first one wakes, finds its responses waiting, and stores them as if nothing had
+ * happened.
  */
 async function zombie(services: Services, root: string, stoppedS: number): Promise<ZombieReport> {
   await using model = startModel();
@@ -45,7 +46,7 @@ async function zombie(services: Services, root: string, stoppedS: number): Promi
     const processed = await first.metric("batch_processor_thoughts_processed_total");
     const fenced = await first.metric("batch_processor_fenced_writes_total");
     // Whether the responses or the renewal come first after the sleep is a matter of chance.
-    const withoutEffect = fenced + first.logged("claim lost, its analysis is given up");
+    const withoutEffect = fenced + first.logged("claim lost, its analysis is abandoned");
     return processed + withoutEffect >= held ? { processed, withoutEffect } : undefined;
   });
   const verdict = await system.audit.verdict(load.accepted);

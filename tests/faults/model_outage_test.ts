@@ -11,7 +11,7 @@ const THOUGHTS = 300;
 const OUTAGE_MS = 20_000;
 
 faultTest(
-  "a model that is away for 20 s, with a worker killed meanwhile, fails no thought",
+  "a model that is unavailable for 20 s, with a worker killed meanwhile, fails no thought",
   async (services) => {
     await using model = startModel({ latencyMs: 200 });
     await using system = await startSystem(services, {

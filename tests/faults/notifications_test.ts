@@ -1,7 +1,7 @@
 /**
- * One fault, one page: what a real Prometheus and a real Alertmanager report of faults in a stack whose metrics are
- * played, with every duration of rules and routes divided. Without the programs (PROMETHEUS, ALERTMANAGER or PATH) the
- * tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * One fault, one page: what a real Prometheus and a real Alertmanager report of faults in a stack whose
+ * metrics are played, with every duration of rules and routes divided. Without the programs (PROMETHEUS,
+ * ALERTMANAGER or PATH) the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -29,7 +29,11 @@ const FAULTS: readonly Fault[] = [
   { name: "the API is down", breaks: (state) => state.down = ["thoughtprocessor-api"], tells: [["ApiDown"]] },
   { name: "no worker is left", breaks: (state) => state.workers = 0, tells: [["WorkersMissing"]] },
   { name: "one worker of three is gone", breaks: (state) => state.workers = 2, tells: [["WorkersMissing"]] },
-  { name: "the model is away", breaks: (state) => state.gate = "outage", tells: [["ModelUnavailable"]] },
+  {
+    name: "the model is unavailable",
+    breaks: (state) => state.gate = "outage",
+    tells: [["ModelUnavailable"]],
+  },
   {
     name: "an operator paused the workers",
     breaks: (state) => state.gate = "paused",
@@ -52,8 +56,8 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /**
- * Budgets that burn over longer windows than an hour are left out: a stack of a quarter of an hour has no six hours to
- * compare an outage with.
+ * Budgets that burn over longer windows than an hour are left out: a stack of a quarter of an hour has no six
+ * hours to compare an outage with.
  */
 const JUDGED_WINDOW = "1h";
 

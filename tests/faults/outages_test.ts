@@ -12,7 +12,10 @@ const LOAD = { thoughts: 2_000, perSecond: 80 };
 /** Longer than any test: what is lost on the way stays lost, so that only the outbox can have kept it. */
 const NO_RESCUE = { REQUEUE_AFTER_MS: "86400000" };
 
-/** After a test that killed workers, Kafka's group may still wait for them; the load is not to be over by then. */
+/**
+ * After a test that killed workers, Kafka's group may still wait for them; the load is not to be over by
+ * then.
+ */
 const everyWorkerActive = (system: System) =>
   waitFor("every worker is in the group", async () => {
     const active = await Promise.all(
@@ -32,7 +35,7 @@ faultTest("Kafka stopped for 20 s delays thoughts and refuses none", async (serv
   await service("stop", "kafka");
   const before = load.accepted.length;
   await lastFor(OUTAGE_S);
-  assert.ok(load.accepted.length - before > 500, "thoughts are accepted while Kafka is away");
+  assert.ok(load.accepted.length - before > 500, "thoughts are accepted while Kafka is down");
   await service("start", "kafka");
   const mendedAt = performance.now();
   await load.done;
@@ -51,7 +54,7 @@ faultTest("Redis stopped for 20 s is nothing but cache misses", async (services)
   await service("stop", "redis");
   const before = await system.audit.count("completed");
   await lastFor(OUTAGE_S);
-  assert.ok(await system.audit.count("completed") - before > 500, "work goes on while Redis is away");
+  assert.ok(await system.audit.count("completed") - before > 500, "work goes on while Redis is down");
   await service("start", "redis");
   const mendedAt = performance.now();
   await load.done;

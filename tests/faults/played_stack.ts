@@ -1,4 +1,7 @@
-/** What the processes and exporters of a stack report while something in it is broken, served for a real Prometheus. */
+/**
+ * What the processes and exporters of a stack report while something in it is broken, served for a real
+ * Prometheus.
+ */
 
 /** Seconds of the stack's time that pass in one of ours. */
 export const SPEED = 15;
@@ -61,7 +64,7 @@ export function serveStackMetrics(): FakeStackMetrics {
     stuckFor = state.stuck.length > 0 ? stuckFor + seconds : 0;
   }
 
-  /** The canary passes over a model that is away, and waits for everything else. */
+  /** The canary passes over a model that is unavailable, and waits for everything else. */
   function canary(): string[] {
     const accepted = !state.unreachable.includes("database") && !state.down.includes("thoughtprocessor-api");
     const completed = accepted && !state.unreachable.includes("queue") && state.workers > 0;

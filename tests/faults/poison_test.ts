@@ -54,7 +54,8 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
     text: (n) => poison(n) ?? `Thought ${n} of ${crypto.randomUUID()}`,
   });
   await load.done;
-  // A time-out is charged only where others get through: somebody goes on posting while the last of them hang.
+  // A time-out is charged only where others get through: somebody goes on posting while the last of them
+  // hang.
   const trickle = startLoad({ api: () => system.api.url, thoughts: TRICKLE, perSecond: 4 });
   await trickle.done;
   await system.settled(120_000);
@@ -104,7 +105,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
 
 function errorOf(text: string): RegExp {
   if (text.includes(TRIGGERS.error)) return /^The model at 127\.0\.0\.1 .*HTTP 422/;
-  if (text.includes(TRIGGERS.hang)) return /did not answer within 1000 ms|failed \(no answer\)/;
+  if (text.includes(TRIGGERS.hang)) return /did not respond within 1000 ms|failed \(no answer\)/;
   return /^The analyser's result is not valid/;
 }
 

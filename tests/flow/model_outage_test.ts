@@ -1,4 +1,7 @@
-/** A model that is away: thoughts wait, none fails, and work goes on by itself; through real workers before a real server. */
+/**
+ * A model that is unavailable: thoughts wait, none fails, and work goes on by itself; through real workers
+ * before a real server.
+ */
 import assert from "node:assert/strict";
 import { openMemoryCache } from "../../core/cache/memory.ts";
 import { loadConfig } from "../../core/config.ts";
@@ -111,7 +114,7 @@ for (
 }
 
 testOnServices(
-  "on real services, three workers lose nothing to a model that is away for 17 s under load",
+  "on real services, three workers lose nothing to a model that is unavailable for 17 s under load",
   async (services) => {
     await using database = await freshDatabase(services.databaseUrl);
     let away = false;

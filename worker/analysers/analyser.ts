@@ -23,33 +23,34 @@ export interface Analysis {
   readonly usage?: Usage;
 }
 
-/** A language model behind an analyser: it can be away, has limits, and costs. */
+/** A language model behind an analyser: it can be down, has limits, and costs money. */
 export interface Model {
   readonly provider: string;
   readonly name: string;
-  /** Tokens that an analysis is taken to need until some have been seen. */
+  /** Tokens that an analysis is estimated to need until some have been measured. */
   readonly typicalTokens: number;
-  /** More than nearly any analysis costs: so much of the day's budget is set aside for each. 0 for a free one. */
+  /** More than nearly any analysis costs: this much of the day's budget is reserved for each. 0 if free. */
   readonly mostUsd: number;
-  /** Whether its price is known; else it counts as free. */
+  /** Whether its price is known; otherwise it counts as free. */
   readonly priced: boolean;
 }
 
 export interface Analyser {
   readonly name: string;
-  /** Changes whenever the same text would be analysed differently, so that old cache entries are left behind. */
+  /** Changes whenever the same text would be analysed differently, which leaves old cache entries behind. */
   readonly version: string;
-  /** Thoughts handled together; small where each takes seconds, so that none waits long for its neighbours. */
+  /** Thoughts handled together; small where each takes seconds, since they wait for their neighbours. */
   readonly batchSize: number;
-  /** Analyses under way at once. */
+  /** Analyses in progress at once. */
   readonly concurrency: number;
-  /** Set where a model does the work; a gate that all workers share then stands before it. */
+  /** Set where a model does the work; a gate shared by all workers then guards it. */
   readonly model?: Model;
   /**
-   * Analyses one thought. Answer without a promise where nothing is waited for: that is much faster.
+   * Analyses one thought. Return without a promise where nothing is awaited: that is much faster.
    *
    * @param signal aborts when the deadline has passed
-   * @throws anything; the attempt has then failed and is made again later. Only an {@link AnalysisError}'s message is
+   * @throws anything; the attempt has then failed and is retried later. Only an {@link AnalysisError}'s
+   * message is
    *   shown to people, since others may quote the thought
    */
   analyse(subject: Subject, signal: AbortSignal): Analysis | Promise<Analysis>;
@@ -60,23 +61,26 @@ export interface Analyser {
  *
  * - `unavailable`: the endpoint's. Nothing is charged; the thought waits.
  * - `refused`: the thought's, for good. It fails at once, with the reason.
- * - `invalid`: the answer is not a result. One attempt is charged.
+ * - `invalid`: the response is not a result. One attempt is charged.
  * - `timeout`: unknown. An attempt is charged only where others got through meanwhile.
  */
 export type FailureKind = "unavailable" | "refused" | "invalid" | "timeout";
 
-/** What is unavailable: the whole endpoint, more of it for now, more of it until somebody pays, or it to this key. */
+/**
+ * What is unavailable: the whole endpoint, further use for now (rate), until the account is paid, or to this
+ * key.
+ */
 export type UnavailableScope = "outage" | "rate" | "quota" | "credentials";
 
 export interface AnalysisErrorOptions {
   readonly cause?: unknown;
-  /** What was used up before it failed. */
+  /** What was used before it failed. */
   readonly usage?: Usage | undefined;
   /** @default "invalid" */
   readonly kind?: FailureKind;
   /** Of `unavailable` only. @default "outage" */
   readonly scope?: UnavailableScope;
-  /** How long the endpoint wants to be left alone, in milliseconds. */
+  /** How long the endpoint asks to wait, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }
 

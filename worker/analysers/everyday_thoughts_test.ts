@@ -5,8 +5,8 @@ import table from "../../tests/support/everyday_thoughts.json" with { type: "jso
 import { createLocalAnalyser } from "./local.ts";
 
 /**
- * A thought and what is acceptable of it, written before this analyser by somebody who had not read the one before. Every
- * third is held out: the rules were made without looking at it. Keep it so.
+ * A thought and its acceptable results, written before this analyser by a person who had not read the
+ * previous one. Every third is held out: the rules were made without looking at it. Keep it so.
  */
 type Entry = (typeof table)[number];
 
@@ -29,7 +29,7 @@ async function measure(entries: readonly Entry[]) {
   return { type: share(types), tone: share(tones), grosslyWrong };
 }
 
-/** Three steps away from everything acceptable, or nothing to hurry about where all hurry is due, or the reverse. */
+/** Three steps from everything acceptable, or `none` where it is urgent, or the reverse. */
 function isGrosslyWrong(got: Result["classification"]["urgency"], acceptable: readonly string[]): boolean {
   const at = (urgency: string) => URGENCIES.findIndex((known) => known === urgency);
   const distance = Math.min(...acceptable.map((urgency) => Math.abs(at(urgency) - at(got))));

@@ -1,6 +1,6 @@
 /**
- * The default analyser: wink-nlp's reading of the text, and rules over it. English; of other languages it says that
- * they are. Deterministic, in-process, needs no key.
+ * The default analyser: wink-nlp's reading of the text, and rules over it. English; other languages are only
+ * named. Deterministic, in-process, needs no key.
  */
 import type { Result } from "../../core/thought.ts";
 import type { Analyser, Subject } from "./analyser.ts";
@@ -55,7 +55,7 @@ function analyse({ text, context }: Subject): Result {
   };
 }
 
-/** What is asked, planned or to be done is told without feeling, whatever its words; a worry is never a joy. */
+/** Questions, plans and tasks have no tone, whatever their words; a worry is never positive. */
 function toneFor(type: Type, felt: Tone): Tone {
   if (type === "gratitude") return "positive";
   if (type === "worry") return felt === "mixed" ? "mixed" : "negative";

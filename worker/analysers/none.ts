@@ -1,4 +1,4 @@
-/** For benchmarks: the same result for every thought, so that what is measured is the pipeline alone. */
+/** For benchmarks: the same result for every thought, to measure the pipeline alone. */
 import type { Result } from "../../core/thought.ts";
 import type { Analyser } from "./analyser.ts";
 

@@ -1,4 +1,7 @@
-/** Analyses by any OpenAI-compatible endpoint. What the model says is untrusted: capped, timed out, checked, repaired once. */
+/**
+ * Analyses by any OpenAI-compatible endpoint. What the model says is untrusted: capped, timed out, checked,
+ * repaired once.
+ */
 import type OpenAI from "openai";
 import type { Config } from "../../core/config.ts";
 import type { Analyser, Analysis, Subject } from "./analyser.ts";
@@ -25,7 +28,7 @@ const TYPICAL_TOKENS = 1_500;
 
 type Messages = OpenAI.Chat.ChatCompletionMessageParam[];
 
-/** @throws {Error} when neither a key nor another endpoint than the default is set, or a budget without a price */
+/** @throws {Error} when neither a key nor a non-default endpoint is set, or a budget without a price */
 export function createOpenAiAnalyser(config: Config): Analyser {
   const { openaiBaseUrl, openaiModel: name, openaiApiKey, analyserConcurrency, pricesFile } = config;
   const provider = new URL(openaiBaseUrl).hostname;
@@ -63,7 +66,7 @@ export function createOpenAiAnalyser(config: Config): Analyser {
       return usage === undefined ? { result } : { result, usage };
     }
 
-    /** Asks in the dialect that is known, and learns another where the endpoint refuses that. */
+    /** Asks in the known dialect, and learns another if the endpoint refuses it. */
     async function converse(): Promise<string> {
       const { client, tooLate } = await loaded;
       for (let tried = dialect;;) {

@@ -128,7 +128,7 @@ Deno.test("a silent server is given up after ANALYSER_TIMEOUT_MS", async () => {
   await conversation([() => over.promise], async (analyse) => {
     await assert.rejects(
       analyse(),
-      { name: "AnalysisError", kind: "timeout", message: /no answer in time/ },
+      { name: "AnalysisError", kind: "timeout", message: /no response in time/ },
     );
     over.resolve(new Response());
   }, { ANALYSER_TIMEOUT_MS: "100" });

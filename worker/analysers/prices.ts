@@ -23,7 +23,7 @@ const PricesSchema = z.record(
 );
 
 /**
- * The price of a model; undefined for one in neither table, as a local server's are: it counts as free.
+ * The price of a model; undefined for one in neither table, such as a local server's: it counts as free.
  *
  * @param file path of a JSON object from model to `{input, output}`
  * @throws {Error} when the file can't be read or has another shape

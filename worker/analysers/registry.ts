@@ -5,14 +5,14 @@ import { createNoneAnalyser } from "./none.ts";
 import { createOpenAiAnalyser } from "./openai.ts";
 
 const ANALYSERS = new Map<string, (config: Config) => Analyser | Promise<Analyser>>([
-  // Its language model takes 0.3 s and 100 MB: only a process that uses it loads it.
+  // Its language model takes 0.3 s and 100 MB: loaded only by a process that uses it.
   ["local", async () => (await import("./local.ts")).createLocalAnalyser()],
   ["none", createNoneAnalyser],
   ["openai", createOpenAiAnalyser],
   ["slow", async () => (await import("./slow.ts")).createSlowAnalyser()],
 ]);
 
-/** @throws {Error} naming those there are, or what the analyser lacks */
+/** @throws {Error} naming the known analysers, or what this one lacks */
 export async function createAnalyser(config: Config): Promise<Analyser> {
   const create = ANALYSERS.get(config.analyser);
   if (create === undefined) {

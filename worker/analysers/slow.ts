@@ -1,4 +1,7 @@
-/** For drills: the local analyser behind a pause just longer than a thought may take, so that work really piles up. */
+/**
+ * For drills: the local analyser behind a pause just longer than a thought may take, which makes work pile
+ * up.
+ */
 import { setTimeout as pause } from "node:timers/promises";
 import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import type { Analyser } from "./analyser.ts";
@@ -8,8 +11,8 @@ import { createLocalAnalyser } from "./local.ts";
 const PAUSE_MS = (THRESHOLDS.processingP95.warn + 1) * 1_000;
 
 /**
- * Few enough that work piles up, and enough that ProcessingSlow has the twenty thoughts that it asks for, in the 40 s that
- * a fast drill looks back too. They pause side by side: a worker told to stop has finished them after one pause.
+ * Few enough that work piles up, and enough to give ProcessingSlow its twenty thoughts, even in the 40 s
+ * window of a fast drill. They pause in parallel: a worker told to stop finishes them after one pause.
  */
 const LANES = 16;
 

@@ -1,4 +1,7 @@
-/** Analyses that may be under way at once: halved by a 429, one more after each round of successes (AIMD, as TCP does). */
+/**
+ * Analyses that may be in progress at once: halved by a 429, one more after each round of successes (AIMD, as
+ * TCP does).
+ */
 
 export interface AdaptiveLanes {
   /** At least 1, at most the setting. */

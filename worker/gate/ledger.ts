@@ -1,8 +1,8 @@
-/** What this process has leased of rates and budget: not begun yet, begun, and what is to be settled with the store. */
+/** The rates and budget that this process has leased: unused, in use, and to be settled with the store. */
 import type { Settled, Share } from "../../core/store/model_flow.ts";
 import type { Usage } from "../analysers/analyser.ts";
 
-/** A lease that nobody has used for this long is given back, so that other workers may. */
+/** A lease unused for this long is returned for other workers. */
 const LEASE_MS = 2_000;
 
 interface Leased {
@@ -13,16 +13,16 @@ interface Leased {
 }
 
 export interface Ledger {
-  /** What one analysis is taken to need now. */
+  /** What one analysis is estimated to need now. */
   share(): Share;
   lease(day: string, count: number): void;
   /** Begins up to `most` analyses on what is leased. */
   begin(most: number): number;
   /** Analyses that were begun and will not be. */
   giveBack(count: number): void;
-  /** Ends the analysis that was begun longest ago. What an unknown usage may have cost is taken to be spent. */
+  /** Ends the analysis that began first. An unknown usage counts as the most it may have cost. */
   end(usage: Usage | "unknown" | "none"): void;
-  /** What is to be settled by now, each day once; it counts as settled from here on. */
+  /** What has to be settled now, once per day of charge; it counts as settled from here on. */
   settle(options?: { readonly all?: boolean }): Settled[];
   /** Puts back what could not be settled. */
   unsettle(settled: readonly Settled[]): void;
@@ -31,7 +31,7 @@ export interface Ledger {
 export interface LedgerOptions {
   readonly typicalTokens: number;
   readonly mostUsd: number;
-  /** No analysis is given more than the whole of it, so that a small budget lets at least one begin. */
+  /** No analysis needs more than the whole of it: a small budget lets at least one begin. */
   readonly usdPerDay?: number | undefined;
   readonly now?: () => number;
 }
@@ -57,7 +57,7 @@ export function createLedger(
     });
   }
 
-  /** Takes from the front of a list, one lease after the other. */
+  /** Takes from the front of a list, lease by lease. */
   function take(from: Leased[], most: number): Leased[] {
     const taken: Leased[] = [];
     for (let left = most; left > 0 && from.length > 0;) {

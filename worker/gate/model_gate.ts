@@ -1,6 +1,7 @@
 /**
- * The gate before a language model, one for all workers: it closes when the endpoint is down, refuses the key or asks
- * for a pause, lets one probe at a time find out whether it is back, and keeps to the rates and the day's budget.
+ * The gate before a language model, one for all workers: it closes when the endpoint is down, refuses the key
+ * or asks for a pause, lets one probe at a time test whether it is back, and enforces the rates and the day's
+ * budget.
  */
 import { HORIZON_MS } from "../../core/store/clock_skew.ts";
 import type { FlowLimits, ModelFlow } from "../../core/store/model_flow.ts";
@@ -26,11 +27,13 @@ export interface ModelGateOptions {
   readonly log: Logger;
 }
 
-/** How often each worker looks at what the others have learned, and settles what it has used. */
+/** How often each worker reads what the others have learned, and settles what it has used. */
 const LOOK_MS = 1_000;
 /** Failures in a row, of this process, that close the circuit: one 503 in twenty calls is not an outage. */
 const FAILURES_TO_CLOSE = 3;
-/** Probes are this far apart at first and at most, so that work goes on within 10 s of the endpoint's return. */
+/**
+ * Probes are this far apart at first and at most, which resumes work within 10 s of the endpoint's return.
+ */
 const PROBE_AFTER = { firstMs: 500, maxMs: 5_000 } as const;
 /** Where only a person can help. */
 const PROBE_AFTER_SLOW = { firstMs: 10_000, maxMs: 30_000 } as const;
@@ -40,7 +43,7 @@ const PROBE_LEASE_MS = 8_000;
 const LONG_PAUSE_MS = 10_000;
 /** After a 429 that does not say for how long. */
 const RATE_PAUSE = { firstMs: 1_000, maxMs: 60_000 } as const;
-/** Money that is promised comes back or is spent within this; else a worker died with it. */
+/** Reserved money is returned or spent within this; otherwise its worker died. */
 const PROMISED_MS = 60_000;
 
 export function createModelGate(options: ModelGateOptions): Gate {
@@ -69,7 +72,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
       prices_as_of: PRICES_AS_OF,
     });
   }
-  // One statement at a time: a look that began before a change can't undo it.
+  // One statement at a time: a read that began before a change can't undo it.
   let last: Promise<unknown> = gates.probeNow().catch(() => {});
   const loop = repeat("model gate", { log, signal }, async () => {
     await inTurn(settle);
@@ -91,7 +94,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
           waitMs = entered.waitMs;
           failures = 0;
         } catch (error) {
-          log.warn("gate not asked, trying again", { reason: reason(error) });
+          log.warn("gate not read, trying again", { reason: reason(error) });
           waitMs = backoffMs(failures++, { firstMs: 200, maxMs: 5_000 });
         }
         await Promise.race([pause(Math.min(waitMs, PROBE_AFTER.maxMs), entering), changed.promise]);
@@ -107,7 +110,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
       meter.ended(ending);
       ledger.end(ending.usage ?? (ending.kind === "unavailable" ? "none" : "unknown"));
       if (ending.kind === "unavailable") unavailable(ending.scope, ending.reason, ending.retryAfterMs);
-      else if (ending.kind === "timeout") unavailable("outage", "no answer in time");
+      else if (ending.kind === "timeout") unavailable("outage", "no response in time");
       else {
         failuresInRow = 0;
         rateLimitsInRow = 0;
@@ -154,7 +157,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
 
   function ended(count: number) {
     underWay = Math.max(0, underWay - count);
-    if (lanes.value() < options.lanes) change(); // somebody may wait for this lane
+    if (lanes.value() < options.lanes) change(); // a caller may be waiting for this lane
   }
 
   async function reserve(most: number): Promise<{ readonly count: number } | { readonly waitMs: number }> {
@@ -261,7 +264,7 @@ export function createModelGate(options: ModelGateOptions): Gate {
         away_s: Math.round((Date.now() - before.since) / 1_000),
       });
     }
-    change(); // also while it is closed: else whoever waits would hang on one promise for hours
+    change(); // also while it is closed: otherwise a caller would wait on one promise for hours
   }
 
   async function settle({ all = false } = {}) {

@@ -19,7 +19,7 @@ interface Options extends FlowLimits {
   readonly mostUsd?: number;
 }
 
-/** Gates of several workers before one model that nobody else asks. */
+/** Gates of several workers before one model that no other test uses. */
 function openGates(database: Database, workers: number, options: Options = {}) {
   const { lanes = 8, mostUsd = 0, ...limits } = options;
   const model = { provider: "p", name: `gate-${made++}`, typicalTokens: 100, mostUsd, priced: true };
@@ -334,7 +334,7 @@ testOnDatabases("a store that does not answer holds the gate, and is waited out"
   const flaky: Database = {
     ...database,
     query: (sql, parameters) =>
-      away ? Promise.reject(new Error("PostgreSQL is away")) : database.query(sql, parameters),
+      away ? Promise.reject(new Error("PostgreSQL is down")) : database.query(sql, parameters),
   };
   await using workers = openGates(flaky, 1, { requestsPerMinute: 600 });
   const [gate] = workers.gates as [Gate];

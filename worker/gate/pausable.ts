@@ -1,10 +1,13 @@
-/** A gate that an operator holds shut for all workers: what is under way ends, and nothing begins until the pause is over. */
+/**
+ * A gate that an operator can close for all workers: analyses in progress finish, and none begins until the
+ * pause is over.
+ */
 import { pause as wait, repeat } from "../../core/retry.ts";
 import type { Pause, Pauses } from "../../core/store/pauses.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Gate } from "../gate.ts";
 
-/** How soon a pause holds, and how soon its end is seen, at the latest. */
+/** How soon a pause, or its end, takes effect at the latest. */
 const LOOK_EVERY_MS = 2_000;
 
 export interface PausableGateOptions {
@@ -17,8 +20,8 @@ export interface PausableGateOptions {
 }
 
 /**
- * Puts a pause before a gate. Until the store has said whether the workers are paused, nothing begins: a pause outlives a
- * restart. While the store is down, the last state read holds.
+ * Puts a pause before a gate. Until the store has said whether the workers are paused, nothing begins: a
+ * pause outlives a restart. While the store is down, the last state read holds.
  */
 export function createPausableGate(
   { gate, pauses, log, everyMs = LOOK_EVERY_MS }: PausableGateOptions,

@@ -1,4 +1,4 @@
-/** A model's answer, read with good will: JSON is found among prose, mended, and its values are brought into shape. */
+/** A model's answer, read leniently: finds JSON in prose, repairs it, and normalises its values. */
 import { jsonrepair } from "jsonrepair";
 import { z } from "zod";
 import { ResultSchema } from "../../../core/result.ts";
@@ -21,7 +21,7 @@ export function readAnswer(content: string): Answer {
   return checked.success ? { result } : { result, wrong: z.prettifyError(checked.error).slice(0, 1_000) };
 }
 
-/** Some servers cut off the opening tag, and a model that is cut off itself never writes the closing one. */
+/** Some servers cut off the opening tag, and a model that is cut off never writes the closing one. */
 function withoutThinking(content: string): string {
   return content.replace(/^[\s\S]*<\/think(?:ing)?>/i, "").replace(/<think(?:ing)?>[\s\S]*$/i, "");
 }
@@ -57,7 +57,7 @@ const lines = (max: number, most: number) =>
   z.union([z.array(line(max)), line(max).transform((only) => [only])])
     .transform((all) => all.filter((one) => one !== "").slice(0, most));
 
-/** Fields that it does not name are dropped. What it can't shape is left as it is, and judged by {@link ResultSchema}. */
+/** Drops unknown fields. What it can't normalise stays as it is, for {@link ResultSchema} to judge. */
 const LenientResult = z.object({
   classification: z.object({ type: word(TYPES), urgency: word(URGENCIES), tone: word(TONES) }),
   analysis: z.object({ summary: line(500), keywords: lines(64, 10) }),

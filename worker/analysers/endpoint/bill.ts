@@ -6,7 +6,7 @@ import type { Completion } from "./completion.ts";
 export interface Bill {
   /** Counts a request. */
   request(): void;
-  /** Adds what an answer states. A count that is not a sane number makes all of it unknown. */
+  /** Adds the usage that a response states. A count that is not a sane number makes all of it unknown. */
   pay(usage: Completion["usage"]): void;
   /** Undefined when it is not known. */
   usage(): Usage | undefined;

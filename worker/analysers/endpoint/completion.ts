@@ -1,4 +1,4 @@
-/** A completion as endpoints send it: what is needed of it, in the places where they put it. */
+/** A completion as endpoints send it: the parts that are needed, wherever they put them. */
 import { z } from "zod";
 import { failure, type FailureOptions, redact } from "./failure.ts";
 
@@ -29,14 +29,14 @@ export interface Said {
 /** @throws {AnalysisError} when the model or a filter refuses, or nothing was chosen */
 export function read({ choices }: Completion, about: () => FailureOptions): Said {
   const [choice] = choices;
-  if (choice === undefined) throw failure("it answered nothing: no choices", { kind: "invalid" }, about());
+  if (choice === undefined) throw failure("it returned nothing: no choices", { kind: "invalid" }, about());
   const { finish_reason, message: { content, refusal, reasoning_content, reasoning } } = choice;
   if (finish_reason === "content_filter") throw failure("content filter", { kind: "refused" }, about());
   if (refusal) throw failure(`refusal: ${redact(refusal, about())}`, { kind: "refused" }, about());
   const said = typeof content === "string"
     ? content
     : (content ?? []).map((part) => typeof part === "string" ? part : part.text ?? "").join("");
-  // A server that takes the whole answer for thinking (vllm-project/vllm#17349).
+  // A server that treats the whole answer as thinking (vllm-project/vllm#17349).
   const anything = said.trim() === "" ? reasoning_content ?? reasoning ?? "" : said;
   return { content: anything, finishReason: finish_reason ?? undefined };
 }

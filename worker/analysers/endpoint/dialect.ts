@@ -1,14 +1,16 @@
-/** What an endpoint takes of the protocol: learned from what it refuses, kept as long as the process runs. */
+/**
+ * Which parts of the protocol an endpoint accepts: learned from what it refuses, kept while the process runs.
+ */
 import type { Complaint } from "./failure.ts";
 import { PLAIN_SCHEMA } from "./result_schema.ts";
 
 /** Far more than a valid result needs; the second is for models that think before they answer. */
 const OUTPUT_TOKENS = [1_200, 6_000] as const;
-/** From the most that is wanted to the least; a provider that refuses one is asked with the next. */
+/** From most to least wanted; if a provider refuses one, the next is tried. */
 const FORMATS = ["json_schema", "json_object", "none"] as const;
 const TOKEN_LIMITS = ["max_completion_tokens", "max_tokens"] as const;
 
-/** What this endpoint takes, as far as is known; each is an index that only grows. */
+/** What this endpoint accepts, as far as known; each is an index that only grows. */
 export interface Dialect {
   readonly format: number;
   readonly tokenLimit: number;
@@ -28,10 +30,10 @@ export function inDialect({ format, tokenLimit, outputTokens }: Dialect) {
   };
 }
 
-/** The most tokens that an answer may have; undefined for one more than the last step. */
+/** The most tokens that an answer may have; undefined beyond the last step. */
 export const outputTokensOf = ({ outputTokens }: Dialect): number | undefined => OUTPUT_TOKENS[outputTokens];
 
-/** The dialect to try next, if it is the dialect that an endpoint complains about. */
+/** The dialect to try next, if the endpoint complains about the dialect. */
 export function otherDialect(dialect: Dialect, { message, codes }: Complaint): Dialect | undefined {
   const said = `${codes} ${message}`;
   if (/max_completion_tokens|max_tokens/.test(said) && dialect.tokenLimit === 0) {
@@ -46,7 +48,7 @@ export function otherDialect(dialect: Dialect, { message, codes }: Complaint): D
   return undefined;
 }
 
-/** What is known after an exchange in one dialect, while others learned another. */
+/** Merges what an exchange in one dialect has learned with what concurrent ones have. */
 export const bothKnown = (one: Dialect, other: Dialect): Dialect => ({
   format: Math.max(one.format, other.format),
   tokenLimit: Math.max(one.tokenLimit, other.tokenLimit),

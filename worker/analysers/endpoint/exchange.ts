@@ -1,10 +1,13 @@
-/** One exchange with an endpoint: a completion, a request that it refuses as it stands, or an error that says whose fault it is. */
+/**
+ * One exchange with an endpoint: a completion, a request that it refuses as it stands, or an error that says
+ * whose fault it is.
+ */
 import { reason } from "../../../core/telemetry/log.ts";
 import { Completion, read, type Said } from "./completion.ts";
 import { type Complaint, failure, failureOf, type FailureOptions, readComplaint, redact } from "./failure.ts";
 import { EndpointError } from "./fetch_json.ts";
 
-/** A 400 or 422: whether the thought or the dialect is refused, the caller finds out. */
+/** A 400 or 422: the caller finds out whether the thought or the dialect is refused. */
 export interface Refused {
   readonly refused: Complaint;
   readonly headers: Headers;
@@ -13,9 +16,9 @@ export interface Refused {
 export interface ExchangeOptions {
   /** Sends the request by {@link fetchJson}. */
   readonly send: () => Promise<{ readonly data: unknown; readonly response: Response }>;
-  /** Whether an error of `send` means that time was up. */
+  /** Whether an error of `send` means that it timed out. */
   readonly tooLate: (error: unknown) => boolean;
-  /** Called with the usage that the endpoint states, before anything else is said of its answer. */
+  /** Called with the usage that the endpoint states, before anything else of its response is judged. */
   readonly pay: (usage: Completion["usage"]) => void;
   readonly about: (cause?: unknown) => FailureOptions;
 }
@@ -25,14 +28,14 @@ export async function exchange({ send, tooLate, pay, about }: ExchangeOptions): 
   const { data, response } = await send().catch((error) => {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error; // the client wraps it
     if (cause instanceof EndpointError) return { data: cause, response: cause };
-    if (tooLate(error)) throw failure("no answer in time", { kind: "timeout" }, about(error));
+    if (tooLate(error)) throw failure("no response in time", { kind: "timeout" }, about(error));
     const what = cause instanceof Deno.errors.NotCapable ? NOT_PERMITTED : redact(reason(error), about());
     throw failure(`no answer: ${what}`, { kind: "unavailable" }, about(error));
   });
   const { headers, status } = response;
 
   if (data instanceof EndpointError) {
-    // Not the protocol's way to complain: an address that is not an endpoint's, or a proxy before it.
+    // Not the protocol's error: an address that is not an endpoint's, or a proxy in front of it.
     if (status < 400) throw failure(data.message, { kind: "unavailable" }, about(data));
     const complaint = readComplaint(status, json(data.body))!;
     if (status === 400 || status === 422) return { refused: complaint, headers };
@@ -42,7 +45,7 @@ export async function exchange({ send, tooLate, pay, about }: ExchangeOptions): 
   if (complaint !== undefined) throw failureOf(complaint, headers, about());
   const completion = Completion.safeParse(data);
   if (!completion.success) {
-    throw failure("the answer is not a completion", { kind: "unavailable" }, about());
+    throw failure("the response is not a completion", { kind: "unavailable" }, about());
   }
   pay(completion.data.usage);
   return read(completion.data, about);

@@ -1,4 +1,4 @@
-/** Whose fault it is that an endpoint did not answer with a completion, and what it says about that. */
+/** Whose fault it is that an endpoint did not return a completion, and what it says about it. */
 import { z } from "zod";
 import { AnalysisError, type AnalysisErrorOptions, type Subject, type Usage } from "../analyser.ts";
 import { retryAfterMs } from "./retry_after.ts";
@@ -21,7 +21,7 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** The shapes in which providers complain; each field may be missing, or of another type. */
+/** The shapes of providers' errors; each field may be missing, or of another type. */
 const text = z.union([z.string(), z.number().transform(String)]).optional().catch(undefined);
 const Inner = z.object({
   message: text,
@@ -71,7 +71,7 @@ export function failureOf(complaint: Complaint, headers: Headers, options: Failu
   return failure(what, { ...faultOf(complaint), retryAfterMs: retryAfterMs(headers) }, options);
 }
 
-/** Makes an error for a cause of our own words. */
+/** Makes an error for a cause in our own words. */
 export function failure(
   what: string,
   fault: Pick<AnalysisErrorOptions, "kind" | "scope" | "retryAfterMs">,
@@ -93,7 +93,7 @@ function faultOf({ status, message, codes }: Complaint): Pick<AnalysisErrorOptio
 }
 
 const MAX_REASON_CHARS = 200;
-/** A run of this many characters that the thought holds too is a quotation. */
+/** A run of this many characters that also occurs in the thought is a quotation. */
 const QUOTED_CHARS = 12;
 
 /** The provider's words in one line, cut, without what they quote of the thought and without the key. */

@@ -1,9 +1,10 @@
 /**
- * `fetch` for an endpoint that is not trusted: the body is read to its end here, within the deadline and up to a limit,
- * and no redirect is followed, since it would carry thought and key to an address that nobody has set.
+ * `fetch` for an endpoint that is not trusted: the body is read to its end here, within the deadline and up
+ * to a limit, and no redirect is followed, since it would send the thought and the key to an address that is
+ * not configured.
  */
 
-/** Far more than a valid answer needs; a model in a loop sends spaces until it is stopped. */
+/** Far more than a valid answer needs; a model in a loop sends spaces for ever. */
 const MAX_BODY_BYTES = 1_000_000;
 
 /** What an endpoint said instead of a completion. */
@@ -24,7 +25,7 @@ export class EndpointError extends Error {
 /**
  * Fetches JSON.
  *
- * @returns a response whose body is complete, and is JSON by its own account
+ * @returns a response whose body is complete, and declared as JSON
  * @throws {EndpointError} for anything else that an endpoint says
  * @throws {TypeError} when it can't be reached
  */
@@ -40,15 +41,15 @@ export async function fetchJson(input: string | URL | Request, init?: RequestIni
   }
   if (!response.ok) throw fail(`HTTP ${status}`);
   const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type === "text/event-stream") throw fail("it answered with an event stream, which was not asked for");
-  if (type === "text/html" || /^\s*</.test(body)) throw fail("it answered with a web page");
+  if (type === "text/event-stream") throw fail("it returned an event stream, which was not requested");
+  if (type === "text/html" || /^\s*</.test(body)) throw fail("it returned a web page");
   return new Response(body, {
     status,
     headers: new Headers([...headers, ["content-type", "application/json"]]),
   });
 }
 
-/** @throws {EndpointError} when the body does not end in time to be of use */
+/** @throws {EndpointError} when the body does not end in time */
 async function readBody(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -57,7 +58,7 @@ async function readBody(response: Response): Promise<string> {
     bytes += chunk.byteLength;
     if (bytes > MAX_BODY_BYTES) {
       throw new EndpointError(
-        `its answer is longer than ${MAX_BODY_BYTES} bytes`,
+        `its response is longer than ${MAX_BODY_BYTES} bytes`,
         response.status,
         response.headers,
         "",

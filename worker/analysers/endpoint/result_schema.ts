@@ -1,7 +1,7 @@
 /**
- * The result's schema as JSON Schema: whole for the prompt, and for `response_format` with those words alone that every
- * provider takes. Groq refuses `minItems` (i-am-bee/beeai-framework#1215), Gemini `$schema`, `additionalProperties` and
- * `propertyNames` (openswarm-ai/openswarm#24).
+ * The result's schema as JSON Schema: whole for the prompt, and for `response_format` only the keywords that
+ * every provider accepts. Groq refuses `minItems` (i-am-bee/beeai-framework#1215), Gemini `$schema`,
+ * `additionalProperties` and `propertyNames` (openswarm-ai/openswarm#24).
  */
 import { z } from "zod";
 import { ResultSchema } from "../../../core/result.ts";

@@ -1,8 +1,8 @@
-/** How long an endpoint wants to be left alone, from the headers that providers send with a 429 or a 503. */
+/** How long an endpoint asks to wait, from the headers that providers send with a 429 or a 503. */
 
-/** In the order in which they are believed: the more exact first. */
+/** In order of trust: the more exact first. */
 const MILLISECONDS = ["retry-after-ms", "x-ms-retry-after-ms"];
-/** `x-rate-limit-…` is Azure's. Only what is used up is waited for: see {@link resetMs}. */
+/** `x-rate-limit-…` is Azure's. Only used-up limits are waited for: see {@link resetMs}. */
 const LIMITS = ["requests", "tokens"];
 
 /** @returns milliseconds, or undefined when the headers do not say */
@@ -22,7 +22,10 @@ export function retryAfterMs(headers: Headers, now = Date.now()): number | undef
   return resets.length === 0 ? undefined : Math.max(...resets);
 }
 
-/** A limit's reset, unless something is left of it: a provider sends both limits, and one of them is the reason. */
+/**
+ * A limit's reset, unless something is left of it: a provider sends both limits, and one of them is the
+ * reason.
+ */
 function resetMs(headers: Headers, limit: string): number | undefined {
   const left = number(headers.get(`x-ratelimit-remaining-${limit}`));
   if (left !== undefined && left > 0) return undefined;

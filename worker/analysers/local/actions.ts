@@ -8,7 +8,10 @@ export function actionsFor(type: Type, urgency: Urgency, topic: Topic | undefine
   return STEPS[type].map((step) => step.replace("{topic}", () => topic?.spoken ?? "this"));
 }
 
-/** The one line for somebody who speaks of ending or hurting themselves. No number: it would be another country's. */
+/**
+ * The one line for a person who speaks of ending or hurting themselves. No number: it would be another
+ * country's.
+ */
 export const CRISIS_ACTION =
   "Talk to someone now: a person you trust, a crisis help line where you live, or the emergency services";
 
@@ -17,7 +20,7 @@ const AT_ONCE = [
   "If anyone is in danger, call the emergency services first",
 ];
 
-/** By kind of thought; `{topic}` is what it is about, as one says it to the writer. */
+/** By kind of thought; `{topic}` is what it is about, as said to the writer. */
 const STEPS: Readonly<Record<Type, readonly string[]>> = {
   task: ["Set a day and a time for {topic}", "Do the first two minutes of it now"],
   idea: ["Write three sentences about {topic}", "Name the smallest experiment that would test the idea"],

@@ -1,8 +1,8 @@
-/** Whether somebody speaks of ending or hurting themselves, or tells of somebody who does. */
+/** Whether a person speaks of ending or hurting themselves, or of someone who does. */
 
 /**
- * No library recognises this, and missing it is the worst mistake the analyser can make: phrases that leave little
- * doubt, in the languages that are classified at all. Where one is a figure of speech, a line too many is said.
+ * No library recognises this, and missing it is the worst mistake the analyser can make: phrases that leave
+ * little doubt, in the languages that are classified at all. A figure of speech gets one line too many.
  */
 const PHRASES: readonly RegExp[] = [
   // English

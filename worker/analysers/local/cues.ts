@@ -1,9 +1,9 @@
-/** Phrases that speak for a kind of thought. */
+/** Phrases that indicate a kind of thought. */
 import type { Type } from "./type.ts";
 
 /**
- * Phrases by what they speak for, 4 where one says it in so many words. They are matched with lemmas ("I'm worried" is
- * "i be worried"), which no library turns into kinds of thought.
+ * Phrases by what they indicate, with their points; 4 for an explicit statement. They are matched with lemmas
+ * ("I'm worried" is "i be worried"), which no library turns into kinds of thought.
  */
 export const CUES: readonly (readonly [Type, number, RegExp])[] = [
   [

@@ -1,4 +1,4 @@
-/** Whether life, limb or house is in danger, as far as words show it: no library knows what cannot wait. */
+/** Whether life, limb or house is in danger, as far as words show: no library recognises emergencies. */
 import type { Sentence } from "./reading.ts";
 
 const DANGER = new RegExp(

@@ -1,17 +1,20 @@
-/** What the form of a sentence tells of the kind of thought: a question, an order, a list, a fragment, a tale. */
+/**
+ * What the form of a sentence says about the kind of thought: a question, an order, a list, a fragment, a
+ * tale.
+ */
 import { canBeVerb, type Sentence, type Word } from "./reading.ts";
 import type { Tone } from "./tone.ts";
 import type { Type } from "./type.ts";
 
 type Vote = readonly [Type, number];
 
-/** What the form of a sentence speaks for, with its points. */
+/** What the form of a sentence indicates, with its points. */
 export function formsOf(sentence: Sentence, tone: Tone): Vote[] {
   const { words, isQuestion, lemmas } = sentence;
   const votes: Vote[] = [];
   if (isQuestion || ASKS.test(lemmas)) votes.push(["question", 4]);
   votes.push(...orderOf(sentence, tone));
-  // "An app that …", "a bench made of …": somebody names a thing that is not there.
+  // "An app that …", "a bench made of …": names a thing that does not exist yet.
   if (/^(?:a|an) /.test(lemmas) && words.length > 3 && !hasMainVerb(words)) votes.push(["idea", 3]);
   if (!isQuestion && isPast(words)) votes.push(...taleOf(sentence));
   return votes;
@@ -29,7 +32,7 @@ function orderOf({ words, lemmas, dates }: Sentence, tone: Tone): Vote[] {
   return NO_NOTE.test(lemmas) ? [] : [["task", 1.5]];
 }
 
-/** Tales of what is long past. */
+/** Tales of the distant past. */
 function taleOf({ lemmas, dates }: Sentence): Vote[] {
   const votes: Vote[] = [];
   if (THAT_TIME.test(lemmas)) votes.push(["memory", 3]);
@@ -47,7 +50,7 @@ const THAT_TIME =
 const ONCE =
   /^once\b|^(?:we|i) have an? (?:\w+ ){1,2}(?:call|who|name)\b|\bone (?:summer|winter|night|day|evening|christmas|afternoon)\b/;
 const LONG_AGO = /\b(?:years?|months?|summer|winter) ago\b|\bin (?:19|20)\d\d\b/;
-/** Beginnings of fragments that are no note of something to do. */
+/** Beginnings of fragments that are not tasks. */
 const NO_NOTE = /^(?:a|an|that|those|no|not|another|just|what|how|so) |\bwhen\b/;
 
 /** Questions that lack their mark. */
@@ -62,7 +65,7 @@ const APPOINTMENT =
 const ELDERS =
   /\b(?:brother|sister|cousin) and i\b|^(?:my |our )?(?:grand\w+|mother|father|mom|dad|aunt|uncle|teacher)\b/;
 
-/** The stretches between commas, colons and their like. */
+/** The stretches between commas, colons and the like. */
 export function clausesOf(words: readonly Word[]): Word[][] {
   const clauses: Word[][] = [[]];
   for (const word of words) {
@@ -79,7 +82,7 @@ function isList(clauses: readonly Word[][]): boolean {
 }
 const LISTED: ReadonlySet<Word["pos"]> = new Set(["NOUN", "PROPN", "ADJ", "NUM", "CCONJ", "DET", "ADP"]);
 
-/** Whether a clause tells somebody to do something: its first word is a verb in its base form. */
+/** Whether a clause is an order: its first word is a verb in its base form. */
 export function isImperative(clause: readonly Word[]): boolean {
   const at = clause.findIndex(({ pos, lemma }) => !OPENERS.has(lemma) && pos !== "INTJ" && pos !== "SYM");
   const first = clause[at];
@@ -96,14 +99,14 @@ export function isImperative(clause: readonly Word[]): boolean {
   }
   if (first.pos === "NOUN" && next.pos === "NOUN" && next.normal !== next.lemma) return isVerb(first);
   if (/ing$/.test(next.normal) && clause[at + 2]?.pos === "NOUN") return isVerb(first);
-  // "Book flights", "check tyre pressure": an order where it would be the clause's only verb.
+  // "Book flights", "check tyre pressure": an order if it would be the clause's only verb.
   return !clause.some(isAnyVerb) &&
     (next.pos === "NOUN" || next.pos === "PROPN" || next.pos === "ADJ" || next.pos === "NUM") &&
     isVerb(first);
 }
 
 const isVerb = ({ text, lemma }: Word) => VERBS.has(lemma) || canBeVerb(text);
-/** Verbs of today that the model has as nouns only. */
+/** Modern verbs that the model knows only as nouns. */
 const VERBS: ReadonlySet<string> = new Set(["text", "google", "message", "refill"]);
 
 const OPENERS: ReadonlySet<string> = new Set(

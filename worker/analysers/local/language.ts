@@ -9,19 +9,22 @@ export interface Language {
 
 export const ENGLISH: Language = { code: "en", name: "English" };
 
-/** Another language must look this much likelier than English; below it, names and fragments are taken for Estonian. */
+/**
+ * Another language must be this much likelier than English; below it, names and fragments are mistaken for
+ * Estonian.
+ */
 const MARGIN = 0.15;
 
-/** Two words that no other language has tell English at a hundredth of the detector's cost. */
+/** Two words that no other language has identify English at a hundredth of the detector's cost. */
 const IS_ENGLISH =
   /\b(?:the|my|with|this|have|what|how|would|they|should|i'm|don't)\b.*\b(?:the|my|with|this|have|what|how|would|they|should|and|of|to|is|i'm|don't)\b/i;
 
-/** Enough to tell a language by. */
+/** Enough to identify a language. */
 const MAX_CHARS = 500;
 
 /**
- * The language of a text; English where that is in doubt. One or two words in Latin letters say too little to be
- * anything else.
+ * The language of a text; English where that is in doubt. One or two words in Latin letters say too little to
+ * be anything else.
  */
 export function languageOf(text: string): Language {
   const words = text.match(/\p{L}+/gu)?.length ?? 0;

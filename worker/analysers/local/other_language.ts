@@ -1,10 +1,13 @@
-/** What is known of thoughts in other languages: the form of a note, of a wish, of thanks and of a memory. */
+/**
+ * What is recognised in thoughts in other languages: the form of a note, of a wish, of thanks and of a
+ * memory.
+ */
 import type { Language } from "./language.ts";
 import type { Type } from "./type.ts";
 
 /**
- * No packaged model reads these as wink-nlp reads English, so this is the little that is safe to say; a question mark
- * counts in every language, and everything else is a reflection.
+ * No packaged model reads these as wink-nlp reads English, so this is the little that is safe to say; a
+ * question mark counts in every language, and everything else is a reflection.
  */
 const FORMS: Readonly<Record<string, readonly (readonly [Type, RegExp])[]>> = {
   de: [

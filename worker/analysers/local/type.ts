@@ -8,13 +8,13 @@ import type { Tone } from "./tone.ts";
 
 export type Type = Result["classification"]["type"];
 
-/** The kind that most points speak for; a reflection where none does. */
+/** The kind with the most points; a reflection if there are none. */
 export function typeOf(sentences: readonly Sentence[], tone: Tone): Type {
   const points = new Map<Type, number>([["reflection", 1]]);
   const add = (type: Type, more: number) => points.set(type, (points.get(type) ?? 0) + more);
   sentences.slice(0, MAX_SENTENCES).forEach((sentence, at) => {
     for (const [type, weight, phrase] of CUES) {
-      // Whoever asks whether they want it does not say that they do.
+      // Asking whether one wants it is not wanting it.
       if (type === "goal" && sentence.isQuestion) continue;
       if (phrase.test(sentence.lemmas)) add(type, weight);
     }
@@ -32,10 +32,10 @@ export function typeOf(sentences: readonly Sentence[], tone: Tone): Type {
   return ORDER.reduce((best, type) => (points.get(type) ?? 0) > (points.get(best) ?? 0) ? type : best);
 }
 
-/** A thought of more has shown what it is. */
+/** A longer thought has shown its kind. */
 const MAX_SENTENCES = 40;
 
-/** Of several with the same points the first. */
+/** The first of those with equal points. */
 const ORDER: readonly Type[] = [
   "worry",
   "gratitude",
@@ -47,7 +47,7 @@ const ORDER: readonly Type[] = [
   "reflection",
 ];
 
-/** Whether it tells how things are with somebody or something else; how they were, only where they were so again. */
+/** Whether it tells how someone or something else is; in the past tense only if it happened again. */
 function isAboutOthers({ words, lemmas }: Sentence): boolean {
   if (/^(?:i|we|feel|feeling|not)\b/.test(lemmas)) return false;
   if (/^(?:ADJ|VERB|AUX)$/.test(words[0]!.pos) || !words.some(({ pos }) => pos === "VERB" || pos === "AUX")) {

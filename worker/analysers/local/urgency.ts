@@ -1,4 +1,4 @@
-/** How soon a thought asks for something to be done. */
+/** How soon something in a thought has to be done. */
 import type { Result } from "../../../core/thought.ts";
 import { isInDanger } from "./danger.ts";
 import type { Sentence } from "./reading.ts";
@@ -20,7 +20,7 @@ export const USUAL_URGENCY: Readonly<Record<Type, Urgency>> = {
 
 export function urgencyOf(type: Type, sentences: readonly Sentence[]): Urgency {
   const usual = USUAL_URGENCY[type];
-  // "Today" and "last night" in what is told or remembered ask for nothing.
+  // "Today" and "last night" in tales and memories are not deadlines.
   if (type === "memory" || type === "gratitude" || type === "reflection") return usual;
   if (isInDanger(sentences)) return "immediate";
   if (type === "idea" || type === "goal") return usual;

@@ -4,10 +4,10 @@ import type { Sentence } from "./reading.ts";
 import { feelingsOf, toneOf } from "./tone.ts";
 
 /**
- * Each dimension that words of a text belong to, from -1 to 1: the tone of the sentences they stand in, the stronger the
- * more words speak of it. 0 where those are neutral; a dimension no word belongs to is left out.
+ * The dimensions that a text's words belong to, from -1 to 1: the tone of their sentences, stronger with more
+ * words. 0 if those are neutral; a dimension without words is left out.
  *
- * @param fallback the balance of a sentence that has no word of feeling, as where a worry is told in facts
+ * @param fallback the balance of a sentence that has no word of feeling, such as a worry told in facts
  */
 export function valueOf(sentences: readonly Sentence[], fallback: number): Result["value"] {
   const touched = new Map<Dimension, { times: number; balance: number }>();
@@ -29,10 +29,12 @@ export function valueOf(sentences: readonly Sentence[], fallback: number): Resul
   );
 }
 
-/** `+ 0` turns -0 into 0, which JSON would not keep apart. */
+/** `+ 0` turns -0 into 0, as JSON does. */
 const rounded = (value: number) => Math.round(value * 100) / 100 + 0;
 
-/** Lemmas by the dimension they belong to: the dimensions are this project's own, so no library knows them. */
+/**
+ * Lemmas by the dimension they belong to: the dimensions are this project's own, so no library knows them.
+ */
 const DIMENSION_OF: ReadonlyMap<string, Dimension> = new Map(
   ([
     [
