@@ -7,6 +7,7 @@ import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from
 import type { Database } from "./database.ts";
 import { createOperator, type Operator } from "./operator.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
+import { CANARY_USER } from "../thought.ts";
 
 const LEASE_MS = 60_000;
 const MAX_ATTEMPTS = 3;
@@ -402,6 +403,13 @@ testOnDatabases(
     const { claims, store } = setUp(database);
     const none = { interactive: 0, batch: 0 };
     assert.deepEqual(await claims.waiting(), { thoughts: none, oldestS: none, outbox: 0 });
+    await store(aThought({ userId: CANARY_USER }));
+    const canary = await claims.waiting();
+    assert.deepEqual(
+      [canary.thoughts, canary.oldestS],
+      [none, none],
+      "the canary's thoughts are not people's",
+    );
     const [old] = await store(aThought(), aThought(), aThought(), aThought({ priority: "batch" }));
     const [claim] = await claims.claim([old!]);
     await database.query(

@@ -65,7 +65,7 @@ export interface Store {
   list(listing: Listing): Promise<Page>;
   /** Where thoughts stand now, for those that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
-  /** How many thoughts are not finished; counted no further than `most`. */
+  /** How many thoughts are not finished, without the canary's; counted no further than `most`. */
   waiting(most: number): Promise<number>;
   /** Resolves when thoughts can be stored. */
   ping(): Promise<void>;
@@ -145,11 +145,13 @@ export function createStore(database: Database): Store {
       return rows.map(progressOf);
     },
     async waiting(most) {
-      const [row] = await database.read<{ waiting: number }>(
-        "select count(*)::int as waiting from (select from thoughts where finished_at is null limit $1) unfinished",
+      const [row] = await database.read<{ waiting: number; canary: number }>(
+        `select count(*)::int as waiting,
+           (select count(*)::int from thoughts where finished_at is null and user_id = '${CANARY_USER}') as canary
+         from (select from thoughts where finished_at is null limit $1) unfinished`,
         [most],
       );
-      return row!.waiting;
+      return Math.max(0, row!.waiting - row!.canary);
     },
     ping: database.ping,
   };

@@ -12,6 +12,7 @@ import {
 } from "../../core/telemetry/thresholds.ts";
 import { parse } from "yaml";
 import { DASHBOARDS } from "../../stack/dashboards/boards.ts";
+import { readDashboards } from "../../stack/dashboards/model.ts";
 import { bucketsOf } from "./known_metrics.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
@@ -197,8 +198,35 @@ Deno.test("every alert says how bad it is, what is wrong, how much, and what to 
       assert.match(summary + description, /\$value/, `${name(rule)} does not say the value`);
     }
     assert.equal(runbook_url, `{{ $externalLabels.runbooks }}/${rule.alert}`);
-    const board = dashboard_url.match(/^\{\{ \$externalLabels\.grafana \}\}\/d\/([\w-]+)/)?.[1] ?? "";
-    assert.ok(board in DASHBOARDS, `${name(rule)}: no dashboard ${dashboard_url}`);
+    assert.match(dashboard_url, /^\{\{ \$externalLabels\.grafana \}\}\/d\//, name(rule));
+    const boards = boardsOf(dashboard_url);
+    assert.ok(
+      boards.length > 0 && boards.every((board) => board in DASHBOARDS),
+      `${name(rule)}: no dashboard ${dashboard_url}`,
+    );
+  }
+});
+
+Deno.test("an alert about one process leads to the dashboard of that process", async () => {
+  const dashboards = await readDashboards();
+  for (const rule of alerts) {
+    const { dashboard_url = "", summary = "", description = "" } = rule.annotations ?? {};
+    const picked = [...dashboard_url.matchAll(/var-(\w+)=\{\{ \$labels\.(\w+) \}\}/g)];
+    for (const uid of boardsOf(dashboard_url)) {
+      const variables = dashboards.find((board) => board.uid === uid)!.variables.map((variable) =>
+        variable.name
+      );
+      for (const [, variable = ""] of picked) {
+        assert.ok(variables.includes(variable), `${name(rule)}: ${uid} has no variable ${variable}`);
+      }
+      // A probe's instance is the address that it probes.
+      const isProcess = /\$labels\.instance/.test(summary + description) && !/probe_/.test(rule.expr);
+      if (!isProcess || !variables.includes("instance")) continue;
+      assert.ok(
+        picked.some(([, , label]) => label === "instance"),
+        `${name(rule)} does not pick its instance`,
+      );
+    }
   }
 });
 
@@ -232,6 +260,11 @@ Deno.test("JobAbsent names every job that Prometheus scrapes", async () => {
     assert.equal(labels.get("component"), component, `component of ${labels.get("job")}`);
   }
 });
+
+/** The dashboards that a link, which may be a template, leads to. */
+function boardsOf(dashboardUrl: string): string[] {
+  return [...dashboardUrl.matchAll(/\btp-[\w]+/g)].map(([uid]) => uid);
+}
 
 function name(rule: Rule): string {
   return `${rule.alert} (${rule.labels?.severity})`;
