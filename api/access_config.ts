@@ -12,7 +12,7 @@ export function openAccess(
   stack: AsyncDisposableStack,
 ): NonNullable<ApiOptions["access"]> {
   const {
-    apiKeysFile,
+    apiKeysFiles,
     rateLimitPerMinute,
     trustProxy,
     allowAnonymous,
@@ -21,7 +21,7 @@ export function openAccess(
   } = config;
   const redis = redisConnection(config);
   return {
-    keys: apiKeysFile === undefined ? undefined : stack.use(openKeys({ path: apiKeysFile, log })),
+    keys: apiKeysFiles === undefined ? undefined : stack.use(openKeys({ paths: apiKeysFiles, log })),
     hosts: allowedHosts.includes("*") ? undefined : allowedHosts,
     rateLimit: rateLimitPerMinute === 0
       ? undefined

@@ -33,7 +33,7 @@ const statusOf = async (answer: Promise<Response>) => {
 
 Deno.test("with keys, thoughts are for those who have one; health, metrics and documentation stay open", async () => {
   using file = createKeyFile("# who may", ada.line, "", bob.line);
-  await using api = serve({ keys: openKeys({ path: file.path, log }) });
+  await using api = serve({ keys: openKeys({ paths: [file.path], log }) });
   assert.equal(await statusOf(list(api, { authorization: `Bearer ${ada.key}` })), 200);
   assert.equal(await statusOf(list(api, { authorization: `bearer ${bob.key}` })), 200);
   for (
@@ -81,7 +81,7 @@ Deno.test("without keys the API answers only to its own names: no page whose nam
 
 Deno.test("with keys any name will do: no page of another site has one", async () => {
   using file = createKeyFile(ada.line);
-  await using api = serve({ hosts: ["localhost"], keys: openKeys({ path: file.path, log }) });
+  await using api = serve({ hosts: ["localhost"], keys: openKeys({ paths: [file.path], log }) });
   const key = `authorization: Bearer ${ada.key}`;
   assert.match(await calledAs(api, "thoughts.example.com", "/thoughts?user_id=me", key), /^HTTP\/1\.1 200/);
 });
@@ -94,7 +94,7 @@ async function calledAs(api: Api, host: string, path = "/thoughts?user_id=me", .
 Deno.test("a caller over the limit is told when to come back; the others go on", async () => {
   using file = createKeyFile(ada.line, bob.line);
   await using rateLimit = createRateLimit({ perMinute: 3 });
-  await using api = serve({ keys: openKeys({ path: file.path, log }), rateLimit });
+  await using api = serve({ keys: openKeys({ paths: [file.path], log }), rateLimit });
   const asAda = { authorization: `Bearer ${ada.key}` };
   for (let i = 0; i < 3; i++) assert.equal(await statusOf(list(api, asAda)), 200);
   const refused = await list(api, asAda);
@@ -147,7 +147,7 @@ Deno.test("what is not an address in X-Forwarded-For makes no caller of its own"
 
 Deno.test("an address that keeps trying keys is told to wait; a valid key from there goes on", async () => {
   using file = createKeyFile(ada.line);
-  await using api = serve({ keys: openKeys({ path: file.path, log }) });
+  await using api = serve({ keys: openKeys({ paths: [file.path], log }) });
   const statuses = new Map<number, number>();
   for (let n = 0; n < 70; n++) {
     const status = await statusOf(list(api, { authorization: `Bearer guess${n}` }));
@@ -175,7 +175,7 @@ Deno.test("a key reaches the thoughts of its user and does what its scopes allow
     alertmanager: makeKey({ name: "alertmanager", scopes: ["alerts"] }),
   };
   using file = createKeyFile(...Object.values(keys).map(({ line }) => line));
-  await using api = await openTestApp({ access: { keys: openKeys({ path: file.path, log }) } });
+  await using api = await openTestApp({ access: { keys: openKeys({ paths: [file.path], log }) } });
   const as = (name: keyof typeof keys, method: string, path: string, body?: unknown) =>
     api.request(path, {
       method,
@@ -256,7 +256,7 @@ Deno.test("a key reaches the thoughts of its user and does what its scopes allow
 
 Deno.test("a key taken away ends its streams within seconds, and no other's", async () => {
   using file = createKeyFile(ada.line, bob.line);
-  const keys = openKeys({ path: file.path, log, everyMs: 5 });
+  const keys = openKeys({ paths: [file.path], log, everyMs: 5 });
   await using api = await openTestApp({ access: { keys } });
   const response = await api.post({ user_id: "ada", text: "x" }, { authorization: `Bearer ${ada.key}` });
   const { id } = await response.json();
@@ -280,7 +280,7 @@ Deno.test("access lines name the caller's address where that is wanted, also of 
     const lines: string[] = [];
     const log = createLogger({ service: "test", write: (text) => lines.push(text) });
     using file = createKeyFile(ada.line);
-    const access = { keys: openKeys({ path: file.path, log }), logAddresses };
+    const access = { keys: openKeys({ paths: [file.path], log }), logAddresses };
     await using api = startApi({ database, log, host: "127.0.0.1", port: 0, access });
     assert.equal(await statusOf(list(api)), 401);
     await waitFor("the access line", () => (log.flush(), lines.join("").includes('"status":401')));

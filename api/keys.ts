@@ -1,5 +1,5 @@
 /**
- * API keys. The file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a
+ * API keys. A file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a
  * comment. It is read again when it changes, so keys come and go without a restart. A line that cannot be
  * read admits nobody, a file that cannot be read admits nobody either; both are logged and counted.
  */
@@ -30,7 +30,7 @@ export interface Grant {
 export interface KeyCounts {
   readonly valid: number;
   readonly expired: number;
-  /** Lines that cannot be read; 1 for a file that cannot be read. */
+  /** Lines that cannot be read; 1 for each file that cannot be read. */
   readonly broken: number;
 }
 
@@ -41,30 +41,29 @@ export interface Keys extends Disposable {
 }
 
 export interface KeysOptions {
-  readonly path: string;
+  readonly paths: readonly string[];
   readonly log: Logger;
-  /** How often the file is looked at. @default 1_000 */
+  /** How often the files are looked at. @default 1_000 */
   readonly everyMs?: number;
   /** @default Date.now */
   readonly now?: () => number;
 }
 
 /**
- * Opens a key file.
+ * Opens key files.
  *
- * @throws {Error} when the file cannot be read, holds a line that is not a key, or no key at all
+ * @throws {Error} when one cannot be read, holds a line that is not a key, or no key at all
  */
-export function openKeys({ path, log, everyMs = 1_000, now = Date.now }: KeysOptions): Keys {
-  let version = versionOf(path);
-  const first = parse(Deno.readTextFileSync(path));
-  if (first.broken.length > 0) throw new Error(`${path}:${first.broken.join(`; ${path}:`)}. ${MAKE_ONE}`);
-  if (first.entries.length === 0) throw new Error(`${path} holds no key. ${MAKE_ONE}`);
+export function openKeys({ paths, log, everyMs = 1_000, now = Date.now }: KeysOptions): Keys {
+  const files = paths.map(openFile);
   let broken = 0;
-  let readable = true;
   let grants = new Map<string, Held>();
-  admit(first.entries);
+  admit();
 
-  function admit(entries: readonly Entry[]) {
+  /** Admits what the files hold now. */
+  function admit() {
+    const { entries, second } = unite(files);
+    broken = second.length + files.reduce((sum, file) => sum + file.broken.length, 0);
     const before = grants;
     // A key whose line is as it was keeps its grant, and the streams that hang on it.
     grants = new Map(entries.map((entry) => {
@@ -72,28 +71,22 @@ export function openKeys({ path, log, everyMs = 1_000, now = Date.now }: KeysOpt
       return [entry.hash, same?.line === entry.line ? same : hold(entry)];
     }));
     for (const [hash, held] of before) if (grants.get(hash) !== held) held.revoke();
+    for (const name of second) log.error("API key line admits nobody", { reason: secondName(name) });
   }
 
   function readAgain() {
-    try {
-      const changed = versionOf(path);
-      if (changed === version) return;
-      version = changed;
-      const { entries, broken: lines } = parse(Deno.readTextFileSync(path));
-      broken = lines.length;
-      admit(entries);
-      readable = true;
-      for (const line of lines) log.error("API key line admits nobody", { reason: `line ${line}` });
-      if (entries.length === 0) log.error("API key file holds no key: nobody is admitted", { path });
-      else log.info("API keys read", { keys: entries.length });
-    } catch (error) {
-      version = UNREADABLE;
-      broken = 1;
-      admit([]);
-      if (readable) {
-        log.error("API key file cannot be read: nobody is admitted", { path, reason: reason(error) });
+    const changed = files.map(isChanged);
+    if (!changed.includes(true)) return;
+    admit();
+    for (const [at, { path, entries, broken, unreadable }] of files.entries()) {
+      if (!changed[at]) continue;
+      if (unreadable !== undefined) {
+        log.error("API key file cannot be read: nobody is admitted", { path, reason: unreadable });
+        continue;
       }
-      readable = false;
+      for (const line of broken) log.error("API key line admits nobody", { path, reason: `line ${line}` });
+      if (entries.length === 0) log.error("API key file holds no key: nobody is admitted", { path });
+      else log.info("API keys read", { path, keys: entries.length });
     }
   }
 
@@ -157,6 +150,58 @@ const MAKE_ONE = "Make one with: deno task key NAME";
 /** In place of the version of a file that is there. */
 const UNREADABLE = "unreadable";
 
+interface File {
+  readonly path: string;
+  version: string;
+  entries: readonly Entry[];
+  /** Which lines are wrong, and why. */
+  broken: readonly string[];
+  /** Why it cannot be read. */
+  unreadable?: string | undefined;
+}
+
+function openFile(path: string): File {
+  const file = { path, version: versionOf(path), ...parse(Deno.readTextFileSync(path)) };
+  if (file.broken.length > 0) throw new Error(`${path}:${file.broken.join(`; ${path}:`)}. ${MAKE_ONE}`);
+  if (file.entries.length === 0) throw new Error(`${path} holds no key. ${MAKE_ONE}`);
+  return file;
+}
+
+/** Reads a file that has changed. @returns whether it holds something else now */
+function isChanged(file: File): boolean {
+  try {
+    const version = versionOf(file.path);
+    if (version === file.version) return false;
+    Object.assign(file, { ...parse(Deno.readTextFileSync(file.path)), version, unreadable: undefined });
+    return true;
+  } catch (error) {
+    const wasReadable = file.unreadable === undefined;
+    Object.assign(file, {
+      version: UNREADABLE,
+      entries: [],
+      broken: ["cannot be read"],
+      unreadable: reason(error),
+    });
+    return wasReadable;
+  }
+}
+
+/** `second` names keys that an earlier file holds too. */
+function unite(
+  files: readonly File[],
+): { readonly entries: readonly Entry[]; readonly second: readonly string[] } {
+  const entries = new Map<string, Entry>();
+  const second: string[] = [];
+  for (const entry of files.flatMap(({ entries }) => entries)) {
+    const first = entries.get(entry.hash);
+    if (first === undefined) entries.set(entry.hash, entry);
+    else second.push(first.name);
+  }
+  return { entries: [...entries.values()], second };
+}
+
+const secondName = (name: string) => `is a second name for the key "${name}"`;
+
 interface Entry extends Omit<Grant, "revoked"> {
   /** SHA-256 of the key, in hex. */
   readonly hash: string;
@@ -194,7 +239,7 @@ function parse(text: string): { readonly entries: readonly Entry[]; readonly bro
     const entry = parseLine(line);
     if (typeof entry === "string") broken.push(`${at + 1} ${entry}`);
     else if (entries.has(entry.hash)) {
-      broken.push(`${at + 1} is a second name for the key "${entries.get(entry.hash)!.name}"`);
+      broken.push(`${at + 1} ${secondName(entries.get(entry.hash)!.name)}`);
     } else entries.set(entry.hash, entry);
   }
   return { entries: [...entries.values()], broken };

@@ -10,10 +10,15 @@ const ada = makeKey({ name: "ada", user: "ada" });
 const bob = makeKey({ name: "bob" });
 
 /** Keys over a file, with what they logged. */
-function open(path: string, now?: () => number) {
+function open(path: string | readonly string[], now?: () => number) {
   const lines: string[] = [];
   const log = createLogger({ service: "test", write: (text) => lines.push(text) });
-  const keys = openKeys({ path, log, everyMs: EVERY_MS, ...(now === undefined ? {} : { now }) });
+  const keys = openKeys({
+    paths: [path].flat(),
+    log,
+    everyMs: EVERY_MS,
+    ...(now === undefined ? {} : { now }),
+  });
   return {
     keys,
     logged: () => (log.flush(), lines.join("")),
@@ -100,6 +105,23 @@ Deno.test("a key that is taken away, changed or expired revokes its grant; one t
   assert.deepEqual([...keys.find(changed.key)!.scopes], ["read"]);
   now = Date.parse("2029-12-31");
   assert.equal(keys.find(short.key), undefined, "although the clock went back");
+});
+
+Deno.test("keys come from several files, and one that breaks takes no other's keys away", async () => {
+  using people = createKeyFile(ada.line);
+  using own = createKeyFile(bob.line);
+  using opened = open([people.path, own.path]);
+  const { keys } = opened;
+  const grant = keys.find(bob.key);
+  Deno.removeSync(people.path);
+  await known("ada to be refused", () => keys.find(ada.key) === undefined);
+  assert.equal(keys.find(bob.key), grant);
+  assert.deepEqual(keys.counts(), { valid: 1, expired: 0, broken: 1 });
+  people.write(ada.line, bob.line.replace("bob:", "eve:"));
+  await known("ada again", () => keys.find(ada.key) !== undefined);
+  assert.equal(keys.find(bob.key)?.name, "eve", "the first file goes first");
+  assert.deepEqual(keys.counts(), { valid: 2, expired: 0, broken: 1 });
+  assert.match(opened.logged(), /is a second name for the key \\"eve\\"/);
 });
 
 Deno.test("a key carries its user, scopes and expiry", () => {

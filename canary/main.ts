@@ -24,7 +24,7 @@ const Flags = z.strictObject({
   "loki": url.optional(),
   /** Where API and workers send their traces: what does not go to that Tempo is not looked for there. */
   "otlp": url.optional(),
-  /** One API key. Unset or empty: the API wants none. */
+  /** Has one API key. An API that wants none ignores it. */
   "key-file": z.string().optional(),
   "every": seconds.default(60),
   "analyser": z.string().default("local"),
@@ -37,7 +37,7 @@ const log = createLogger({ service: "canary", level: "INFO" });
 
 await runProcess(log, (stack) => {
   const flags = Flags.parse(values());
-  const key = flags["key-file"] ? Deno.readTextFileSync(flags["key-file"]).trim() : undefined;
+  const keyFile = flags["key-file"];
   const { api, worker, loki, otlp } = flags;
   const tempo = flags.tempo && otlp && hostOf(otlp) === hostOf(flags.tempo) ? flags.tempo : undefined;
   const canary = stack.use(startCanary({
@@ -45,7 +45,7 @@ await runProcess(log, (stack) => {
     worker,
     tempo,
     loki,
-    key: key || undefined,
+    key: keyFile === undefined ? undefined : () => Deno.readTextFileSync(keyFile).trim(),
     everyMs: flags.every * 1_000,
     paidEveryMs: FREE.includes(flags.analyser) ? undefined : flags["paid-every"] * 1_000,
     hostname: flags.host,
@@ -57,7 +57,9 @@ await runProcess(log, (stack) => {
   return Promise.resolve({ failed: new Promise<never>(() => {}) });
 });
 
-const hostOf = (url: string) => new URL(url).hostname;
+function hostOf(url: string): string {
+  return new URL(url).hostname;
+}
 
 /** Flags as given; one that is given empty counts as not given. */
 function values(): Record<string, string> {

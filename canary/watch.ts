@@ -34,8 +34,8 @@ export interface Run {
 }
 
 export interface WatchOptions extends Targets {
-  /** Key of the API, where it wants one. */
-  readonly key?: string | undefined;
+  /** Reads the API's key, before each run: it may have been replaced. @default none */
+  readonly key?: (() => string) | undefined;
   /** Whether an analysis costs money: then one is asked for at most this often, in milliseconds. */
   readonly paidEveryMs?: number | undefined;
   /** The end of each step, in milliseconds. @default 5_000, 20_000, 20_000, 20_000 */
@@ -62,7 +62,7 @@ const HOUR_MS = 3_600_000;
 export function createWatch(options: WatchOptions): () => Promise<Run> {
   const { api, worker, tempo, loki, key, paidEveryMs, signal, now = Date.now } = options;
   const deadlines = { ...DEADLINES_MS, ...options.deadlinesMs };
-  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  let headers: Readonly<Record<string, string>> = {};
   let paidAt = -Infinity;
 
   return async () => {
@@ -80,6 +80,7 @@ export function createWatch(options: WatchOptions): () => Promise<Run> {
         return { outcome: "skipped", seconds };
       }
       paidAt = now();
+      if (key) headers = { authorization: `Bearer ${key()}` };
       const from = performance.now();
       id = await post(traceId);
       seconds.accepted = (performance.now() - from) / 1_000;

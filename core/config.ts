@@ -183,11 +183,13 @@ export const SETTINGS = {
     help: "Address the API listens on.",
   },
   apiPort: { on: ["api"], env: "API_PORT", schema: port(8000), help: "Port of the API." },
-  apiKeysFile: {
+  apiKeysFiles: {
     on: ["api"],
     env: "API_KEYS_FILE",
-    schema: z.string().min(1).optional(),
-    help: "File of the API keys to accept, made with `deno task key NAME`. Unset: no key is needed.",
+    schema: z.string().transform((list) => list.split(",").map((path) => path.trim()).filter(Boolean))
+      .refine((paths) => paths.length > 0, "must name a file").optional(),
+    help:
+      "File of the API keys to accept, made with `deno task key NAME`; several with commas. Unset: no key is needed.",
   },
   allowAnonymous: {
     on: ["api"],

@@ -4,6 +4,7 @@ import type { Options } from "./cli.ts";
 import { type Compose, createCompose } from "./docker/compose.ts";
 import { createDocker, type Docker } from "./docker/docker.ts";
 import { projectVariables } from "./docker/side_by_side.ts";
+import { readApiKey } from "./docker/api_key.ts";
 import { assertDocker } from "./doctor/engine.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { LaunchFailure } from "./failure.ts";
@@ -91,6 +92,7 @@ export async function observe(context: Context): Promise<RunningStack> {
     endpoints: createEndpoints(containers),
     workers: services.find((service) => service.name === "kafka-worker")?.replicas ?? 1,
     grafanaLogin: `${login.user}:${login.password}`,
+    apiKey: await readApiKey(context),
   };
 }
 

@@ -14,7 +14,7 @@ export interface RunningStack {
   /** `user:password` */
   readonly grafanaLogin: string;
   /** Sent to the API, where it asks for one. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** Where the workers themselves cannot be asked how much they have done. */
   readonly counter?: WorkCounter;
   /** How a service that was not given is given, such as a flag; absent where services are left out on purpose. */

@@ -24,7 +24,7 @@ export const OWN_VALUES: readonly (keyof typeof SETTINGS)[] = [
   "dataDir", // no embedded database in a pod
   "apiHost",
   "apiPort",
-  "apiKeysFile",
+  "apiKeysFiles",
   "allowAnonymous",
   "allowedHosts",
   "trustProxy",

@@ -18,6 +18,8 @@ export interface Request {
   readonly body?: unknown;
   /** `user:password` for basic authentication. */
   readonly login?: string;
+  /** An API key. */
+  readonly key?: string | undefined;
   /** @default 5_000 */
   readonly deadlineMs?: number;
 }
@@ -34,10 +36,11 @@ export interface Reply {
  * @throws {Unreachable} when there was no response within the deadline
  */
 export async function ask(host: Host, url: string, request: Request = {}): Promise<Reply> {
-  const { method = "GET", body, login, deadlineMs = 5_000 } = request;
+  const { method = "GET", body, login, key, deadlineMs = 5_000 } = request;
   const headers = new Headers(request.headers);
   if (body !== undefined) headers.set("content-type", "application/json");
   if (login) headers.set("authorization", `Basic ${new TextEncoder().encode(login).toBase64()}`);
+  if (key) headers.set("authorization", `Bearer ${key}`);
   const signal = AbortSignal.timeout(deadlineMs);
   try {
     const response = await host.fetch(url, {

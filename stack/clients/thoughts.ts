@@ -15,12 +15,11 @@ export type Thoughts = ReturnType<typeof createThoughts>;
 export interface ThoughtsOptions {
   readonly host: Host;
   readonly url: string;
-  /** Where the API asks for one. */
+  /** @default none: the API wants none */
   readonly key?: string | undefined;
 }
 
 export function createThoughts({ host, url, key }: ThoughtsOptions) {
-  const authorization: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   /**
    * @param thought of a user whose name says that it is not a person
    * @returns the API's answer, and the new thought's id when it was 201
@@ -30,21 +29,17 @@ export function createThoughts({ host, url, key }: ThoughtsOptions) {
     headers: Record<string, string> = {},
   ): Promise<Reply & { id?: string }> {
     const body = { user_id: user, text };
-    const reply = await ask(host, `${url}/thoughts`, {
-      method: "POST",
-      headers: { ...headers, ...authorization },
-      body,
-    });
+    const reply = await ask(host, `${url}/thoughts`, { method: "POST", headers, body, key });
     const created = reply.status === 201 ? Created.safeParse(JSON.parse(reply.text)) : undefined;
     return created?.success ? { ...reply, id: created.data.id } : reply;
   }
 
   function get(id: string): Promise<z.output<typeof Stored>> {
-    return askJson(host, `${url}/thoughts/${id}`, Stored, { headers: authorization });
+    return askJson(host, `${url}/thoughts/${id}`, Stored, { key });
   }
 
   async function remove(id: string): Promise<void> {
-    await ask(host, `${url}/thoughts/${id}`, { method: "DELETE", headers: authorization });
+    await ask(host, `${url}/thoughts/${id}`, { method: "DELETE", key });
   }
 
   return { post, get, remove };

@@ -8,8 +8,8 @@ import { createTraffic, type TrafficTally } from "../traffic/traffic.ts";
 export async function traffic(context: Context): Promise<Report> {
   const { host, view, options } = context;
   const { perSecond, forMs, mix } = options.traffic;
-  const { endpoints } = await observe(context);
-  const made = createTraffic({ host, url: endpoints.of("api"), perSecond, mix });
+  const { endpoints, apiKey: key } = await observe(context);
+  const made = createTraffic({ host, url: endpoints.of("api"), key, perSecond, mix });
   const checks = [{
     name: "requests",
     run: async ({ say, signal }: Progress) => {

@@ -1,6 +1,7 @@
 /** Starts the stack, waits until it is healthy and its monitoring sees it, and proves it. */
 import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import { type Context, grafanaLogin, observe } from "../context.ts";
+import { keyFileChecks } from "../docker/api_key.ts";
 import { checkLogFiles, engineVariables } from "../docker/adaptation.ts";
 import { type Declared, lastLine } from "../docker/compose.ts";
 import { type Fallback, type Startup, startupChecks } from "../docker/startup.ts";
@@ -28,6 +29,7 @@ export async function up(context: Context): Promise<Report> {
   }
   const adapted = await adapt(context);
   if (!await pass("images", await imageChecks(adapted))) return createReport(adapted, { checklists });
+  if (!await pass("keys", await keyFileChecks(adapted))) return createReport(adapted, { checklists });
   return await start(await withLogFiles(adapted, pass), checklists, pass);
 }
 

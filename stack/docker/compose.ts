@@ -34,6 +34,7 @@ export interface Declared {
   /** Volumes by name, folders of the host by path. */
   readonly mounts: readonly { readonly source: string; readonly target: string }[];
   readonly environment: Readonly<Record<string, string>>;
+  readonly healthCheck: boolean;
 }
 
 const Lines = z.array(z.object({
@@ -60,6 +61,7 @@ const ConfigShape = z.object({
       ),
       volumes: z.array(z.object({ source: z.string().default(""), target: z.string() })).default([]),
       environment: z.record(z.string(), z.string().nullable()).default({}),
+      healthcheck: z.unknown().optional(),
       deploy: z.object({ replicas: z.number().optional() }).optional(),
     }),
   ),
@@ -127,6 +129,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
         mounts: declared.volumes,
         // Compose writes a dollar as two, so that its output can be its input.
         environment: mapValues(declared.environment, (value) => (value ?? "").replaceAll("$$", "$")),
+        healthCheck: declared.healthcheck !== undefined,
       })),
     };
   }
@@ -205,6 +208,13 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return run(["exec", "-T", service, ...command], QUESTION_MS);
   }
 
+  /** The text of a file that a service sees, whether it runs or not. @returns undefined when it cannot be read */
+  async function readFile(service: string, path: string): Promise<string | undefined> {
+    const cat = ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "cat", service, path];
+    const { code, stdout } = await run(cat, QUESTION_MS);
+    return code === 0 ? stdout : undefined;
+  }
+
   function down(volumes: boolean): Promise<Output> {
     return run(["down", "--remove-orphans", ...(volumes ? ["--volumes"] : [])], STOP_MS);
   }
@@ -237,6 +247,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     logsSince,
     tail,
     exec,
+    readFile,
     down,
     commandLine,
   };

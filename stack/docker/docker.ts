@@ -275,13 +275,19 @@ export function createDocker(host: Host) {
    * Looks for files in a folder of the engine's machine, from inside a container.
    *
    * @param pattern of at least one file that must be there
+   * @param user who looks, without capabilities @default root
    * @returns why not, or undefined when there is one
    */
-  async function cannotSee(folder: string, pattern: string, image: string): Promise<string | undefined> {
+  async function cannotSee(
+    folder: string,
+    pattern: string,
+    image: string,
+    user = "0:0",
+  ): Promise<string | undefined> {
     const look =
-      `for file in /probe/${pattern}; do [ -r "$file" ] && exit 0; done; echo "no such file" >&2; exit 1`;
+      `for file in /probe/${pattern}; do [ -r "$file" ] && exit 0; done; echo "no such file that it may read" >&2; exit 1`;
     const output = await host.run("docker", [
-      ...["run", "--rm", "--network", "none", "--user", "0:0", "--cap-drop", "ALL", "--read-only"],
+      ...["run", "--rm", "--network", "none", "--user", user, "--cap-drop", "ALL", "--read-only"],
       ...["--security-opt", "label=disable", "--log-driver", "json-file"],
       ...["--mount", `type=bind,source=${folder},target=/probe,readonly`],
       ...["--entrypoint", "sh", image, "-c", look],

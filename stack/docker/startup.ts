@@ -119,9 +119,11 @@ function createWatch({ host, compose, docker, selection, declared, deadlineMs, f
     containers: readonly Container[],
     ended: Output | undefined,
   ): string | undefined {
-    const wanted = declared.find(({ name }) => name === service.name)?.replicas ?? 1;
+    const { replicas: wanted = 1, healthCheck } = declared.find(({ name }) => name === service.name) ?? {};
     const settled = containers.filter(({ id }) => ended || !old.has(id));
-    const healthy = settled.filter(service.once ? isDone : isHealthy);
+    const healthy = settled.filter(service.once ? isDone : isHealthy)
+      // Between two restarts a container has no health for a moment.
+      .filter(({ health }) => service.once || !healthCheck || health === "healthy");
     if (healthy.length < wanted || healthy.length < containers.length) return undefined;
     if (service.once) return "done";
     const state = healthy.every(({ health }) => health === "healthy") ? "healthy" : "running";

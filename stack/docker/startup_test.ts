@@ -17,10 +17,11 @@ interface Script {
   readonly up?: Partial<Output>;
   readonly restarts?: number;
   readonly replicas?: number;
+  readonly healthCheck?: boolean;
 }
 
 /** Starts services of a Docker that shows these looks, and returns how each check ended. */
-async function start({ services, looks, up = {}, restarts = 0, replicas = 1 }: Script) {
+async function start({ services, looks, up = {}, restarts = 0, replicas = 1, healthCheck = true }: Script) {
   let look = 0;
   const lastLook = Promise.withResolvers<void>();
   const host = fakeHost({
@@ -51,6 +52,7 @@ async function start({ services, looks, up = {}, restarts = 0, replicas = 1 }: S
       replicas,
       mounts: [],
       environment: {},
+      healthCheck,
     })),
     deadlineMs: 60_000,
   });
@@ -65,6 +67,12 @@ Deno.test("a service is fine once its container is healthy", async () => {
   const starting = { service: "db", health: "starting" };
   const { outcomes } = await start({ services: ["db"], looks: [[], [], [starting], [{ service: "db" }]] });
   assert.equal(outcomes.db, "ok: healthy");
+});
+
+Deno.test("a service with a health check is not fine while it has no health, between two restarts", async () => {
+  const looks = [[], [], [{ service: "canary", health: "" }], [{ service: "canary", state: "restarting" }]];
+  const { outcomes } = await start({ services: ["canary"], looks, restarts: 3 });
+  assert.match(outcomes.canary!, /^failed: .*exits at once/);
 });
 
 Deno.test("a service with replicas is fine once all of them are", async () => {

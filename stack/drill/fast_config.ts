@@ -31,6 +31,12 @@ const Route = z.looseObject({
     return z.array(z.record(z.string(), z.unknown())).optional();
   },
 });
+/** As in config/alertmanager.yml: the stack's own key. */
+const WEBHOOK = {
+  url: "http://api:8000/alerts",
+  send_resolved: true,
+  http_config: { authorization: { credentials_file: "/run/secrets/alertmanager/api_key" } },
+};
 const AlertmanagerConfig = z.looseObject({
   route: Route,
   receivers: z.array(z.looseObject({ name: z.string() })),
@@ -107,7 +113,7 @@ function quickAlertmanager(config: unknown): unknown {
     route: quickRoute(route),
     receivers: receivers.map(({ name }) => ({
       name,
-      webhook_configs: [{ url: "http://api:8000/alerts", send_resolved: true }],
+      webhook_configs: [WEBHOOK],
     })),
   };
 }

@@ -40,7 +40,11 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
   async function start(): Promise<void> {
     const files = join(dirname(paths.lastUpFile), "drill");
     await writeFastConfig(paths.dir, files, drill, alertmanagerName, jobs);
-    await run(alertmanagerName, "alertmanager", ["--volume", `${files}:/etc/alertmanager:ro`], [
+    const mounts = [
+      `${files}:/etc/alertmanager:ro`,
+      `${project}_alertmanager_secret:/run/secrets/alertmanager:ro`,
+    ];
+    await run(alertmanagerName, "alertmanager", mounts.flatMap((mount) => ["--volume", mount]), [
       "--config.file=/etc/alertmanager/alertmanager.yml",
       "--storage.path=/data",
       "--cluster.listen-address=",

@@ -1,9 +1,8 @@
 /** Clients that post thoughts while a drill lasts; every accepted one has to be completed in the end. */
 import { LaunchFailure } from "../failure.ts";
-import type { Host } from "../host.ts";
 import { Unreachable } from "../clients/http.ts";
 import type { Progress } from "../checklist.ts";
-import { createThoughts } from "../clients/thoughts.ts";
+import { createThoughts, type ThoughtsOptions } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 
@@ -24,9 +23,9 @@ export interface Tally {
 
 export type Load = ReturnType<typeof createLoad>;
 
-/** @param api base URL */
-export function createLoad({ host, api }: { readonly host: Host; readonly api: string }) {
-  const thoughts = createThoughts({ host, url: api });
+export function createLoad(options: ThoughtsOptions) {
+  const { host } = options;
+  const thoughts = createThoughts(options);
   const accepted: string[] = [];
   const completed = new Set<string>();
   const underWay = new Set<Promise<void>>();

@@ -33,10 +33,10 @@ export type DrillRun = Awaited<ReturnType<typeof openDrillRun>>;
 /** @throws {LaunchFailure} when the stack is not running */
 export async function openDrillRun(context: Context, drill: Drill, fast: boolean) {
   const { host, paths, view, options } = context;
-  const { endpoints } = await observe(context);
+  const { endpoints, apiKey: key } = await observe(context);
   /** For what has to be done to its end: Ctrl-C does not reach it. */
   const steady = await openContext(host.uninterrupted(), paths, view, options);
-  const load = createLoad({ host: steady.host, api: endpoints.of("api") });
+  const load = createLoad({ host: steady.host, url: endpoints.of("api"), key });
   const times: AlertTimes = {};
   let watch = watchAt(createPrometheus({ host, url: endpoints.of("prometheus") }));
   let monitoring: FastMonitoring | undefined;

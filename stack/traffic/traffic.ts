@@ -7,6 +7,8 @@ export interface TrafficOptions {
   readonly host: Host;
   /** Of the API. */
   readonly url: string;
+  /** @default none: the API wants none */
+  readonly key?: string | undefined;
   readonly perSecond: number;
   readonly mix: Mix;
 }
@@ -30,7 +32,7 @@ const LONG = "What I would like to think through before the summer, and why it m
 
 export type Traffic = ReturnType<typeof createTraffic>;
 
-export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
+export function createTraffic({ host, url, key, perSecond, mix }: TrafficOptions) {
   /** For what has to be done after Ctrl-C too. */
   const steady = host.uninterrupted();
   const kinds = sequence(mix);
@@ -99,7 +101,7 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
   }
 
   async function post(body: Readonly<Record<string, string>>): Promise<void> {
-    const options = { method: "POST", body, deadlineMs: REQUEST_MS };
+    const options = { method: "POST", body, key, deadlineMs: REQUEST_MS };
     const { status, text } = await ask(steady, `${url}/thoughts`, options);
     count(classOf(status));
     if (status !== 201) return;
@@ -108,11 +110,11 @@ export function createTraffic({ host, url, perSecond, mix }: TrafficOptions) {
   }
 
   async function read(path: string): Promise<void> {
-    count(classOf((await ask(steady, `${url}${path}`, { deadlineMs: REQUEST_MS })).status));
+    count(classOf((await ask(steady, `${url}${path}`, { key, deadlineMs: REQUEST_MS })).status));
   }
 
   async function remove(path: string): Promise<void> {
-    await ask(steady, `${url}${path}`, { method: "DELETE", deadlineMs: REQUEST_MS }).catch((error) => {
+    await ask(steady, `${url}${path}`, { method: "DELETE", key, deadlineMs: REQUEST_MS }).catch((error) => {
       if (!(error instanceof Unreachable)) throw error; // it stays; its user says whose it is
     });
   }

@@ -63,7 +63,7 @@ Deno.test("passwords reach long-running services as files", () => {
   for (const [name, service] of services) {
     if (isOneShot(service)) continue;
     for (const [variable, value] of Object.entries(service.environment ?? {})) {
-      if (!/PASS|API_KEY|SECRET|TOKEN(?!S)/.test(variable)) continue;
+      if (!/PASS|API_KEY(?!S)|SECRET|TOKEN(?!S)/.test(variable)) continue;
       assert.match(variable, /_FILE$/, `${name}: ${variable}`);
       assert.match(String(value), /^\/run\/secrets\//, `${name}: ${variable}`);
       const folder = String(value).replace(/\/[^/]+$/, "");
@@ -78,6 +78,27 @@ Deno.test("passwords reach long-running services as files", () => {
     if (mountsSecret) {
       assert.deepEqual(waits, { condition: "service_completed_successfully", restart: true }, name);
     }
+  }
+});
+
+Deno.test("with a key file the API admits its keys and the stack's own, and each of those is mounted by one service", () => {
+  const folder = "/home/ada/keys";
+  assert.equal(compose.services.api!.environment!.API_KEYS_FILE, "");
+  const { api, canary } = readComposeFile({ API_KEYS_DIR: folder }).services;
+  assert.equal(api!.environment!.API_KEYS_FILE, "/run/secrets/api_keys/keys,/run/secrets/api/keys");
+  assert.ok(api!.volumes!.includes(`${folder}:/run/secrets/api_keys:ro,z`));
+  assert.ok(canary!.command!.includes("--key-file=/run/secrets/canary/api_key"));
+  for (
+    const [volume, users] of [
+      ["canary_secret", ["canary"]],
+      ["alertmanager_secret", ["alertmanager"]],
+      ["launcher_secret", []],
+    ] as const
+  ) {
+    const mounting = services.filter(([, { volumes = [] }]) =>
+      volumes.some((it) => it.startsWith(`${volume}:`))
+    );
+    assert.deepEqual(mounting.map(([name]) => name), ["secrets", ...users], volume);
   }
 });
 

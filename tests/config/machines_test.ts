@@ -1,5 +1,8 @@
 /** What lets the stack start on the machines that people have: line endings, proxies, SELinux, limits, health checks. */
 import assert from "node:assert/strict";
+import { openKeys } from "../../api/keys.ts";
+import { createLogger } from "../../core/telemetry/log.ts";
+import { CANARY_USER } from "../../core/thought.ts";
 import { join } from "node:path";
 import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import { parse } from "yaml";
@@ -142,27 +145,68 @@ Deno.test("Tempo stops at once: an idle worker waits for no job", () => {
   assert.match(backend_worker.finish_on_shutdown_timeout, /^[1-3]s$/);
 });
 
-Deno.test("the passwords are laid out although an interrupted run left a read-only file", {
-  ignore: Deno.build.os === "windows", // a script for a container, run by this machine's shell
-}, async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    for (const name of ["postgres", "exporter", "grafana", "openai", "redis"]) {
-      await Deno.mkdir(join(dir, name));
-    }
-    const leftover = join(dir, "postgres", "password.new");
-    await Deno.writeTextFile(leftover, "half", { mode: 0o444 });
-    const script = services.secrets!.command!.at(-1)!.replaceAll("/secrets/", `${dir}/`);
-    const env = Object.fromEntries(
-      Object.keys(services.secrets!.environment!).map((name) => [name, `p"a\\ss of ${name}`]),
-    );
-    // Like the container: root without capabilities, which writes to no file that is read-only.
-    const asRoot = Deno.uid() === 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
-    const [program, ...args] = [...asRoot, "sh", "-euc", script];
-    const { success, stderr } = await new Deno.Command(program!, { args, env }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    assert.equal(await Deno.readTextFile(join(dir, "postgres", "password")), env.POSTGRES_PASSWORD);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+/** A script for a container, run by this machine's shell. */
+const testOfScript = (name: string, fn: (dir: string) => Promise<void>) =>
+  Deno.test({
+    name,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const dir = await Deno.makeTempDir();
+      const folders = services.secrets!.volumes!.map((volume) => volume.split(":/secrets/")[1]!);
+      for (const folder of folders) await Deno.mkdir(join(dir, folder));
+      await Deno.writeTextFile(join(dir, "hostname"), "first");
+      try {
+        await fn(dir);
+      } finally {
+        await Deno.remove(dir, { recursive: true });
+      }
+    },
+  });
+
+const SECRETS = Object.fromEntries(
+  Object.keys(services.secrets!.environment!).map((name) => [name, `p"a\\ss of ${name}`]),
+);
+
+async function layOutSecrets(dir: string): Promise<void> {
+  const script = services.secrets!.command!.at(-1)!.replaceAll("/secrets/", `${dir}/`)
+    .replaceAll("/etc/hostname", `${dir}/hostname`);
+  // Like the container: root without capabilities, which writes to no file that is read-only.
+  const asRoot = Deno.uid() === 0 ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : [];
+  const [program, ...args] = [...asRoot, "sh", "-euc", script];
+  const { success, stderr } = await new Deno.Command(program!, { args, env: SECRETS }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+testOfScript("the passwords are laid out although an interrupted run left a read-only file", async (dir) => {
+  await Deno.writeTextFile(join(dir, "postgres", "password.new"), "half", { mode: 0o444 });
+  await layOutSecrets(dir);
+  assert.equal(await Deno.readTextFile(join(dir, "postgres", "password")), SECRETS.POSTGRES_PASSWORD);
 });
+
+testOfScript(
+  "the stack's own keys do what they are for, and are new with each container that makes them",
+  async (dir) => {
+    const keyOf = (who: string) => Deno.readTextFileSync(join(dir, who, "api_key"));
+    const log = createLogger({ service: "test", write: () => {} });
+    const WHO = ["canary", "alertmanager", "launcher"];
+    await layOutSecrets(dir);
+    const first = WHO.map(keyOf);
+    {
+      using keys = openKeys({ paths: [join(dir, "api", "keys")], log });
+      const grants = first.map((key) => keys.find(key)!);
+      assert.deepEqual(grants.map(({ name, user, scopes }) => [name, user, ...scopes]), [
+        ["stack-canary", CANARY_USER, "read", "write", "delete"],
+        ["stack-alertmanager", null, "alerts"],
+        ["stack-launcher", null, "read", "write", "delete"],
+      ]);
+    }
+    await layOutSecrets(dir);
+    assert.deepEqual(WHO.map(keyOf), first, "the container was started again");
+
+    await Deno.writeTextFile(join(dir, "hostname"), "second");
+    await layOutSecrets(dir);
+    using keys = openKeys({ paths: [join(dir, "api", "keys")], log });
+    assert.deepEqual(first.map((key) => keys.find(key)), [undefined, undefined, undefined]);
+    assert.deepEqual(WHO.map((who) => keys.find(keyOf(who))?.name), WHO.map((who) => `stack-${who}`));
+  },
+);

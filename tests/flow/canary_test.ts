@@ -1,16 +1,28 @@
 /** The canary's program against a real API and worker: what it finds, and that its thoughts count nowhere else. */
 import assert from "node:assert/strict";
+import { makeKey } from "../../api/keys.ts";
 import { CANARY_USER } from "../../core/thought.ts";
+import { createKeyFile } from "../support/key_file.ts";
 import { loggedUrl, ROOT, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
-Deno.test("the canary's thoughts come through, and no business metric and no listing has them", async () => {
+Deno.test("the canary's thoughts come through with its key, and no business metric and no listing has them", async () => {
   const folder = `.data/test-${crypto.randomUUID()}`;
   await Deno.mkdir(ROOT + folder, { recursive: true });
+  const own = makeKey({ name: "canary", user: CANARY_USER });
+  const everybody = makeKey({ name: "test" });
+  using people = createKeyFile(everybody.line);
+  await Deno.writeTextFile(`${ROOT}${folder}/own-keys`, own.line);
+  await Deno.writeTextFile(`${ROOT}${folder}/canary-key`, `${own.key}\n`);
   try {
     await using dev = startProcess({
       args: ["-P=dev", "dev.ts"],
-      env: { DATA_DIR: folder, API_PORT: "0", WORKER_PORT: "0" },
+      env: {
+        DATA_DIR: folder,
+        API_PORT: "0",
+        WORKER_PORT: "0",
+        API_KEYS_FILE: `${people.path},${folder}/own-keys`,
+      },
     });
     const api = await loggedUrl(dev, "url");
     const worker = await waitFor(
@@ -23,30 +35,33 @@ Deno.test("the canary's thoughts come through, and no business metric and no lis
         "canary/main.ts",
         `--api=${api}`,
         `--worker=${worker}`,
-        "--tempo=",
+        `--key-file=${folder}/canary-key`,
+        "--tempo=http://127.0.0.1:1", // nobody is there: not looked at
+        "--otlp=http://127.0.0.1:1",
         "--every=1",
         "--port=0",
       ],
       env: {},
     });
-    const own = await loggedUrl(canary, "metrics");
-    await waitFor("two runs", async () => await sample(own, 'canary_runs_total{outcome="ok"}') >= 2, {
+    const metrics = await loggedUrl(canary, "metrics");
+    await waitFor("two runs", async () => await sample(metrics, 'canary_runs_total{outcome="ok"}') >= 2, {
       timeoutMs: 60_000,
       describe: canary.stdout,
     });
-    assert.equal(await sample(own, "canary_success"), 1);
-    assert.ok(await sample(own, 'canary_step_seconds{step="completed"}') > 0);
-    assert.equal((await fetch(`${own}/health/live`).then((response) => response.json())).status, "up");
+    assert.equal(await sample(metrics, "canary_success"), 1);
+    assert.ok(await sample(metrics, 'canary_step_seconds{step="completed"}') > 0);
+    assert.equal((await fetch(`${metrics}/health/live`).then((response) => response.json())).status, "up");
 
     // One that stays, as when its deletion was lost.
     const body = JSON.stringify({ user_id: CANARY_USER, text: "It stays" });
-    const headers = { "content-type": "application/json" };
+    const headers = { "content-type": "application/json", authorization: `Bearer ${everybody.key}` };
     const { id } = await (await fetch(`${api}/thoughts`, { method: "POST", headers, body })).json();
     await waitFor(
       "its result",
-      async () => (await (await fetch(`${api}/thoughts/${id}`)).json()).status === "completed",
+      async () => (await (await fetch(`${api}/thoughts/${id}`, { headers })).json()).status === "completed",
     );
-    const list = async (query: string) => (await (await fetch(`${api}/thoughts?${query}`)).json()).thoughts;
+    const list = async (query: string) =>
+      (await (await fetch(`${api}/thoughts?${query}`, { headers })).json()).thoughts;
     assert.deepEqual(await list("limit=10"), []);
     assert.ok((await list(`user_id=${CANARY_USER}`)).some((thought: { id: string }) => thought.id === id));
     assert.ok(await sample(worker, 'batch_processor_canary_thoughts_total{outcome="completed"}') >= 3);

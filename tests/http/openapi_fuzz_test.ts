@@ -30,7 +30,7 @@ Deno.test({
     await Deno.writeTextFile(`${folder}/keys`, line);
     try {
       await using database = await openTestDatabase("pglite");
-      const access = { keys: openKeys({ path: `${folder}/keys`, log }) };
+      const access = { keys: openKeys({ paths: [`${folder}/keys`], log }) };
       // No worker runs, so that a stream would stay open for minutes.
       const limits = { events: { deadlineMs: 500 } };
       await using api = startApi({ database, log, host: "127.0.0.1", port: 0, access, limits });

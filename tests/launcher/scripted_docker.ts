@@ -113,11 +113,18 @@ export function infoJson(changes: Record<string, unknown> = {}): string {
   });
 }
 
-/** What `docker compose config` says; no ports unless a test is about them. */
-export function configJson(ports: Record<string, number> = {}): string {
+/** What `docker compose config` says; no ports and no API keys unless a test is about them. */
+export function configJson(
+  ports: Record<string, number> = {},
+  keys: { folder: string; files: string } | undefined = undefined,
+): string {
   const services = SERVICES.map((name) => [name, {
     image: `test/${name}:1`,
     ...(name === "api" && { build: { context: "." } }),
+    ...(name === "api" && keys && {
+      environment: { API_KEYS_FILE: keys.files },
+      volumes: [{ source: keys.folder, target: "/run/secrets/api_keys" }],
+    }),
     ports: ports[name] ? [{ published: String(ports[name]), host_ip: "127.0.0.1", target: 1 }] : [],
   }]);
   return JSON.stringify({ name: "tp", services: Object.fromEntries(services) });

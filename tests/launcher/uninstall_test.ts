@@ -20,7 +20,7 @@ Deno.test("a successful start removes the files of older versions, and links the
   ]);
   const run = await machine.launch("up", "--without", WITHOUT, "--no-verify");
   assert.equal(run.code, EXIT.ok, run.stderr);
-  assert.deepEqual(await names(machine.state), [".env", "0.0.0-test", "launcher.json"]);
+  assert.deepEqual(await names(machine.state), [".env", "0.0.0-test", "extensions", "launcher.json"]);
   assert.equal(
     await Deno.readTextFile(join(machine.state, "0.0.0-test", ".env")),
     await Deno.readTextFile(join(machine.state, ".env")),

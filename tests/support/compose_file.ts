@@ -47,25 +47,29 @@ export interface ComposeFile {
 }
 
 /** A default may hold references of its own. */
-const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)-((?:[^{}]|\$\{[^{}]*\})*))?\}/g;
+const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)([-+])((?:[^{}]|\$\{[^{}]*\})*))?\}/g;
 
 /** A file of this repository, as text. */
 export function readRepositoryFile(path: string): string {
   return Deno.readTextFileSync(new URL(`../../${path}`, import.meta.url));
 }
 
-/** Replaces `${NAME}`, `${NAME:-default}` and `${NAME-default}` by values, and `$$` by `$`, as Compose does. */
+/** Replaces `${NAME}`, with `:-`, `-`, `:+` and `+`, by values, and `$$` by `$`, as Compose does. */
 export function interpolate(text: string, env: Readonly<Record<string, string>> = {}): string {
-  return text.replace(REFERENCE, (whole, name, orEmpty, fallback = "") => {
+  return text.replace(REFERENCE, (whole, name, orEmpty, sign, word = "") => {
     if (whole === "$$") return "$";
-    return (orEmpty === "" ? env[name] : env[name] || undefined) ?? interpolate(fallback, env);
+    const value = orEmpty === ":" ? env[name] || undefined : env[name];
+    if (sign === "+") return value === undefined ? "" : interpolate(word, env);
+    return value ?? interpolate(word, env);
   });
 }
 
 /** Every variable that a text refers to, with its default or undefined. */
 export function variables(text: string): Map<string, string | undefined> {
   const found = new Map<string, string | undefined>();
-  for (const [, name, , fallback] of text.matchAll(REFERENCE)) if (name) found.set(name, fallback);
+  for (const [, name, , sign, word] of text.matchAll(REFERENCE)) {
+    if (name && !found.has(name)) found.set(name, sign === "+" ? undefined : word);
+  }
   return found;
 }
 
