@@ -6,15 +6,15 @@ import { openDatabase } from "../core/open.ts";
 import { runProcess } from "../core/process.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { startTracing } from "../core/telemetry/trace_export.ts";
+import { API_SERVICE } from "../core/telemetry/tracing.ts";
 import { openAccess } from "./access_config.ts";
 import { startApi } from "./serve.ts";
 
-const SERVICE = "thoughtprocessor-api";
 const config = loadConfigOrExit("api");
-const log = createLogger({ service: SERVICE, level: config.logLevel });
+const log = createLogger({ service: API_SERVICE, level: config.logLevel });
 
 await runProcess(log, async (stack) => {
-  stack.use(startTracing(config, { service: SERVICE, version: manifest.version }));
+  stack.use(startTracing(config, { service: API_SERVICE, version: manifest.version }));
   const opened = stack.use(await openDatabase(config, log));
   const { database, failed } = stack.use(await migrateOrWait(opened, log));
   const api = stack.use(

@@ -6,7 +6,9 @@ import type { Claim, Claims, Completion, Ended, Failure, Stored } from "../core/
 import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
+import { OBJECTIVES } from "../core/telemetry/thresholds.ts";
 import type { Held, HeldClaim } from "./held.ts";
+import { traceLate } from "./late_trace.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Failed, Outcome } from "./outcome.ts";
 
@@ -31,6 +33,8 @@ export interface SettlementOptions {
 const CHUNK = 1_000;
 /** Statements in flight at once: while one waits for the disk, the next is prepared. */
 const WRITERS = 2;
+/** What took longer than the objective allows keeps its trace at any sampling rate. */
+const SLOW_S = OBJECTIVES.completion.withinSeconds;
 /** Below the limit on delays (core/store/clock_skew.ts). */
 const RETRY_MAX_MS = 60_000;
 
@@ -89,9 +93,9 @@ export function createSettlement(options: SettlementOptions): Settlement {
     }
     metrics.batch_processor_fenced_writes_total.inc(fenced.size);
     countCompleted(completed, stored);
-    for (const { claim, trace } of failing) {
-      countFailed(claim, failures.get(claim.id)!, ended, trace.ids(claim.id));
-      trace.fail(claim.id, failures.get(claim.id)!.reason);
+    for (const held of failing) {
+      countFailed(held, failures.get(held.claim.id)!, ended);
+      held.trace.fail(held.claim.id, failures.get(held.claim.id)!.reason);
     }
     log.info("settled", {
       completed: stored.size,
@@ -151,11 +155,12 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function countCompleted(completed: readonly HeldClaim[], stored: ReadonlySet<string>) {
     const now = Date.now();
-    for (const { claim: { id, acceptedAt, priority, canary }, claimedAt, trace } of completed) {
+    for (const held of completed) {
+      const { claim: { id, acceptedAt, priority, canary }, claimedAt, trace } = held;
       if (!stored.has(id)) continue;
-      const ids = trace.ids(id);
       // The two clocks may differ by a little.
       const endToEnd = Math.max(0, now - acceptedAt) / 1_000;
+      const ids = trace.ids(id) ?? (endToEnd > SLOW_S ? traceLate(held, { endedAt: now }) : undefined);
       if (ids !== undefined) {
         log.info("thought completed", { thought_id: id, ...ids, end_to_end_s: endToEnd });
       }
@@ -177,12 +182,11 @@ export function createSettlement(options: SettlementOptions): Settlement {
     }
   }
 
-  function countFailed(
-    { id, attempt, canary }: Claim,
-    { kind, reason, error }: Failed,
-    ended: Ended,
-    ids: { readonly trace_id: string } | undefined,
-  ) {
+  function countFailed(held: HeldClaim, { kind, reason, error }: Failed, ended: Ended) {
+    const { id, attempt, canary } = held.claim;
+    const matters = ended.failed.has(id) || ended.waiting.has(id) && kind !== "released";
+    const ids = held.trace.ids(id) ??
+      (matters ? traceLate(held, { endedAt: Date.now(), reason }) : undefined);
     const fields = { thought_id: id, attempt, reason, error, ...ids };
     if (ended.failed.has(id)) {
       if (canary) metrics.batch_processor_canary_thoughts_total.inc({ outcome: "failed" });

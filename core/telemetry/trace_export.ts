@@ -22,7 +22,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Config } from "../config.ts";
-import { LATE_SPAN, spansDropped } from "./tracing.ts";
+import { API_SERVICE, API_TRACER, LATE_SPAN, spansDropped } from "./tracing.ts";
 
 /** What every span says of the process that made it. */
 export interface TracedProcess {
@@ -52,12 +52,18 @@ export function startTracing(
     timeoutMillis: EXPORT_TIMEOUT_MS,
     concurrencyLimit: 2,
   });
-  const provider = new TracerProvider({
-    resource: resourceFromAttributes({ "service.name": service, "service.version": version }),
+  const shared = {
     sampler: lateSpansToo(new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })),
     idGenerator: createIdGenerator(),
     spanProcessors: [countingProcessor(exporter)],
-  });
+  };
+  const providerOf = (name: string) =>
+    new TracerProvider({
+      resource: resourceFromAttributes({ "service.name": name, "service.version": version }),
+      ...shared,
+    });
+  const provider = providerOf(service);
+  API_TRACER.tracer = providerOf(API_SERVICE).getTracer("thought-processor");
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   trace.setGlobalTracerProvider(provider);

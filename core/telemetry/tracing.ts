@@ -15,6 +15,7 @@ import {
   SpanStatusCode,
   trace,
   TraceFlags,
+  type Tracer,
 } from "@opentelemetry/api";
 
 export { type Attributes, type Span, SpanKind };
@@ -23,6 +24,12 @@ export { type Attributes, type Span, SpanKind };
 export type Traceparent = string;
 
 const tracer = trace.getTracer("thought-processor");
+
+/** `service.name` of the API: its own spans bear it, and those that a worker rebuilds of its requests. */
+export const API_SERVICE = "thoughtprocessor-api";
+
+/** Makes spans of the API in whatever process; set by `trace_export.ts`. */
+export const API_TRACER: { tracer: Tracer } = { tracer };
 
 export interface SpanOptions {
   readonly kind?: SpanKind;
@@ -119,31 +126,42 @@ export const LATE_SPAN: { ids: SpanContext | undefined } = { ids: undefined };
 const LATE_SPANS_PER_SECOND = 20;
 let [lateSecond, lateCount] = [0, 0];
 
+/** Whether another late trace fits into this second; it is then counted. */
+export function mayRecordLate(): boolean {
+  const second = Math.floor(performance.now() / 1_000);
+  if (second !== lateSecond) [lateSecond, lateCount] = [second, 0];
+  return ++lateCount <= LATE_SPANS_PER_SECOND;
+}
+
 /**
  * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It
  * bears the ids that were handed on when it happened, so that spans recorded elsewhere fit to it. At most 20
  * a second are kept.
  *
  * @param ids the span's own, as {@link openServerSpan} or a stored `traceparent` had them
- * @param options `parent`: the span above it
- * @default none
+ * @param options `parent`: the span above it @default none; `ofApi`: it is a span of the API, whichever process records it
+ * @returns whether it was recorded
  */
 export function recordLateSpan(
   name: string,
   ids: SpanContext | Traceparent,
-  options: SpanOptions & { readonly startTime: number; readonly endTime: number; readonly error?: unknown },
-): void {
+  options: SpanOptions & {
+    readonly startTime: number;
+    readonly endTime: number;
+    readonly error?: unknown;
+    readonly ofApi?: boolean;
+  },
+): boolean {
   const own = typeof ids === "string" ? trace.getSpanContext(parentContext(ids)) : ids;
-  if (own === undefined || !isSpanContextValid(own)) return;
-  const second = Math.floor(performance.now() / 1_000);
-  if (second !== lateSecond) [lateSecond, lateCount] = [second, 0];
-  if (++lateCount > LATE_SPANS_PER_SECOND) return;
+  if (own === undefined || !isSpanContextValid(own)) return false;
+  if (!mayRecordLate()) return false;
   const parent = options.parent ? parentContext(options.parent) : trace.deleteSpan(context.active());
   LATE_SPAN.ids = own;
   try {
-    const span = start(name, options, parent);
+    const span = start(name, options, parent, options.ofApi ? API_TRACER.tracer : tracer);
     if (options.error !== undefined) failSpan(span, options.error);
     span.end(options.endTime);
+    return true;
   } finally {
     LATE_SPAN.ids = undefined;
   }
@@ -173,6 +191,9 @@ export function isSampled(traceparent: Traceparent | null): traceparent is Trace
   return traceparent !== null && (Number.parseInt(traceparent.slice(-2), 16) & TraceFlags.SAMPLED) === 1;
 }
 
+/** The same trace, sampled: what is recorded below it is kept. */
+export const asSampled = (traceparent: Traceparent): Traceparent => `${traceparent.slice(0, -2)}01`;
+
 /** The ids inside a `traceparent`, as log fields. */
 export function traceFields(traceparent: Traceparent): { trace_id: string; span_id: string } {
   return { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) };
@@ -190,13 +211,13 @@ export function exemplarOf(span: Span | undefined): Partial<Record<string, strin
   return ids !== undefined && (ids.traceFlags & TraceFlags.SAMPLED) === 1 ? { trace_id: ids.traceId } : {};
 }
 
-function start(name: string, options: SpanOptions, parent: Context): Span {
+function start(name: string, options: SpanOptions, parent: Context, by = tracer): Span {
   const { kind = SpanKind.INTERNAL, attributes, startTime } = options;
   const links = (options.links ?? []).flatMap((traceparent): Link[] => {
     const linked = trace.getSpanContext(parentContext(traceparent));
     return linked !== undefined && isSpanContextValid(linked) ? [{ context: linked }] : [];
   });
-  return tracer.startSpan(name, {
+  return by.startSpan(name, {
     kind,
     attributes: attributes ?? {},
     links,

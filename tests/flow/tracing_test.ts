@@ -129,6 +129,38 @@ testOnServices("retries stay in the thought's trace, each attempt failed by its 
 });
 
 testOnServices(
+  "a thought that fails leaves its whole trace, although nothing is sampled",
+  async (services) => {
+    await using model = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => Response.json({ choices: [{ index: 0, message: { role: "assistant", content: "{}" } }] }),
+    );
+    await using system = await startSystem(services, {
+      ANALYSER: "openai",
+      OPENAI_BASE_URL: `http://127.0.0.1:${model.addr.port}/v1`,
+      MAX_ATTEMPTS: "2",
+      RETRY_FIRST_MS: "10",
+    });
+    const { receiver, api, worker } = system;
+    const traceId = crypto.randomUUID().replaceAll("-", "");
+    const { id } = await post(api.url, { traceparent: `00-${traceId}-00f067aa0ba902b7-00` });
+    await finished(api.url, id, "failed", UNSAMPLED);
+    const spans = await waitFor("two attempts", () => {
+      const found = receiver.spans.filter((span) => span.traceId === traceId);
+      return found.filter(({ name }) => name === "process thoughts").length === 2 && found;
+    }, { describe: () => receiver.spans.map(({ name }) => name) });
+    const [request, ...others] = spans.filter(({ name }) => name === "POST /thoughts");
+    assert.equal(request!.service, "thoughtprocessor-api");
+    assert.deepEqual(others, []);
+    for (const { name, parentSpanId, service, status } of spans.filter((span) => span !== request)) {
+      assert.deepEqual([parentSpanId, service], [request!.spanId, "kafka-worker"], name);
+      assert.equal(status, name === "process thoughts" ? 2 : 0, name);
+    }
+    assert.ok(worker.stdout().includes(traceId), "the log line leads to it");
+  },
+);
+
+testOnServices(
   "what is unsampled, probed or polled makes no span, and no thought text is exported or logged",
   async (services) => {
     await using system = await startSystem(services, { LOG_LEVEL: "DEBUG" });
