@@ -37,7 +37,7 @@ Deno.test("a process does its work without what is optional, and still shows it"
   assert.deepEqual([status, dependencies.cache!.status], ["up", "down"]);
 });
 
-Deno.test("a dependency that does not answer in time is down", async () => {
+Deno.test("a dependency that does not respond in time is down", async () => {
   const readiness = createReadiness({ cache: () => new Promise(() => {}) }, { log, timeoutMs: 10 });
   const { dependencies } = await readiness();
   assert.equal(dependencies.cache!.reason, "no response within 10 ms");

@@ -31,7 +31,7 @@ export async function runProcess(
   const stack = new AsyncDisposableStack();
   let code: number = EXIT.ok;
   try {
-    // A start that hangs, as on a database that does not answer, must not hold up a stop.
+    // A start that hangs, as on a database that does not respond, must not hold up a stop.
     const started = await Promise.race([start(stack, stopping.signal), stopped]);
     const failure = await Promise.race([
       stopped,

@@ -5,7 +5,7 @@ export interface UnavailableOptions extends ErrorOptions {
   readonly why?: string;
 }
 
-/** Thrown when a service cannot be reached, refuses the login, or does not answer in time. */
+/** Thrown when a service cannot be reached, refuses the login, or does not respond in time. */
 export class UnavailableError extends Error {
   override readonly name: string = "UnavailableError";
   /** Shown by `/health/ready`. */

@@ -33,7 +33,7 @@ const COUNTED_MS = 60_000;
 /**
  * Finds out what of it can be checked: what has an address, and what its Prometheus scrapes.
  *
- * @throws {LaunchFailure} when a file cannot be read, or Prometheus does not answer
+ * @throws {LaunchFailure} when a file cannot be read, or Prometheus is not responding
  */
 export async function openInstallation(
   { host, paths }: { readonly host: Host; readonly paths: Paths },
@@ -112,7 +112,7 @@ function notGiven(name: ServiceName): never {
 function noTargets(error: unknown): never {
   if (!(error instanceof Unreachable)) throw error;
   throw new LaunchFailure("service", {
-    what: "Prometheus does not answer",
+    what: "Prometheus is not responding",
     cause: error.message,
     next: ["check the address", "leave it out: what needs it is then not checked"],
   });

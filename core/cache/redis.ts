@@ -155,6 +155,6 @@ function whyOf(message: string): string {
   if (/\bREADONLY\b/.test(message)) return "read-only";
   if (/\bOOM\b/.test(message)) return "out of memory";
   if (/is a cluster/.test(message)) return "a cluster, which is not supported";
-  if (/did not answer|timed out/.test(message)) return "no answer";
+  if (/did not respond|timed out/.test(message)) return "no response";
   return "not reachable";
 }

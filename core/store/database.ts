@@ -62,7 +62,7 @@ export interface TransactionOptions {
 }
 
 /**
- * Thrown when the database cannot be reached, takes no writes, or does not answer in time: worth another try
+ * Thrown when the database cannot be reached, takes no writes, or does not respond in time: worth another try
  * later.
  */
 export class DatabaseUnavailableError extends UnavailableError {

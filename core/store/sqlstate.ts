@@ -26,7 +26,7 @@ const REASONS: readonly (readonly [code: RegExp, why: string])[] = [
 /** The error that tells callers whether to try again; an error in the program stays as it is. */
 export function toDatabaseError(error: unknown, database: string): unknown {
   if (error instanceof DeadlineError) {
-    return new DatabaseUnavailableError(error.message, { cause: error, why: "no answer" });
+    return new DatabaseUnavailableError(error.message, { cause: error, why: "no response" });
   }
   if (!(error instanceof Error) || error instanceof DatabaseUnavailableError) return error;
   const code = codeOf(error);

@@ -56,7 +56,7 @@ function unreachable(url: URL): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof Unreachable)) throw error;
     throw new LaunchFailure("target", {
-      what: `${url.host} does not answer`,
+      what: `${url.host} is not responding`,
       cause: error.message,
       next: ["start the service, and check the address: curl " + url.href],
     });

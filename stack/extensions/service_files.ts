@@ -64,7 +64,7 @@ function rulesFile(service: Service): string {
       labels: labels("critical"),
       expr: `up{job="${name}"} == 0 or absent(up{job="${name}"})`,
       annotations: annotations(
-        `${name} does not answer`,
+        `${name} is not responding`,
         `Prometheus has not been able to scrape ${name} for a minute.`,
         `Read the error at http://127.0.0.1:9090/targets, then the log of ${name}.`,
       ),

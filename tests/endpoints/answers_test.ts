@@ -56,7 +56,7 @@ Deno.test("an endpoint that nobody listens at is unavailable, and says so", asyn
   const env: Record<string, string> = { OPENAI_BASE_URL: gone.url };
   const analyser = createOpenAiAnalyser(loadConfig({ env: (name) => env[name] }));
   const error = await Promise.resolve(analyser.analyse(SUBJECT, patient)).catch((error) => error);
-  failedAs({ kind: "unavailable", scope: "outage", reason: /no answer: .*refused/i }, error);
+  failedAs({ kind: "unavailable", scope: "outage", reason: /no response: .*refused/i }, error);
 });
 
 Deno.test("an endpoint that ends the connection in the middle of its answer is unavailable", async () => {
@@ -76,7 +76,7 @@ Deno.test("an endpoint that ends the connection in the middle of its answer is u
   const env: Record<string, string> = { OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1` };
   const analyser = createOpenAiAnalyser(loadConfig({ env: (name) => env[name] }));
   const error = await Promise.resolve(analyser.analyse(SUBJECT, patient)).catch((error) => error);
-  failedAs({ kind: "unavailable", scope: "outage", reason: /no answer/ }, error);
+  failedAs({ kind: "unavailable", scope: "outage", reason: /no response/ }, error);
 });
 
 Deno.test("what a provider quotes of the thought reaches nobody, however it quotes it", async () => {

@@ -17,7 +17,7 @@ faultTest("without the outbox's transaction the suite sees thoughts lost", async
     from: `return database.transaction(async (tx) => {`,
     to: `return Promise.resolve(database).then(async (tx) => {`,
   }, {
-    // The relay asks Kafka for room before it takes anything, and takes nothing where Kafka does not answer.
+    // The relay asks Kafka for room before it takes anything, and takes nothing while Kafka is not responding.
     file: "worker/relay.ts",
     from: "const room = Math.min(BATCH, await window.room());",
     to: "const room = BATCH;",

@@ -105,7 +105,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
 
 function errorOf(text: string): RegExp {
   if (text.includes(TRIGGERS.error)) return /^The model at 127\.0\.0\.1 .*HTTP 422/;
-  if (text.includes(TRIGGERS.hang)) return /did not respond within 1000 ms|failed \(no answer\)/;
+  if (text.includes(TRIGGERS.hang)) return /did not respond within 1000 ms|failed \(no response in time\)/;
   return /^The analyser's result is not valid/;
 }
 

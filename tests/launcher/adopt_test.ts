@@ -151,7 +151,7 @@ Deno.test("what cannot be adopted changes nothing, and the exit code says why", 
   const cases: [args: string[], code: number, said: RegExp][] = [
     [[at(page), "--name", "shop"], EXIT.target, /is not metrics[\s\S]*doctype/],
     [[at(missing), "--name", "shop"], EXIT.target, /it answers 404/],
-    [["http://localhost:1/metrics", "--name", "shop"], EXIT.target, /localhost:1 does not answer/],
+    [["http://localhost:1/metrics", "--name", "shop"], EXIT.target, /localhost:1 is not responding/],
     [[at(fresh), "--name", "shop"], EXIT.prerequisite, /has not answered a request yet/],
     [[at(shop), "--name", "grafana"], EXIT.usage, /The name grafana is taken[\s\S]*the stack's grafana/],
     [[at(shop)], EXIT.usage, /needs a name/],

@@ -74,7 +74,7 @@ Deno.test("what verify --url cannot use is refused before anything is sent", asy
   const cases: [args: string[], code: number, said: RegExp][] = [
     [["--url", "thoughts.example.com"], EXIT.usage, /Give an address/],
     [["--url", nowhere, "--grafana-url", nowhere], EXIT.usage, /Grafana's login is missing/],
-    [["--url", nowhere, "--prometheus-url", nowhere], EXIT.service, /Prometheus does not answer/],
+    [["--url", nowhere, "--prometheus-url", nowhere], EXIT.service, /Prometheus is not responding/],
     [["--url", nowhere, "--key-file", "/nowhere/key"], EXIT.prerequisite, /\/nowhere\/key/],
     [["--url", nowhere], EXIT.proof, /cannot be sent[\s\S]*cannot be reached/],
   ];

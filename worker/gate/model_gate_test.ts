@@ -329,7 +329,7 @@ testOnDatabases("requests begin at their rate over all workers", async (database
   assert.ok(begun >= 25 && begun <= 41, `10 a second for 3 seconds, and a second's worth at once: ${begun}`);
 });
 
-testOnDatabases("a store that does not answer holds the gate, and is waited out", async (database) => {
+testOnDatabases("a store that is not responding holds the gate until it is back", async (database) => {
   let away = true;
   const flaky: Database = {
     ...database,

@@ -30,7 +30,7 @@ export async function exchange({ send, tooLate, pay, about }: ExchangeOptions): 
     if (cause instanceof EndpointError) return { data: cause, response: cause };
     if (tooLate(error)) throw failure("no response in time", { kind: "timeout" }, about(error));
     const what = cause instanceof Deno.errors.NotCapable ? NOT_PERMITTED : redact(reason(error), about());
-    throw failure(`no answer: ${what}`, { kind: "unavailable" }, about(error));
+    throw failure(`no response: ${what}`, { kind: "unavailable" }, about(error));
   });
   const { headers, status } = response;
 
