@@ -1,28 +1,31 @@
-/** Addresses of services, `protocol://user:password@host:port/path?name=value`, read without ever repeating a secret. */
+/**
+ * Addresses of services, `protocol://user:password@host:port/path?name=value`, parsed without ever repeating
+ * a secret.
+ */
 
 export interface Address {
   readonly protocol: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
-  /** Several where the address lists them, separated by commas. A port that is not given is undefined. */
+  /** Several if the address lists them, separated by commas. A missing port is undefined. */
   readonly hosts: readonly { readonly host: string; readonly port: number | undefined }[];
   /** Without its first slash. */
   readonly path: string;
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Thrown by {@link parseAddress}. Its message repeats nothing that may be a piece of a password. */
+/** Thrown by {@link parseAddress}. Its message repeats nothing that may be part of a password. */
 export class AddressError extends Error {
   override readonly name = "AddressError";
 }
 
 const SHAPE = /^([a-z][a-z0-9+.-]*):\/\/([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/i;
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i;
-/** A name that is no piece of a password, as long as no `@` comes after it. */
+/** A name that cannot be part of a password, since no `@` follows it. */
 const PARAMETER = /^[a-z][a-z0-9_.-]{0,40}$/i;
 
 /**
- * Reads an address. The last `@` ends the user and password, so one `@` too many in a password does no harm.
+ * Reads an address. The last `@` ends the user and password, which makes an extra `@` in a password harmless.
  *
  * @throws {AddressError} saying what is wrong, and what to write instead
  */
@@ -46,7 +49,7 @@ export function parseAddress(url: string): Address {
   };
 }
 
-/** An address for people: without the password and the parameters. */
+/** An address to show: without the password and the parameters. */
 export function shown({ protocol, user, hosts, path }: Address): string {
   const places = hosts.map(({ host, port }) => {
     const bracketed = host.includes(":") ? `[${host}]` : host;
@@ -77,7 +80,7 @@ function parseParameters(query: string): Map<string, string> {
   return parameters;
 }
 
-/** Undefined for what is empty: no user, and no password, are not the empty ones. */
+/** Undefined if empty: no user and no password differ from empty ones. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text) || undefined;

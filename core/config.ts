@@ -26,9 +26,9 @@ interface Setting {
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65_535).default(fallback);
 const count = (fallback: number, max = 1_000_000) =>
   z.coerce.number().int().min(1).max(max).default(fallback);
-/** A limit that is set must let something through; unset, there is none. */
+/** A limit that is set must let something through; unset means none. */
 const limit = (amount: z.ZodNumber) => z.coerce.number().pipe(amount.positive()).optional();
-/** An address that this function can read; what it says of one that it cannot is the error. */
+/** An address that this function can parse; its error is the message. */
 const address = (read: (url: string) => unknown) =>
   z.string().superRefine((url, context) => {
     try {
@@ -394,14 +394,14 @@ export const SETTINGS = {
 
 export type Config = { readonly [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]["schema"]> };
 
-/** Thrown when the environment can't be used; lists every setting that is wrong. */
+/** Thrown when the configuration is invalid; lists every wrong setting. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
 /**
- * Reads the configuration of some programs; the settings of the others keep their defaults, and their
- * variables are not asked for. An empty variable counts as unset.
+ * Reads the configuration of some programs; other programs' settings keep their defaults, and their variables
+ * are not read. An empty variable counts as unset.
  *
  * @param programs whose settings are read
  * @default all
@@ -443,7 +443,7 @@ export function loadConfig(
   return config as unknown as Config;
 }
 
-/** What is right by itself and wrong together. */
+/** Settings that are valid alone and invalid together. */
 function contradictions(config: Config): string[] {
   const { kafkaSaslMechanism, kafkaUser, kafkaPassword, kafkaTls, kafkaTopic, kafkaDeadTopic } = config;
   const login = kafkaUser !== undefined && kafkaPassword !== undefined;
@@ -461,8 +461,7 @@ function contradictions(config: Config): string[] {
 }
 
 /**
- * {@link loadConfig} for a program's first line: what is wrong goes to stderr, and the process ends with code
- * 2.
+ * {@link loadConfig} for a program's first line: errors go to stderr, and the process exits with code 2.
  *
  * @param program the only program in this process, which then needs a database that others can reach @default
  * both

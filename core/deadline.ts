@@ -6,7 +6,7 @@ export class DeadlineError extends Error {
 }
 
 /**
- * Waits for a promise, but no longer than a deadline; what comes later is dropped.
+ * Waits for a promise until a deadline; later results are dropped.
  *
  * @throws {DeadlineError} naming what was waited for
  */
@@ -28,12 +28,12 @@ interface Wait {
 }
 
 /**
- * Makes a deadline of a fixed length; a single timer serves all of its waits, where one timer each would cost
- * as much as the wait. The function it returns waits for a promise, but no longer than that; what comes later
- * is dropped. It rejects with a {@link DeadlineError} that names `what`.
+ * Makes a deadline of a fixed length; a single timer serves all of its waits, since one timer each would cost
+ * as much as the wait. The function it returns waits for a promise until that deadline; later results are
+ * dropped. It rejects with a {@link DeadlineError} that names `what`.
  */
 export function createDeadline(ms: number, what: string): <T>(promise: Promise<T>) => Promise<T> {
-  const waits = new Set<Wait>(); // all of one length, so the oldest is over first
+  const waits = new Set<Wait>(); // all of one length: the oldest ends first
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function check() {

@@ -1,5 +1,5 @@
 /**
- * Readiness: whether what this process depends on answers, asked at most once a second however many probes
+ * Readiness: whether this process's dependencies respond, checked at most once a second however many probes
  * come.
  */
 import { within } from "./deadline.ts";
@@ -7,13 +7,13 @@ import { type Logger, reason } from "./telemetry/log.ts";
 import type { Metrics, Service } from "./telemetry/metrics.ts";
 import { UnavailableError } from "./unavailable.ts";
 
-/** Rejects, or doesn't answer in time, when the dependency is down. */
+/** Rejects, or doesn't resolve in time, when the dependency is down. */
 export type Check = () => Promise<void>;
 
 export interface DependencyHealth {
   readonly status: "up" | "down";
   readonly latency_ms: number;
-  /** Why it is down, in general words; the particulars are in the log. */
+  /** Why it is down, in general words; the details are in the log. */
   readonly reason?: string;
 }
 
@@ -24,13 +24,13 @@ export interface Health {
 
 export interface ReadinessOptions {
   readonly log: Logger;
-  /** Learns of every check's outcome. @default none */
+  /** Called with every check's outcome. @default none */
   readonly metrics?: Pick<Metrics<Service>, "app_dependency_up">;
-  /** Names of checks that are shown but not needed: the process does its work without them. @default none */
+  /** Names of checks that are shown but not required: the process works without them. @default none */
   readonly optional?: readonly string[];
-  /** A check that takes longer has failed. @default 2_000 */
+  /** A check that takes longer fails. @default 2_000 */
   readonly timeoutMs?: number;
-  /** An answer is given again for this long. @default 1_000 */
+  /** A result is reused for this long. @default 1_000 */
   readonly maxAgeMs?: number;
   /** @default performance.now */
   readonly now?: () => number;

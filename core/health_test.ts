@@ -52,7 +52,7 @@ Deno.test("a check that throws at once is a dependency down, not a failed probe"
   assert.equal((await readiness()).status, "down");
 });
 
-Deno.test("however many probes come, a dependency is asked once a second", async () => {
+Deno.test("however many probes come, a dependency is checked once a second", async () => {
   let now = 0;
   let asked = 0;
   const check = () => {

@@ -1,6 +1,6 @@
 /**
- * An HTTP server that goes on: when it can accept no connection, as without free file descriptors, it listens
- * again.
+ * An HTTP server that survives: when it cannot accept connections, as without free file descriptors, it
+ * listens again.
  */
 import { pause } from "./retry.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
@@ -13,7 +13,7 @@ export interface ListenOptions {
   readonly setting: string;
   readonly fetch: (request: Request, connection: Deno.ServeHandlerInfo) => Response | Promise<Response>;
   readonly log: Logger;
-  /** Called each time accepting has failed. */
+  /** Called each time accepting fails. */
   readonly onFailure?: () => void;
   /** Before it listens again. @default 1_000 */
   readonly pauseMs?: number;
@@ -21,7 +21,7 @@ export interface ListenOptions {
 
 export interface Listener {
   readonly addr: Deno.NetAddr;
-  /** Refuses new connections; resolves when the requests under way are done. */
+  /** Refuses new connections; resolves when the requests in progress are done. */
   shutdown(): Promise<void>;
   /** Resolves when it has been shut down. */
   readonly finished: Promise<void>;

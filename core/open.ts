@@ -1,4 +1,7 @@
-/** Chooses the adapters: PostgreSQL, Kafka and Redis where an address is configured, else what runs inside the process. */
+/**
+ * Chooses the adapters: PostgreSQL, Kafka and Redis where an address is configured, otherwise those inside
+ * the process.
+ */
 import { join } from "node:path";
 import type { Cache } from "./cache/cache.ts";
 import { openMemoryCache } from "./cache/memory.ts";
@@ -19,7 +22,7 @@ export async function openDatabase(
 ): Promise<Database> {
   const { databaseUrl: url, databasePassword: password, dataDir, deployment: schema } = config;
   if (url === undefined) {
-    const { openPglite } = await import("./store/pglite.ts"); // a process with PostgreSQL is spared its memory
+    const { openPglite } = await import("./store/pglite.ts"); // saves its memory in a process with PostgreSQL
     return await openPglite({ folder: join(dataDir, "database"), ...(log === undefined ? {} : { log }) });
   }
   return openPostgres({
@@ -42,7 +45,7 @@ export function openQueue(
     : openKafka({ ...kafkaConnection(config), brokers, partitionsAtOnce, log });
 }
 
-/** How to log in to Kafka, and what our topics and group are called there. */
+/** How to log in to Kafka, and the names of our topics and group. */
 function kafkaConnection(
   config: Pick<Config, KafkaSetting | "deployment">,
 ): Omit<KafkaConnectionOptions, "brokers" | "log"> {

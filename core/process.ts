@@ -1,21 +1,20 @@
 /**
- * A process's life: it starts, runs until told to stop, and then lets go of what it holds, within a deadline.
+ * A process's life: it starts, runs until told to stop, and then closes what it holds, within a deadline.
  */
 import { type Logger, reason } from "./telemetry/log.ts";
 
-/** What a stop may take before the process ends anyway; below Docker's `stop_grace_period` of 30 s. */
+/** How long a stop may take before the process exits anyway; below Docker's `stop_grace_period` of 30 s. */
 export const STOP_DEADLINE_MS = 25_000;
 
-/** A reader of the log that is slow is waited for this long. */
+/** How long to wait for a slow reader of the log. */
 export const LAST_LINES_MS = 1_000;
 
-/** Exit codes of the API and the worker; 2 is a wrong configuration (core/config.ts). */
+/** Exit codes of the API and the worker; 2 is an invalid configuration (core/config.ts). */
 export const EXIT = { ok: 0, failed: 1, stopTimedOut: 3 } as const;
 
 /**
  * Runs a process: `start` puts everything that needs closing on the stack and may resolve or reject later to
- * end the process by itself; SIGTERM or SIGINT abort the signal, and then the stack is closed in reverse
- * order.
+ * end the process; SIGTERM or SIGINT abort the signal, and then the stack is closed in reverse order.
  *
  * @returns never; ends with an exit code of {@link EXIT}
  */

@@ -1,12 +1,13 @@
 /**
- * The start step of API and worker: prints the hosts that they may reach, for `--allow-net`: those of their permission set
- * in deno.json and those that their settings name. So a process reaches what it was set up for, and nothing else.
+ * The start step of API and worker: prints the hosts that they may reach, for `--allow-net`: those of their
+ * permission set in deno.json and those that their settings name. A process then reaches what it is
+ * configured for, and nothing else.
  *
  *     deno run -P=worker --allow-net="$(deno run -P=start core/reachable_hosts.ts worker)" worker/main.ts
  */
 import { type Config, ConfigError, loadConfig, manifest, type Program, PROGRAMS } from "./config.ts";
 
-/** Hosts that these settings name, with their ports, and those that are permitted anyhow. */
+/** Hosts that these settings name, with their ports, and those that are always permitted. */
 export function reachableHosts(
   config: Config,
   programs: readonly Program[],
@@ -38,7 +39,7 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = {
   "rediss:": "6379",
 };
 
-/** PostgreSQL's addresses may name several hosts, which is no URL to anybody else. */
+/** PostgreSQL's addresses may name several hosts, which is not a URL. */
 function hostsOf(url: string | undefined): string[] {
   const [, protocol = "", authority = ""] = /^([a-z]+:)\/\/([^/?#]*)/.exec(url ?? "") ?? [];
   const named = authority.slice(authority.lastIndexOf("@") + 1).split(",").filter((host) => host !== "");
@@ -59,7 +60,7 @@ function hosts(programs: readonly Program[], permitted: readonly string[]): read
   try {
     return reachableHosts(loadConfig({ programs }), programs, permitted);
   } catch (error) {
-    if (error instanceof ConfigError) return permitted; // the program itself says what is wrong
+    if (error instanceof ConfigError) return permitted; // the program itself reports what is wrong
     throw error;
   }
 }

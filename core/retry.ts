@@ -1,9 +1,12 @@
-/** Trying again: a loop that survives failures, the back-off between two tries, and a pause that a signal cuts short. */
+/**
+ * Retries: a loop that survives failures, the back-off between attempts, and a pause that a signal cuts
+ * short.
+ */
 import { type Logger, reason } from "./telemetry/log.ts";
 
 /**
- * Repeats a step until the signal aborts. A step that throws is logged and tried again after a doubling pause with
- * jitter; one that returns says how long to wait before the next.
+ * Repeats a step until the signal aborts. A step that throws is logged and retried after a doubling pause
+ * with jitter; one that returns says how long to wait before the next.
  *
  * @param step returns the pause before its next run, in milliseconds
  */

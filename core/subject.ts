@@ -1,4 +1,7 @@
-/** What decides which cached analysis a thought finds: its text and context, less what people hardly ever write twice. */
+/**
+ * What determines a thought's cached analysis: its text and context, without the details that people rarely
+ * repeat.
+ */
 import { hash } from "node:crypto";
 
 export interface Subject {
@@ -6,7 +9,10 @@ export interface Subject {
   readonly context: string | null;
 }
 
-/** The same for texts that are alike but for case, spaces, Unicode form and closing marks; tells nothing of them. */
+/**
+ * The same for texts that differ only in case, spaces, Unicode form and closing punctuation; reveals nothing
+ * of them.
+ */
 export function subjectHash({ text, context }: Subject): string {
   const alike = [normalised(text), context === null ? null : normalised(context)];
   return hash("sha256", JSON.stringify(alike), "hex"); // hex: the fastest

@@ -1,24 +1,28 @@
 /**
  * The domain: what a thought is, which states it goes through, and the words this project uses.
  *
- * - **thought**: what a person posted; the row in `thoughts` is the truth about it.
- * - **outbox**: thoughts to announce, written in the transaction that makes them wait, so that neither exists without
- *   the other. Each has a **rank**, the fair order in which the **relay** moves them to the queue. A **flow** is the API
- *   key that a thought came with: flows take turns, and within each its users.
- * - **queue**: the transport of thought ids, Kafka or in-process. It may lose or repeat; nothing depends on it not to.
- * - **claim**: a worker taking a thought. Each claim raises `attempts`, and that number is the **fence**: a result
- *   is stored only while its claim is still the newest, so a zombie's late write changes nothing. A **release** gives
- *   a thought back without charging an attempt.
+ * - **thought**: what a person posted; its row in `thoughts` is the source of truth.
+ * - **outbox**: thoughts to announce, written in the transaction that makes them wait: neither exists
+ *   without the other. Each has a **rank**, the fair order in which the **relay** moves them to the queue. A
+ *   **flow** is the API key that a thought came with: flows take turns, and within each its users.
+ * - **queue**: the transport of thought ids, Kafka or in-process. It may lose or repeat messages; nothing
+ *   depends on it not to.
+ * - **claim**: a worker taking a thought. Each claim raises `attempts`, and that number is the **fence**: a
+ *   result is stored only while its claim is still the newest, so a zombie's late write changes nothing. A
+ *   **release** returns a thought to the queue without charging an attempt.
  * - **lane**: room for one thought in analysis; a worker claims as many thoughts as lanes are free.
- * - **lease**: how long a claim is respected. The **reconciler** queues a thought again when its claim has gone
- *   stale or its message was lost.
- * - **crash**: a claim that went stale, as when the process ends. Its thought is a **suspect**, and is tried alone.
- * - **dead letter**: a message on `thoughts.dead`, of a thought given up or a message nobody could read.
- *   A **redrive** gives a failed thought new attempts.
+ * - **lease**: how long a claim is respected. The **reconciler** queues a thought again when its claim has
+ *   gone stale or its message was lost.
+ * - **crash**: a claim that went stale, as when the process ends. Its thought is a **suspect**, and is tried
+ *   alone.
+ * - **dead letter**: a message on `thoughts.dead`, of a failed thought or an unreadable message. A
+ *   **redrive** gives a failed thought new attempts.
  * - **poison**: a message or thought that fails each time it is tried.
  */
 
-/** `pending → processing → completed | failed`; a retry goes back to `pending`, a redrive from `failed` too. */
+/**
+ * `pending → processing → completed | failed`; a retry goes back to `pending`, a redrive from `failed` too.
+ */
 export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
 export type Status = (typeof STATUSES)[number];
 
@@ -32,8 +36,8 @@ export function isAtMost(text: string, chars: number): boolean {
 }
 
 /**
- * Whose thoughts the canary posts. They pass through every part like others, and are counted apart: no business metric,
- * cost or objective has them, and no listing but that of this user.
+ * The canary's user. Its thoughts pass through every part like others, but are counted separately: no
+ * business metric, cost or objective includes them, and no listing but this user's.
  */
 export const CANARY_USER = "thought-processor-canary";
 
@@ -44,7 +48,10 @@ export function isThoughtId(text: string): boolean {
   return ID.test(text);
 }
 
-/** How soon a thought is wanted: `batch` thoughts have one turn for ten of the interactive ones of the same user. */
+/**
+ * How soon a thought is wanted: `batch` thoughts have one turn for ten of the interactive ones of the same
+ * user.
+ */
 export const THOUGHT_PRIORITIES = ["interactive", "batch"] as const;
 export type ThoughtPriority = (typeof THOUGHT_PRIORITIES)[number];
 
@@ -65,7 +72,7 @@ export const LIMITS = {
   pageSize: 100,
 } as const;
 
-/** What a client hands in, already checked. */
+/** A client's input, already checked. */
 export interface NewThought {
   readonly userId: string;
   readonly text: string;
@@ -94,8 +101,8 @@ export interface Thought {
 }
 
 /**
- * When a thought reached each station of its way, on its newest attempt: by the database's clock, in ISO 8601. A station
- * is null until it is reached, and where its time was not recorded.
+ * When a thought reached each station of its way, on its newest attempt: by the database's clock, in ISO
+ * 8601. A station is null until it is reached, and where its time was not recorded.
  */
 export interface Timeline {
   /** It was stored, with its message in the outbox. */
@@ -142,7 +149,7 @@ export const PRIORITIES = ["low", "medium", "high", "critical"] as const;
 
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** What an analysis says of a thought, in its five parts. */
+/** An analysis of a thought, in its five parts. */
 export interface Result {
   readonly classification: {
     readonly type: (typeof TYPES)[number];
@@ -155,7 +162,7 @@ export interface Result {
   };
   /** Impact on each dimension of life that the thought touches, from -1 (harms) to 1 (helps). */
   readonly value: Readonly<Partial<Record<Dimension, number>>>;
-  /** Concrete next steps, the first one first. */
+  /** Concrete next steps, in order. */
   readonly actions: readonly string[];
   readonly priority: {
     readonly level: (typeof PRIORITIES)[number];

@@ -1,7 +1,11 @@
-/** The error of a service that cannot do its work now: worth another try later. */
+/** The error of a service that cannot work now: worth retrying later. */
 
 export interface UnavailableOptions extends ErrorOptions {
-  /** Why, in words that anybody may read: no address, no name, no message of the service. @default "not reachable" */
+  /**
+   * Why, in words fit for the public: no address, no name, no message of the service.
+   * @default "not
+   * reachable"
+   */
   readonly why?: string;
 }
 

@@ -1,16 +1,15 @@
-/** Where finished analyses are remembered: Redis, or memory. Losing it costs time, never a result. */
+/** The cache of finished analyses: Redis, or memory. Losing it costs time, never a result. */
 export interface Cache extends AsyncDisposable {
-  /** Which cache this is, for people. */
+  /** Which cache this is, to show. */
   readonly name: string;
   /**
-   * The values of these keys, in their order; undefined where there is none, or where the cache does not
-   * answer.
+   * The values of these keys, in their order; undefined where there is none, or while the cache is down.
    */
   getMany(keys: readonly string[]): Promise<(string | undefined)[]>;
-  /** Remembers values. Never throws; what could not be kept is simply missing later. */
+  /** Stores values. Never throws; what could not be stored is simply missing later. */
   setMany(entries: ReadonlyMap<string, string>): Promise<void>;
-  /** Forgets values. Never throws: while the cache is down they live until they expire. */
+  /** Deletes values. Never throws: while the cache is down they remain until they expire. */
   deleteMany(keys: readonly string[]): Promise<void>;
-  /** Answers when the cache does; throws when it does not. */
+  /** Resolves if the cache responds, otherwise throws. */
   ping(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The cache inside the process: what runs when no Redis is given. */
+/** The cache inside the process, used when no Redis is configured. */
 import { LRUCache } from "lru-cache";
 import type { Cache } from "./cache.ts";
 

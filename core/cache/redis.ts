@@ -12,34 +12,34 @@ import { parseRedisAddress } from "./redis_address.ts";
 export interface RedisConnectionOptions {
   /** `redis://user@host:6379/0`, or `rediss://` for TLS; a password may be in it. */
   readonly url: string;
-  /** Used when the address has none. */
+  /** Used if the address has none. */
   readonly password?: string;
   /**
    * File in PEM of the authority that signed the server's certificate.
    * @default those that the system knows
    */
   readonly caFile?: string;
-  /** Put before every key. @default "" */
+  /** Prefix of every key. @default "" */
   readonly prefix?: string;
 }
 
 export interface RedisOptions extends RedisConnectionOptions {
-  /** Entries live this long. */
+  /** Lifetime of entries. */
   readonly ttlS: number;
   readonly log: Logger;
 }
 
-/** A whole lookup, connection and all, gets no longer than this. */
+/** The deadline of a whole lookup, connection included. */
 const ANSWER_MS = 150;
 /**
- * After a failure Redis is left alone for this long, so that an outage costs one wait and not one per batch.
+ * After a failure Redis is not used for this long: an outage costs one wait, not one per batch.
  */
 const REST_MS = 1_000;
-/** Written by {@link Cache.ping}: a replica can be read, and is of no use. */
+/** Written by {@link Cache.ping}: a replica can be read, but is useless. */
 const PROBE = "analysis:ping";
 
 /**
- * A connection that comes up by itself and never makes a caller wait for it: commands fail while it is down.
+ * A connection that reconnects by itself and never keeps a caller waiting: commands fail while it is down.
  */
 export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnectionOptions): Redis {
   const address = parseRedisAddress(url);
@@ -57,12 +57,12 @@ export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnec
     connectTimeout: 2_000,
     commandTimeout: ANSWER_MS,
     retryStrategy: (attempts: number) => Math.min(2_000, 100 * attempts),
-    // Demoted to a replica: its name may lead to the new primary.
+    // Demoted to a replica: its name may resolve to the new primary.
     reconnectOnError: (error: Error) => /^READONLY/.test(error.message),
     keepAlive: 5_000,
   };
   const redis = new Redis(options);
-  redis.on("error", () => {}); // each failed command says so itself
+  redis.on("error", () => {}); // each failed command reports it
   redis.connect().catch(() => {});
   return redis;
 }
@@ -80,18 +80,18 @@ function authority(caFile: string | undefined): { ca?: string } {
   }
 }
 
-/** MSET knows no expiry; a SET for each would cost the client five times as much. */
+/** MSET has no expiry; a SET for each would cost the client five times as much. */
 const SET_ALL = `for i, key in ipairs(KEYS) do redis.call("SET", key, ARGV[i + 1], "EX", ARGV[1]) end`;
 
 export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
   const redis = connectRedis(connection);
   let restUntil = 0;
-  /** Why there is no connection: a command then only says that there is none. */
+  /** Why there is no connection: a command's error only says that there is none. */
   let refusal: Error | undefined;
   redis.on("error", (error: Error) => refusal = error);
   redis.on("ready", refuseCluster);
 
-  /** A command on many keys fails in a cluster; so that nobody has to find out, it is refused at once. */
+  /** Commands on many keys fail in a cluster, which is therefore refused at once. */
   async function refuseCluster() {
     const info = await redis.info("cluster").catch(() => "");
     if (!/cluster_enabled:1/.test(info)) return;
@@ -107,13 +107,13 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
       refusal = undefined;
       return result;
     } catch (error) {
-      if (error instanceof Error && /^READONLY/.test(error.message)) refusal = error; // it connects anew now
+      if (error instanceof Error && /^READONLY/.test(error.message)) refusal = error; // it reconnects now
       const cause = refusal ?? error;
       throw new UnavailableError(`Redis: ${reason(cause)}`, { cause: error, why: whyOf(reason(cause)) });
     }
   }
 
-  /** Runs a command; undefined when Redis is resting, absent or slow. */
+  /** Runs a command; undefined while Redis is paused, absent or slow. */
   async function attempt<T>(command: () => Promise<T>): Promise<T | undefined> {
     if (performance.now() < restUntil) return undefined;
     try {
@@ -149,7 +149,7 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
   };
 }
 
-/** Why Redis cannot be used, for everybody to read. */
+/** Why Redis cannot be used, in words fit for the public. */
 function whyOf(message: string): string {
   if (/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password/.test(message)) return "the login is refused";
   if (/\bREADONLY\b/.test(message)) return "read-only";

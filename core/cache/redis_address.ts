@@ -1,8 +1,8 @@
-/** The address of a Redis: what is in it, or what is wrong with it. */
+/** The address of a Redis: its parts, or what is wrong with it. */
 import { type Address, AddressError, parseAddress, shown } from "../address.ts";
 
 export interface RedisAddress {
-  /** For people: without the password. */
+  /** To show: without the password. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
@@ -13,7 +13,7 @@ export interface RedisAddress {
   readonly database: number;
 }
 
-/** @throws {AddressError} saying what is wrong, without a piece of the password */
+/** @throws {AddressError} saying what is wrong, without any part of the password */
 export function parseRedisAddress(url: string): RedisAddress {
   const address = parseAddress(url);
   if (!/^rediss?$/.test(address.protocol)) throw new AddressError("must begin with redis:// or rediss://");

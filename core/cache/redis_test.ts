@@ -11,7 +11,7 @@ const serverUrl = Deno.env.get("TEST_REDIS_URL");
 let logged = "";
 const log = createLogger({ service: "test", write: (lines) => logged += lines });
 
-/** What an outage may cost a batch at most, by the design; the rest is for a busy machine. */
+/** What an outage may cost a batch at most, by design; the rest is for a busy machine. */
 const OUTAGE_MS = 200 + 300;
 
 /** A test on a real server, reached through a proxy, with a cache that is connected and keys of its own. */

@@ -29,12 +29,12 @@ export interface KafkaOptions extends KafkaConnectionOptions {
 
 const PUBLISH_TIMEOUT_MS = 15_000;
 const ASK_TIMEOUT_MS = 5_000;
-/** Far below what a broker takes in one batch by default (1 MB). */
+/** Far below what a broker accepts in one batch by default (1 MB). */
 const MAX_BATCH_BYTES = 262_144;
-/** Answers of a broker that will be the same for the same messages. */
+/** Errors of a broker that will recur for the same messages. */
 const REFUSALS = /MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD/;
 
-/** Connects lazily and keeps trying: an outage delays, and is shown by {@link Queue.ping}. */
+/** Connects lazily and keeps trying: an outage causes delay, and {@link Queue.ping} shows it. */
 export function openKafka(options: KafkaOptions): Queue {
   const { brokers, log, partitionsAtOnce = 2 } = options;
   const connection = createKafkaConnection(options);
@@ -42,7 +42,7 @@ export function openKafka(options: KafkaOptions): Queue {
   let producer: Promise<Producer> | undefined;
   const backlog = createBacklog({ connection, ask });
 
-  /** Connects once for all callers; a failed attempt is forgotten, so that the next caller tries again. */
+  /** Connects once for all callers; after a failed attempt the next caller tries again. */
   function connected(): Promise<Producer> {
     producer ??= (async () => {
       await connection.prepareTopics();
@@ -59,7 +59,7 @@ export function openKafka(options: KafkaOptions): Queue {
   }
 
   /**
-   * The next publish starts afresh: a Kafka that came back without its volume needs its topics made again.
+   * The next publish starts afresh: a Kafka that came back without its volume needs its topics again.
    */
   function forget() {
     producer?.then((made) => made.disconnect()).catch(() => {});
@@ -67,7 +67,7 @@ export function openKafka(options: KafkaOptions): Queue {
   }
 
   /**
-   * Sends messages; those that the broker refuses are found by halving, so that they do not hold the others.
+   * Sends messages; those that the broker refuses are found by bisection, and do not block the others.
    */
   async function send(messages: readonly Message[], partition: number | undefined): Promise<Message[]> {
     try {
@@ -88,13 +88,12 @@ export function openKafka(options: KafkaOptions): Queue {
     }
   }
 
-  /** Asks the broker something over the administrative connection, which is created again after a failure. */
+  /** Queries the broker over the administrative connection, which is recreated after a failure. */
   async function ask<T>(what: (admin: Admin) => Promise<T>, timeoutMs = ASK_TIMEOUT_MS): Promise<T> {
     try {
       return await within(timeoutMs, "Kafka", admin.connect().then(() => what(admin)));
     } catch (error) {
-      // Not waited for: a silent broker is waited for in vain, and the next question must not meet this
-      // connection.
+      // Not awaited: a silent broker never closes it, and the next query must not use this connection.
       admin.disconnect().catch(() => {});
       admin = connection.newAdmin();
       throw unavailable(error);
@@ -148,7 +147,7 @@ export function openKafka(options: KafkaOptions): Queue {
   };
 }
 
-/** @param partition where they go @default any, at random */
+/** @param partition their partition @default any, at random */
 async function sendBatch(
   producer: Producer,
   connection: KafkaConnection,
@@ -169,7 +168,7 @@ async function sendBatch(
   });
 }
 
-/** Cuts a list of messages into parts of at most {@link MAX_BATCH_BYTES}, each of one message at least. */
+/** Splits a list of messages into parts of at most {@link MAX_BATCH_BYTES}, each of one message at least. */
 function inParts(messages: readonly Message[]): Message[][] {
   const parts: Message[][] = [];
   let bytes = Infinity;
@@ -187,7 +186,7 @@ function inParts(messages: readonly Message[]): Message[][] {
   return parts;
 }
 
-/** kafkajs wraps a broker's answer, sometimes more than once. */
+/** kafkajs wraps a broker's error, sometimes more than once. */
 function isRefusal(error: unknown): boolean {
   for (
     let at = error;

@@ -1,4 +1,4 @@
-/** The connection to Kafka: where it is, and what our topics and our group are called there. */
+/** The connection to Kafka: its address, and the names of our topics and group. */
 import { connect as connectSocket, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type Admin, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
@@ -36,7 +36,7 @@ export interface KafkaTls {
   readonly keyFile?: string;
 }
 
-/** What our topics and our group are called in Kafka. */
+/** The names of our topics and group in Kafka. */
 export interface KafkaNames {
   /** @default "thoughts" */
   readonly thoughts?: string;
@@ -48,17 +48,20 @@ export interface KafkaNames {
 
 export interface KafkaConnection {
   readonly client: Kafka;
-  /** An administrative client that tries once. Disconnecting it leaves nothing behind, even of a broker that is silent. */
+  /**
+   * An administrative client that tries once. Disconnecting it leaves nothing behind, even with a silent
+   * broker.
+   */
   newAdmin(): Admin;
   /** The consumer group that all workers share. */
   readonly group: string;
-  /** What Kafka calls a topic that we call `name`. */
+  /** The name in Kafka of our topic `name`. */
   topic(name: string): string;
   /**
    * Creates the topics that are missing.
    *
-   * @throws {QueueMisconfiguredError} naming a topic that may not be created, or that the broker compresses in a way that
-   * kafkajs cannot read
+   * @throws {QueueMisconfiguredError} naming a topic that may not be created, or that the broker compresses
+   * in a way that kafkajs cannot read
    */
   prepareTopics(): Promise<void>;
 }
@@ -66,7 +69,7 @@ export interface KafkaConnection {
 export const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** A connection that is closed and does not hear the broker close it too is destroyed after this. */
+/** A closed connection that the broker does not close too is destroyed after this. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Makes a client; nothing is connected until it is used. */
@@ -108,7 +111,7 @@ export function createKafkaConnection(options: KafkaConnectionOptions): KafkaCon
       ...admin,
       async disconnect() {
         over = true;
-        // kafkajs waits for what is under way; the sockets do not.
+        // kafkajs waits for requests in flight; the sockets do not.
         const closed = admin.disconnect();
         for (const socket of sockets) socket.end();
         await closed;
@@ -158,7 +161,7 @@ function readPem(path: string, setting: string): string {
   }
 }
 
-/** kafkajs only closes its side of a connection, so that each one to a silent broker would stay for good. */
+/** kafkajs only closes its side of a connection, which would leak each one to a silent broker. */
 const openSocket: NonNullable<KafkaConfig["socketFactory"]> = ({ host, port, ssl, onConnect }) => {
   const socket: Socket = ssl
     ? connectTls({ host, port, servername: host, ...ssl }, onConnect)

@@ -1,5 +1,5 @@
 /**
- * The consumer of Kafka: takes messages as far as the handler has room, commits what was taken, and gives way
+ * The consumer of Kafka: takes messages as far as the handler has room, commits them, and yields partitions
  * quickly.
  */
 import type { Batch, EachBatchPayload, KafkaMessage } from "kafkajs";
@@ -13,28 +13,27 @@ export interface ConsumerOptions {
   readonly handler: Handler;
   readonly batchSize: number;
   readonly partitionsAtOnce: number;
-  /** Told the partitions that this consumer has from now on; none while the group rebalances. */
+  /** Called with the partitions that this consumer has from now on; none while the group rebalances. */
   readonly onAssigned: (partitions: readonly number[]) => void;
   readonly log: Logger;
 }
 
-/** A worker that is silent this long loses its partitions to the others. */
+/** A worker silent for this long loses its partitions to the others. */
 const SESSION_TIMEOUT_MS = 15_000;
-/** How often a worker that waits for room says that it lives, and hears of a rebalance. */
+/** How often a worker that waits for room sends a heartbeat, and learns of a rebalance. */
 const HEARTBEAT_MS = 1_000;
 /**
- * kafkajs leaves a heartbeat out until the wall clock is this far beyond the last one, so a clock that went
- * back an hour would silence a worker for an hour, and it would be dropped from the group. So none is left
- * out.
+ * kafkajs skips a heartbeat until the wall clock is this far past the last one, so a clock that went back an
+ * hour would silence a worker for an hour, and the group would drop it. So none is skipped.
  */
 const HEARTBEAT_ALWAYS = -Infinity;
-/** A member may take this long to give its partitions back before it is taken for dead. */
+/** A member may take this long to release its partitions before it counts as dead. */
 const REBALANCE_TIMEOUT_MS = 10_000;
-/** How long a fetch waits for the first message: the delay that an idle system adds is far below it. */
+/** How long a fetch waits for the first message; an idle system adds far less delay. */
 const FETCH_WAIT_MS = 500;
 const MAX_BYTES_PER_PARTITION = 1_048_576;
 /**
- * Pause after a handler that took nothing though nothing is over, so that it can't turn the processor hot.
+ * Pause after a handler that took nothing although the session continues: no busy loop.
  */
 const NOTHING_TAKEN_MS = 50;
 
@@ -50,13 +49,14 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
     maxWaitTimeInMs: FETCH_WAIT_MS,
     maxBytesPerPartition: MAX_BYTES_PER_PARTITION,
     allowAutoTopicCreation: false,
-    // The retries of an outage must not add up to a crash for good.
+    // The retries of an outage must not add up to a permanent crash.
     retry: {
       initialRetryTime: 200,
       maxRetryTime: 3_000,
       retries: 8,
       async restartOnFailure(error) {
-        // Nothing is published by a worker without partitions, so nobody else would miss the topic.
+        // A worker without partitions publishes nothing, so nothing else would notice that the topic is
+        // missing.
         if (isMissing(error)) {
           await connection.prepareTopics().catch((error) =>
             log.warn("topic is gone, and cannot be created again", { topic, reason: reason(error) })
@@ -112,9 +112,9 @@ export async function consume(connection: KafkaConnection, options: ConsumerOpti
 }
 
 /**
- * Hands one partition's batch over, as far as there is room, and commits what was taken: so the committed
+ * Hands one partition's batch over, as far as there is room, and commits what was taken: the committed
  * offsets are always a prefix whose claims are in the store. A handler that throws is called again while this
- * worker still owns the partition; heartbeats go on meanwhile.
+ * worker still owns the partition; heartbeats continue meanwhile.
  */
 async function handleBatch(
   { batch, resolveOffset, heartbeat, isRunning, isStale, commitOffsetsIfNecessary, uncommittedOffsets }:
@@ -149,7 +149,7 @@ async function handleBatch(
       }
       at += taken;
       resolveOffset(batch.messages[at - 1]!.offset);
-      // A commit that fails costs only duplicates, which the store drops.
+      // A failed commit costs only duplicates, which the store drops.
       await commitOffsetsIfNecessary(uncommittedOffsets()).catch(() => rebalancing.abort());
     }
   } finally {
@@ -173,5 +173,5 @@ function isMissing(error: Error): boolean {
   return "type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
-/** kafkajs reads gzip alone of all compressions. */
+/** The only compression that kafkajs reads is gzip. */
 const isUnreadable = (error: Error) => /compression not implemented/i.test(error.message);

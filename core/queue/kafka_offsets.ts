@@ -1,4 +1,4 @@
-/** Where the group and the topic's ends are: how much a consumer has before it, and what it has passed. */
+/** The offsets of the group and the topic's ends: how much a consumer has ahead, and what it has passed. */
 import type { Admin } from "kafkajs";
 import type { KafkaConnection } from "./kafka_connection.ts";
 import { THOUGHTS_TOPIC, type Watermark } from "./queue.ts";
@@ -9,7 +9,7 @@ export interface BacklogOptions {
 }
 
 export interface Backlog {
-  /** The partition that the next messages go to: this consumer's in turn; any while it has none. */
+  /** The partition for the next messages: this consumer's in turn; any while it has none. */
   nextPartition(): number | undefined;
   published(count: number): void;
   taken(count: number): void;
@@ -18,7 +18,7 @@ export interface Backlog {
   size(): Promise<number>;
 }
 
-/** Kafka is asked this often at most; between, what was published and taken here is counted. */
+/** Kafka is queried at most this often; in between, messages published and taken here are counted. */
 const ASK_EVERY_MS = 1_000;
 /** And this often where nothing was: others hardly ever publish to these partitions. */
 const ASK_IDLE_MS = 10_000;
@@ -40,9 +40,9 @@ export function createBacklog({ connection, ask }: BacklogOptions): Backlog {
       const places = await ask((admin) => placesOf(admin, topic, group));
       const lag = places.filter(({ partition }) => own.has(partition))
         .reduce((sum, { high, low, committed }) => sum + Math.max(0, high - Math.max(committed, low)), 0);
-      estimate = lag + estimate - before; // what moved meanwhile; seen twice at worst, until the next time
+      estimate = lag + estimate - before; // what moved meanwhile; counted twice at worst, until the next query
     } catch {
-      // Kafka is down: then nothing can be published either, and that failure is reported where it occurs.
+      // Kafka is down: then publishing fails too, and reports it.
     }
   }
 
@@ -96,7 +96,7 @@ export async function endsOf(admin: Admin, topic: string): Promise<Watermark> {
   return Object.fromEntries(ends.map(({ partition, high }) => [partition, Number(high)]));
 }
 
-/** Whether the group has committed past a watermark in each partition, or what lay before it is gone. */
+/** Whether the group has committed past a watermark in each partition, or what was before it is gone. */
 export async function isPassed(
   admin: Admin,
   topic: string,

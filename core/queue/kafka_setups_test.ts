@@ -1,4 +1,7 @@
-/** Kafka as people really have it: with a login, over TLS, with topics of their own making, and without the right to make any. */
+/**
+ * Kafka as people run it: with a login, over TLS, with topics of their own, and without the right to create
+ * any.
+ */
 import assert from "node:assert/strict";
 import {
   AclOperationTypes,

@@ -1,4 +1,4 @@
-/** The topics as they should be in Kafka: created where they are missing, compared where they are not. */
+/** The topics in Kafka: created if they are missing, otherwise compared. */
 import { type Admin, ConfigResourceTypes, type ITopicMetadata } from "kafkajs";
 import { QueueMisconfiguredError } from "./queue.ts";
 import { pause } from "../retry.ts";
@@ -15,7 +15,7 @@ export interface WantedTopic {
 }
 
 /**
- * Creates topics that are missing, and warns of those that exist otherwise than wanted.
+ * Creates missing topics, and warns of existing ones that differ from the settings.
  *
  * @throws {QueueMisconfiguredError} naming a topic that may not be created, with what to do about it
  */
@@ -61,7 +61,7 @@ async function described(admin: Admin, names: string[]): Promise<ITopicMetadata[
 async function create(admin: Admin, { replicationFactor, ...topic }: WantedTopic): Promise<void> {
   try {
     await admin.createTopics({
-      waitForLeaders: false, // fails where the topic is not known everywhere at once
+      waitForLeaders: false, // fails while the topic is not known everywhere
       topics: [{
         ...topic,
         configEntries: [AS_SENT],
@@ -78,20 +78,20 @@ async function create(admin: Admin, { replicationFactor, ...topic }: WantedTopic
   }
 }
 
-/** Whatever the broker's default is, it keeps our messages as they were sent. */
+/** Keeps our messages as they were sent, whatever the broker's default. */
 const AS_SENT = { name: "compression.type", value: "producer" };
 /** What kafkajs reads without further packages. */
 const READABLE = ["producer", "uncompressed", "gzip"];
 
 /**
- * @throws {QueueMisconfiguredError} when the broker compresses what it gets in a way that kafkajs cannot read
+ * @throws {QueueMisconfiguredError} when the broker compresses messages in a way that kafkajs cannot read
  */
 export async function requireReadable(admin: Admin, topic: string): Promise<void> {
   const described = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [AS_SENT.name] }],
   }).catch((error) => {
-    if (isUnauthorized(error)) return undefined; // the first message will tell
+    if (isUnauthorized(error)) return undefined; // the first message will show
     throw error;
   });
   const compression = described?.resources[0]?.configEntries

@@ -1,4 +1,7 @@
-/** The queue inside the process: what runs when no Kafka is given. Lost with the process, which loses nothing. */
+/**
+ * The queue inside the process, used when no Kafka is configured. Losing it with the process loses no
+ * thought.
+ */
 import { backoffMs, pause } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
 import {
@@ -78,5 +81,5 @@ export function openMemoryQueue(log: Logger): Queue {
   };
 }
 
-/** Pause after a handler that took nothing, so that it can't turn the processor hot. */
+/** Pause after a handler that took nothing: no busy loop. */
 const NOTHING_TAKEN_MS = 50;

@@ -1,20 +1,19 @@
 /**
- * The transport of thought ids: Kafka, or a queue inside the process. It may repeat and lose; the store makes
- * that harmless.
+ * The transport of thought ids: Kafka, or a queue inside the process. It may repeat or lose messages; the
+ * store makes that harmless.
  */
 import type { Traceparent } from "../telemetry/tracing.ts";
 import { UnavailableError } from "../unavailable.ts";
 
 /**
- * What thoughts are announced on: the value is a thought id, and there is no key, so that no user is held to
- * a partition.
+ * The topic of announcements: the value is a thought's id, without a key, to bind no user to a partition.
  */
 export const THOUGHTS_TOPIC = "thoughts";
-/** Where given-up thoughts and unreadable messages go. */
+/** The topic of failed thoughts and unreadable messages. */
 export const DEAD_TOPIC = "thoughts.dead";
 /** The consumer group all workers share. */
 export const GROUP = "batch-processor";
-/** More than the default three workers, so that five can share the work too. */
+/** More than the default three workers: five can share the work too. */
 export const PARTITIONS = 6;
 
 export interface Message {
@@ -36,10 +35,10 @@ export interface ReceivedMessage extends Message {
 }
 
 /**
- * Takes messages over, as many as it has room for, and returns how many of them, from the first on: their
- * offsets are then committed, so they must be safe elsewhere (their claims are in the store). It is called
- * again for the rest, and after a pause when it throws. It may wait for room, until the signal aborts: then
- * the consumer stops or is to give its partitions back, and 0 is a valid result.
+ * Takes as many messages as it has room for, and returns how many, counted from the first: their offsets are
+ * then committed, so they must be safe elsewhere (their claims are in the store). It is called again for the
+ * rest, and after a pause when it throws. It may wait for room until the signal aborts: then the consumer
+ * stops or has to release its partitions, and 0 is a valid result.
  */
 export type Handler = (messages: readonly ReceivedMessage[], signal: AbortSignal) => Promise<number>;
 
@@ -50,17 +49,18 @@ export interface Subscription extends AsyncDisposable {
   readonly failed: Promise<never>;
 }
 
-/** A place in the queue; opaque but to the queue that made it. */
+/** A position in the queue; opaque except to the queue that made it. */
 export type Watermark = Readonly<Record<string, number>>;
 
 export interface Queue extends AsyncDisposable {
-  /** Which queue this is, for people. */
+  /** Which queue this is, to show. */
   readonly name: string;
-  /** Whether it lives and dies with the process: what was announced before is lost. @default false */
+  /** Whether it lives and dies with the process: earlier announcements are lost. @default false */
   readonly startsEmpty?: boolean;
   /**
-   * Resolves when every message is safe with the queue, but for those it will never take, such as too long
-   * ones: these are returned. Thoughts go where this process's own consumer finds them, if it has one.
+   * Resolves when every message is safe with the queue, except those it will never accept, such as ones that
+   * are too long: these are returned. Thoughts go to partitions of this process's own consumer, if it has
+   * one.
    *
    * @throws {QueueUnavailableError} when some may not be safe; publish them all again
    */
@@ -70,18 +70,18 @@ export interface Queue extends AsyncDisposable {
    */
   subscribe(handler: Handler, batchSize: number): Promise<Subscription>;
   /**
-   * Messages that this process's consumer will be given and has not taken yet: an estimate, right again each
-   * second. Infinite while it is given none.
+   * Messages that this process's consumer will receive and has not taken yet: an estimate, corrected each
+   * second. Infinite while it receives none.
    */
   backlog(): Promise<number>;
-  /** The end of the queue now. */
+  /** The current end of the queue. */
   watermark(): Promise<Watermark>;
   /**
    * Whether everything before a watermark has been taken, or is gone: by retention, or with a topic created
    * again.
    */
   passed(watermark: Watermark): Promise<boolean>;
-  /** Answers when the queue does; throws when it does not. */
+  /** Resolves if the queue responds, otherwise throws. */
   ping(): Promise<void>;
 }
 
@@ -90,7 +90,7 @@ export class QueueUnavailableError extends UnavailableError {
   override readonly name = "QueueUnavailableError";
 }
 
-/** Thrown when the queue is set up so that it can't be used; the message says what to do. */
+/** Thrown when the queue's configuration makes it unusable; the message says what to do. */
 export class QueueMisconfiguredError extends Error {
   override readonly name = "QueueMisconfiguredError";
 }

@@ -10,7 +10,7 @@ import { printable } from "./printable.ts";
 export interface Claim {
   readonly id: string;
   readonly attempt: number;
-  /** Attempts charged to the thought, this one included: what its limit and its back-off count. */
+  /** Attempts charged to the thought, including this one: its limit and back-off count these. */
   readonly charged: number;
   readonly text: string;
   readonly context: string | null;
@@ -18,7 +18,7 @@ export interface Claim {
   readonly traceparent: Traceparent | null;
   /** When the thought was accepted, in milliseconds since the epoch. */
   readonly acceptedAt: number;
-  /** Whether it is the canary's, which business metrics leave out. */
+  /** Whether it is the canary's, which business metrics exclude. */
   readonly canary: boolean;
 }
 
@@ -37,13 +37,13 @@ export interface Completion {
 export interface Failure {
   readonly id: string;
   readonly attempt: number;
-  /** What went wrong, for the person who asks for the thought; no thought text. Null leaves what is there. */
+  /** What went wrong, for the person who reads the thought; no thought text. Null keeps the present one. */
   readonly error: string | null;
   /** `charged`: counts as an attempt. `released`: does not count. `refused`: the thought fails at once. */
   readonly kind: "charged" | "released" | "refused";
-  /** Why, in a word: kept with the thought if it fails, for operators to count and redrive by. */
+  /** Why, in a word: stored with the thought if it fails, for operators to count and redrive by. */
   readonly reason: string;
-  /** Pause before the next attempt, if there is one, in milliseconds; less than the horizon. */
+  /** Pause before the next attempt, if there is one, in milliseconds; less than {@link HORIZON_MS}. */
   readonly delayMs: number;
 }
 
@@ -59,13 +59,13 @@ export interface Stored {
   readonly fenced: ReadonlySet<string>;
 }
 
-/** What a look at some of the unfinished thoughts found. */
+/** The result of checking some of the unfinished thoughts. */
 export interface Look {
   /** Claims whose lease has run out. */
   readonly stale: readonly Pick<Claim, "id" | "attempt">[];
   /** Thoughts that wait and are not in the outbox: their message is with the queue, or lost. */
   readonly announced: readonly Announcement[];
-  /** Where the next look begins; null at the end. */
+  /** Where the next check begins; null at the end. */
   readonly next: string | null;
 }
 
@@ -94,37 +94,42 @@ export interface ClaimsOptions {
 
 export interface Claims {
   /**
-   * Takes those thoughts that are waiting; leaves out the others, and those that must be tried alone.
+   * Takes those thoughts that are waiting, but not those that must be tried alone.
    *
    * @param publishedAt when their messages were sent, in milliseconds since the epoch, where that is known
    */
   claim(ids: readonly string[], publishedAt?: ReadonlyMap<string, number | null>): Promise<Claim[]>;
   /** Whether thoughts wait that must be tried alone. */
   hasSuspects(): Promise<boolean>;
-  /** Takes a thought that must be tried alone, since its worker died with it before; null when there is none. */
+  /**
+   * Takes a thought that must be tried alone, since its worker died with it before; null if there is none.
+   */
   claimSuspect(): Promise<Claim | null>;
   /** Which of these thoughts exist. */
   existing(ids: readonly string[]): Promise<Set<string>>;
-  /** Prolongs claims by a lease from now. Returns the ids of those that are still held. */
+  /** Extends claims by a lease from now. Returns the ids of those still held. */
   renew(claims: readonly Pick<Claim, "id" | "attempt">[]): Promise<Set<string>>;
   /** Stores results. Repeating it is safe. */
   complete(completions: readonly Completion[]): Promise<Stored>;
   /** Ends attempts: each thought is announced again after its delay, or fails. */
   fail(failures: readonly Failure[]): Promise<Ended>;
   /**
-   * Looks at `limit` unfinished thoughts after the one with this id, in the order of their ids.
+   * Checks `limit` unfinished thoughts after the one with this id, in the order of their ids.
    *
    * @param announcedMs announcements younger than this are left out
    */
   look(after: string | null, limit: number, announcedMs: number): Promise<Look>;
-  /** Announces thoughts again whose claim is stale, to be tried alone; those that crashed {@link MAX_CRASHES} times fail. */
+  /**
+   * Announces thoughts again whose claim is stale, to be tried alone; those that crashed {@link MAX_CRASHES}
+   * times fail.
+   */
   releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
   /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
   announceAgain(lost: readonly Announcement[]): Promise<number>;
   waiting(): Promise<Waiting>;
 }
 
-/** How often a thought may take its worker down. */
+/** How often a thought may crash its worker. */
 export const MAX_CRASHES = 3;
 
 export function createClaims(database: Database, { leaseMs, maxAttempts }: ClaimsOptions): Claims {
@@ -164,10 +169,10 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       const stored = new Set(completions.map(({ id }) => id));
       const fenced = new Set<string>();
       for (const { id, status, newer } of others) {
-        // An earlier write of the same claim went through, though its answer was lost.
+        // An earlier write of the same claim succeeded, but its response was lost.
         if (status === "completed" && newer === 0) continue;
         stored.delete(id);
-        // A deleted or a cancelled thought has nobody to fence off.
+        // A deleted or cancelled thought has no other worker to fence off.
         if (status !== null && status !== "failed") fenced.add(id);
       }
       return { stored, fenced };
@@ -252,13 +257,13 @@ function ended(rows: readonly { id: string; status: string }[]): Ended {
   return { waiting: those("pending"), failed: those("failed") };
 }
 
-/** Statements that lock many rows lock them in the order of their ids, so that no two wait for each other. */
+/** Statements that lock many rows lock them in the order of their ids: no two wait for each other. */
 const byId = (one: { readonly id: string }, other: { readonly id: string }) => one.id < other.id ? -1 : 1;
 
 /** How long ago something was: an age goes over to the database's clock as it is, a time does not. */
 const ageMs = (at: number | null | undefined) => typeof at === "number" ? Math.max(0, Date.now() - at) : null;
 
-/** Ids hold no character that an array literal would need quoted. */
+/** Ids contain no character that an array literal would have to quote. */
 const uuids = (ids: readonly string[]) => `{${ids.join(",")}}`;
 
 const fences = (claims: readonly Pick<Claim, "id" | "attempt">[]) =>
@@ -266,24 +271,27 @@ const fences = (claims: readonly Pick<Claim, "id" | "attempt">[]) =>
 
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
 
-/** What a claim hands over, of the row `t`. */
+/** What a claim returns of the row `t`. */
 const CLAIMED = `t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.priority,
     t.traceparent, t.created_at, t.user_id = '${CANARY_USER}' as canary`;
 
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
-/** The lease has run out, or is longer than any: then the clock went back, and nobody knows. The fence holds either way. */
+/**
+ * The lease has run out, or is longer than possible: then the clock went back, and its end is unknown. The
+ * fence holds either way.
+ */
 const STALE = `claimed_until not between now() and ${HORIZON}`;
 
 /**
- * A condition on a thought that the planner takes for one on the join: believing that hardly any thought fulfils it, as
- * after a young table's statistics, it would begin with a scan for those.
+ * A condition on a thought that the planner treats as one on the join: if it expected few thoughts to match,
+ * as from a young table's statistics, it would begin with a scan for them.
  */
 const joined = (id: string, condition: string) => `case when ${id} is null then false else ${condition} end`;
 
 /**
- * `id = any(array[…])` in place of `id = …`, here and below: it can't be hashed, so that whatever the planner believes
- * of the table's size it looks each row up by its key (docs/decisions/0063-plans.md).
+ * `id = any(array[…])` in place of `id = …`, here and below: it can't be hashed, so whatever the planner
+ * believes about the table's size, it looks up each row by its key (docs/decisions/0063-plans.md).
  *
  * A row that another worker is claiming just now is waited for, and then left out.
  */
@@ -327,7 +335,7 @@ const RENEW = `
     and ${joined("held.id", "t.status = 'processing'")}
   returning t.id`;
 
-/** Returns those not stored, of which there are hardly ever any, as they were before. */
+/** Returns those not stored, usually none, as they were before. */
 const COMPLETE = `
   with done as materialized (
     select * from jsonb_to_recordset($1::text::jsonb) as done(id uuid, attempt int, age float8, cached boolean, result jsonb)
@@ -400,7 +408,7 @@ const RELEASE_STALE = `
       interval '0' as delay, false as charged
   ), ${AFTERWARDS}`;
 
-/** A bounded part of the unfinished thoughts, so that a look is short however many wait. */
+/** A bounded part of the unfinished thoughts: a check is short however many wait. */
 const LOOK = `
   with looked as materialized (
     select id, attempts, status, claimed_until, queued_at from thoughts
@@ -440,8 +448,8 @@ const oldest = (priority: ThoughtPriority) => `
   ), 0))::float8`;
 
 /**
- * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone. A clock that
- * went back makes ages negative: then they are not known, and nothing is said.
+ * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone.
+ * A clock that went back makes ages negative: they are then reported as 0.
  */
 const WAITING = `
   select

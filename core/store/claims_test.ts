@@ -441,7 +441,7 @@ testOnDatabases("many claims at once never take a thought twice", async (databas
 });
 
 Deno.test({
-  name: "a claim waits for what another is claiming just now, and leaves nothing out",
+  name: "a claim waits for rows that another is claiming just now, and leaves none out",
   ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
   async fn() {
     await using database = await openTestDatabase("postgres");

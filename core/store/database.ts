@@ -1,6 +1,5 @@
 /**
- * Where SQL goes: one query interface over PostgreSQL and, when no address is given, over PGlite inside the
- * process.
+ * One query interface over PostgreSQL and, when no address is configured, PGlite inside the process.
  */
 import migration0001 from "./migrations/0001_thoughts.sql" with { type: "text" };
 import migration0002 from "./migrations/0002_workers.sql" with { type: "text" };
@@ -17,7 +16,7 @@ import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
 export type Row = Record<string, unknown>;
 /**
- * Arrays and objects go in as JSON text or an array literal, cast in the statement: both adapters then agree.
+ * Pass arrays and objects as JSON text or an array literal, cast in the statement: both adapters then agree.
  */
 export type Parameter = string | number | boolean | null;
 
@@ -27,13 +26,13 @@ export interface Queries {
 }
 
 export interface Database extends Queries, AsyncDisposable {
-  /** Which store this is, for people: an address without its password, or a folder. */
+  /** Which store this is, to show: an address without its password, or a folder. */
   readonly name: string;
   /** The schema of the tables; undefined where the server chooses it. */
   readonly schema?: string | undefined;
   /**
-   * Runs a statement that only reads. Reads have connections of their own and a shorter time limit, so that
-   * slow ones leave writes alone.
+   * Runs a statement that only reads. Reads have their own connections and a shorter time limit: slow ones do
+   * not delay writes.
    */
   read<R = Row>(sql: string, parameters?: readonly Parameter[]): Promise<R[]>;
   /** Runs statements in one transaction; rolled back when the function throws. */
@@ -57,17 +56,17 @@ export interface Notifications extends AsyncDisposable {
 }
 
 export interface TransactionOptions {
-  /** All of it may take this long, in milliseconds. @default twice a statement's limit */
+  /** The limit of the whole transaction, in milliseconds. @default twice a statement's limit */
   readonly limitMs?: number;
 }
 
 /**
- * Thrown when the database cannot be reached, takes no writes, or does not respond in time: worth another try
+ * Thrown when the database cannot be reached, refuses writes, or does not respond in time: worth retrying
  * later.
  */
 export class DatabaseUnavailableError extends UnavailableError {
   override readonly name = "DatabaseUnavailableError";
-  /** True where a start need not wait: an operator has to change the login or the database first. */
+  /** True if waiting is useless: an operator has to change the login or the database first. */
   readonly permanent: boolean;
 
   constructor(message: string, { permanent = false, ...options }: DatabaseUnavailableOptions = {}) {
@@ -80,7 +79,7 @@ export interface DatabaseUnavailableOptions extends UnavailableOptions {
   readonly permanent?: boolean;
 }
 
-/** Thrown when a value can't be stored (SQLSTATE class 22 or 23): trying again would fail again. */
+/** Thrown when a value can't be stored (SQLSTATE class 22 or 23): a retry would fail too. */
 export class UnstorableError extends Error {
   override readonly name = "UnstorableError";
 }
@@ -101,12 +100,12 @@ const MIGRATIONS = [
 /** The newest version that this program knows. */
 export const NEWEST_MIGRATION: number = MIGRATIONS.at(-1)!.version;
 
-/** Any constant will do; it only has to be the same in every process. */
+/** Any constant, as long as all processes use the same one. */
 const MIGRATION_LOCK = 7_264_001;
 
 /**
  * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each
- * migration runs once. There is no time limit: a large table, or another's lock, takes as long as it takes.
+ * migration runs once. There is no time limit: a large table, or another process's lock, may take long.
  *
  * @throws {Error} when the database is newer than this program
  */
@@ -146,7 +145,7 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
   }, { limitMs: Infinity });
 }
 
-/** Makes the schema of the tables, where one is named. Behind a pooler only the role can choose it. */
+/** Creates the schema of the tables, if one is named. Behind a pooler only the role can choose it. */
 async function requireSchema(tx: Queries, schema: string | undefined): Promise<void> {
   if (schema === undefined) return;
   await tx.query(`create schema if not exists "${schema}"`);

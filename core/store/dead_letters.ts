@@ -1,10 +1,10 @@
-/** Dead letters on their way to the topic: of thoughts given up, and of messages that nobody could read. */
+/** Dead letters on their way to the topic: of failed thoughts, and of unreadable messages. */
 import { DEAD_TOPIC, type Message } from "../queue/queue.ts";
 import type { Database } from "./database.ts";
 import { printable } from "./printable.ts";
 
 export interface DeadLetter {
-  /** A thought's id, or where an unreadable message lay. */
+  /** A thought's id, or the position of an unreadable message. */
   readonly value: string;
   readonly reason: string;
   readonly traceparent: string | null;
@@ -13,8 +13,8 @@ export interface DeadLetter {
 export interface DeadLetters {
   put(letters: readonly DeadLetter[]): Promise<void>;
   /**
-   * Takes at most `limit`, the oldest first, and skips those that another relay holds. Removes them when `send`
-   * resolves; leaves them when it throws.
+   * Takes at most `limit`, the oldest first, and skips those that another relay holds. Removes them when
+   * `send` resolves; leaves them when it throws.
    *
    * @returns how many were sent
    */

@@ -1,4 +1,7 @@
-/** What several servers and several deployments do to one address: names that are apart, and a primary that moves. */
+/**
+ * Several deployments on one server, and one address with several servers: separate names, and a primary that
+ * moves.
+ */
 import assert from "node:assert/strict";
 import { startOwnPostgres } from "../../tests/faults/own_postgres.ts";
 import { hasPgBouncer, startPgBouncer } from "../../tests/support/pgbouncer.ts";

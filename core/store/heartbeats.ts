@@ -1,4 +1,7 @@
-/** Heartbeats of the workers: who is there and how much they have done, for an API that otherwise knows of none of them. */
+/**
+ * Heartbeats of the workers: which are present and what they have done, for an API that has no other contact
+ * with them.
+ */
 import type { Database } from "./database.ts";
 
 /** How often a worker beats, in milliseconds. */
@@ -18,7 +21,7 @@ export interface Heartbeat {
   readonly failed: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
-  /** Whether it may begin analyses, as it knows it; `since` in milliseconds since the epoch. */
+  /** Whether it may begin analyses, as far as it knows; `since` in milliseconds since the epoch. */
   readonly gate: {
     readonly status: "open" | "closed" | "probing";
     readonly reason: string | null;
@@ -29,9 +32,9 @@ export interface Heartbeat {
 export interface Heartbeats {
   /** @returns how many workers stopped beating within the last hour without having left */
   beat(heartbeat: Heartbeat): Promise<number>;
-  /** Takes a worker's line away, when it stops. */
+  /** Deletes a worker's row, when it stops. */
   leave(id: string): Promise<void>;
-  /** The workers that are there now. `seenAtMs` is by the database's clock. */
+  /** The workers that are present now. `seenAtMs` is by the database's clock. */
   present(): Promise<(Heartbeat & { readonly seenAtMs: number })[]>;
 }
 
@@ -103,7 +106,10 @@ const BEAT = `
       and id <> $1
   ) as vanished`;
 
-/** A beat from the future was made before the clock went back: its worker has beaten since, or is gone. */
+/**
+ * A heartbeat from the future was written before the clock went back: its worker has sent another since, or
+ * is gone.
+ */
 const PRESENT = `
   select id, active, expected, processed, failed, cache_hits, cache_misses, gate_status, gate_reason,
     (extract(epoch from gate_since) * 1000)::float8 as gate_since_ms,

@@ -1,6 +1,6 @@
 /**
- * A database whose schema is brought up to date in the background, as long as it takes: until then it
- * refuses.
+ * A database whose schema is migrated in the background, however long that takes: until then it refuses
+ * calls.
  */
 import { pause, repeat } from "../retry.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
@@ -15,17 +15,17 @@ import { codeOf } from "./sqlstate.ts";
 
 export interface Migrated extends AsyncDisposable {
   /**
-   * Every call throws a {@link DatabaseUnavailableError} until the schema is up to date. Disposing is the
-   * caller's.
+   * Every call throws a {@link DatabaseUnavailableError} until the schema is up to date. The caller disposes
+   * it.
    */
   readonly database: Database;
   /**
-   * Rejects when waiting would be in vain: the login is refused, or the schema is newer than this program.
+   * Rejects when waiting is useless: the login is refused, or the schema is newer than this program.
    */
   readonly failed: Promise<never>;
 }
 
-/** A database that is there needs no longer, unless there is much to migrate. */
+/** Enough for a database that is up, unless there is much to migrate. */
 const PATIENCE_MS = 3_000;
 
 /**
@@ -41,7 +41,7 @@ export async function migrateOrWait(
 ): Promise<Migrated> {
   const stop = new AbortController();
   const failure = Promise.withResolvers<never>();
-  failure.promise.catch(() => {}); // the caller may listen later
+  failure.promise.catch(() => {}); // the caller may handle it later
   let done = false;
   let why = "its schema is being brought up to date";
 
@@ -97,7 +97,7 @@ export async function migrateOrWait(
   };
 }
 
-/** A column, function or table that a statement names is not there. */
+/** A column, function or table that a statement names does not exist. */
 const MISSING = /^(42703|42883|42P01)$/;
 
 /** A newer program may have changed the schema since. */

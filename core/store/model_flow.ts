@@ -1,6 +1,7 @@
 /**
- * What may still flow to a model: requests and tokens per minute as two buckets that fill again, and the day's money.
- * Workers lease a few analyses' worth at a time, all of it or nothing in one statement, and settle what was used.
+ * What may still be sent to a model: requests and tokens per minute as two buckets that refill, and the day's
+ * budget. Workers lease a few analyses' worth at a time, all or nothing in one statement, and settle what
+ * they used.
  */
 import type { Database } from "./database.ts";
 
@@ -11,7 +12,7 @@ export interface FlowLimits {
   readonly usdPerDay?: number | undefined;
 }
 
-/** What is set aside for one analysis. */
+/** What is reserved for one analysis. */
 export interface Share {
   readonly tokens: number;
   readonly usd: number;
@@ -24,11 +25,11 @@ export interface Lease {
   readonly day: string;
   /** Until the rates allow an analysis again, in milliseconds; 0 where they do. */
   readonly rateWaitMs: number;
-  /** The day's money: enough for one more, all promised to analyses under way, or spent. */
+  /** The day's budget: enough for one more, all reserved by analyses in progress, or spent. */
   readonly budget: "enough" | "promised" | "spent";
 }
 
-/** What leases took too much (positive) or too little (negative) of, and what was really spent. */
+/** What leases took too much (positive) or too little (negative), and what was actually spent. */
 export interface Settled {
   readonly day: string;
   readonly requestsBack: number;
@@ -44,7 +45,7 @@ export interface Spend {
 }
 
 export interface ModelFlow {
-  /** Sets aside what up to `count` analyses need. */
+  /** Reserves what up to `count` analyses need. */
   lease(count: number, share: Share): Promise<Lease>;
   settle(settled: Settled): Promise<void>;
   /** Today's spending, over all models and workers. */
@@ -52,8 +53,8 @@ export interface ModelFlow {
 }
 
 /**
- * A bucket holds a second's worth, so that a minute's limit is not spent at once. It fills a little more slowly than
- * the limit: no minute sees more than the limit, also where a lease is used {@link LEASE_S} later.
+ * A bucket holds a second's worth, to keep a minute's limit from being spent at once. It refills a little
+ * more slowly than the limit: no minute exceeds it, even if a lease is used {@link LEASE_S} later.
  */
 const LEASE_S = 2;
 
@@ -142,12 +143,17 @@ const FIRST = `
   )
   insert into model_spend (day) values (${TODAY}) on conflict do nothing`;
 
-/** A bucket as full as it is by now. A clock that went back refills nothing, and what it left in the future is forgotten. */
+/**
+ * A bucket at its current level. A clock that went back refills nothing, and times it left in the future are
+ * ignored.
+ */
 const filled = (column: string, size: string, perSecond: string) => `
   coalesce(least(${size}::float8, ${column} + ${perSecond}::float8 *
     greatest(0, least(extract(epoch from clock_timestamp() - refilled_at), 3600))), 0)::float8`;
 
-/** Both rows are locked before anything is decided; `count` is the same for each limit, or nothing is taken. */
+/**
+ * Both rows are locked before anything is decided; `count` is the same for each limit, or nothing is taken.
+ */
 const LEASE = `
   with gate as materialized (
     select ${filled("requests_left", "$4", "$5")} as requests, ${filled("tokens_left", "$6", "$7")} as tokens

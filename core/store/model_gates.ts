@@ -1,15 +1,18 @@
-/** The circuit before each model, shared by all workers: one row per provider and model. Times are the database's. */
+/**
+ * The circuit before each model, shared by all workers: one row per provider and model. Times are the
+ * database's.
+ */
 import type { Database } from "./database.ts";
 import { HORIZON, HORIZON_MS } from "./clock_skew.ts";
 
-/** Why a circuit is closed to analyses; all of them are what the endpoint said or did. */
+/** Why a circuit is closed to analyses, by what the endpoint said or did. */
 export type ClosedReason = "outage" | "rate" | "quota" | "credentials";
 
 export interface Closure {
-  /** The fence: only a probe of this very closure may end it. */
+  /** The fence: only a probe of this closure may end it. */
   readonly number: number;
   readonly reason: ClosedReason;
-  /** What the endpoint said, for people. */
+  /** What the endpoint said, to show. */
   readonly detail: string;
   /** In milliseconds since the epoch. */
   readonly since: number;
@@ -35,15 +38,18 @@ export interface Probe {
 
 export interface ModelGates {
   read(): Promise<Circuit>;
-  /** Closes the circuit. One that is closed stays so, for what was heard last, and is probed no earlier than either wants. */
+  /**
+   * Closes the circuit. A closed one stays closed, for the newest reason, and is probed no earlier than
+   * either asks.
+   */
   close(reason: ClosedReason, detail: string, probeInMs: number): Promise<void>;
-  /** Lets nothing begin for a while. A shorter pause than the present one changes nothing. */
+  /** Pauses all analyses. A pause shorter than the present one changes nothing. */
   block(forMs: number): Promise<void>;
-  /** Takes the probe that is due, if it is and nobody else has it; it is given up after `leaseMs`. */
+  /** Takes the probe, if it is due and no other worker has it; it expires after `leaseMs`. */
   probe(leaseMs: number): Promise<Probe | undefined>;
-  /** Ends a probe that found nothing out; the next one begins after `nextInMs`, unless that has begun already. */
+  /** Ends a probe without a result; the next one begins after `nextInMs`, unless it has begun already. */
   probeEnded(probe: Probe, nextInMs: number, outcome: "failed" | "unused"): Promise<void>;
-  /** Opens the circuit after a probe got through. Does nothing when it has been closed anew since. */
+  /** Opens the circuit after a successful probe. Does nothing if it has been closed again since. */
   open(probe: Probe): Promise<void>;
   /** Lets the next probe begin now, as after a start with another key. */
   probeNow(): Promise<void>;
@@ -124,7 +130,7 @@ function toCircuit(row: CircuitRow): Circuit {
 
 const inMs = (parameter: string) => `now() + ${parameter}::float8 * interval '1 millisecond'`;
 
-/** Milliseconds from now until a time; 0 when it is past, or beyond what the present clock can have written. */
+/** Milliseconds from now until a time; 0 if it is past, or later than the present clock can have written. */
 const until = (time: string) => `
   coalesce(case when ${time} between now() and ${HORIZON} then extract(epoch from ${time} - now()) * 1000 end, 0)::float8`;
 

@@ -1,4 +1,4 @@
-/** What an operator does to thoughts and workers: looks at failures, redrives, cancels, pauses. */
+/** An operator's actions on thoughts and workers: inspect failures, redrive, cancel, pause. */
 import type { Status, Thought } from "../thought.ts";
 import type { Database } from "./database.ts";
 import { announceNow } from "./outbox.ts";
@@ -19,7 +19,10 @@ export interface FailureCount {
 
 /** What became of a request about one thought. */
 export interface Outcome {
-  /** `already`: it was so before. `conflict`: the thought's status does not allow it. `unknown`: there is no such thought. */
+  /**
+   * `already`: nothing to do. `conflict`: the thought's status does not allow it. `unknown`: there is no such
+   * thought.
+   */
   readonly outcome: "done" | "already" | "conflict" | "unknown";
   /** The thought's status now; null for an unknown one. */
   readonly status: Status | null;
@@ -28,20 +31,22 @@ export interface Outcome {
 export interface Operator {
   /** Failed thoughts by reason, the most frequent first; of the newest {@link MOST_COUNTED}. */
   failures(): Promise<FailureCount[]>;
-  /** Gives failed thoughts a full set of new attempts: at most `limit`, the oldest first. Returns how many. */
+  /**
+   * Gives failed thoughts a full set of new attempts: at most `limit`, the oldest first. Returns how many.
+   */
   redriveAll(which: { readonly reason?: string | undefined; readonly limit: number }): Promise<number>;
   /** Gives one failed thought a full set of new attempts. */
   redrive(id: string): Promise<Outcome>;
   /** Ends a thought that waits or is being analysed: it fails with the reason `cancelled`. */
   cancel(id: string, author: string): Promise<Outcome>;
-  /** Removes every thought of a user, with its message and its cached analysis. Returns how many. */
+  /** Deletes every thought of a user, with its message and its cached analysis. Returns how many. */
   forget(userId: string): Promise<number>;
   /** Every thought of a user, the newest first, page by page. */
   thoughtsOf(userId: string): AsyncIterable<Thought>;
   paused(): Promise<Pause | null>;
-  /** Pauses all workers within seconds. Where they are paused already, that pause stays and is returned. */
+  /** Pauses all workers within seconds. If they are paused already, that pause stays and is returned. */
   pause(author: string, reason: string): Promise<Pause>;
-  /** Ends the pause. Returns the one that was in force, if there was one. */
+  /** Ends the pause. Returns the pause that was in force, if any. */
   resume(): Promise<Pause | null>;
 }
 
@@ -49,7 +54,7 @@ export interface Operator {
 export const CANCELLED = "cancelled";
 /** Thoughts read at once by an export. */
 const PAGE = 500;
-/** Failed thoughts that {@link Operator.failures} counts, so that it takes no longer when very many failed. */
+/** Failed thoughts that {@link Operator.failures} counts, which bounds the time it takes. */
 export const MOST_COUNTED = 100_000;
 
 export function createOperator(database: Database): Operator {
@@ -121,7 +126,7 @@ const FAILURES = `
     (extract(epoch from max(finished_at)) * 1000)::float8 as newest_ms
   from newest group by reason order by thoughts desc, reason`;
 
-/** `attempts` is the fence and never falls; what it has counted so far is forgiven. */
+/** `attempts` is the fence and never decreases; its present count is forgiven. */
 const REDRIVE = `
   with which as materialized (
     select id from thoughts
@@ -138,7 +143,7 @@ const REDRIVE = `
   ), ${announceNow("again")}
   select id from again`;
 
-/** The claim of a thought that is being analysed ends with its status: the result is not stored. */
+/** Changing the status ends the claim of a thought in analysis: its result is not stored. */
 const CANCEL = `
   with cancelled as (
     update thoughts

@@ -1,12 +1,12 @@
-/** The outbox: thoughts to announce to the workers, in the order that is fair (docs/decisions/0061-fairness.md). */
+/** The outbox: thoughts to announce to the workers, in fair order (docs/decisions/0061-fairness.md). */
 import { type Message, THOUGHTS_TOPIC } from "../queue/queue.ts";
 import { HORIZON } from "./clock_skew.ts";
 import type { Database, Notifications } from "./database.ts";
 
 export interface Outbox {
   /**
-   * Takes at most `limit` messages that are due, flow by flow and the lowest ranks first, and skips those that another
-   * relay holds. Removes them when `send` resolves; leaves them when it throws.
+   * Takes at most `limit` due messages, flow by flow and the lowest ranks first, and skips those that another
+   * relay holds. Deletes them when `send` resolves; keeps them when it throws.
    *
    * @returns how many were sent
    */
@@ -30,7 +30,7 @@ export interface Ripened {
 export const POSTED = "thoughts_posted";
 
 export function createOutbox(database: Database): Outbox {
-  /** The flow whose turn was last. */
+  /** The flow that was served last. */
   let served = "";
 
   return {
@@ -67,15 +67,19 @@ interface TakenRow {
   place: number;
 }
 
-/** What a thought's turn costs its user, by the thought's priority: interactive thoughts get ten turns for one of a batch. */
+/**
+ * What a thought's turn costs its user, by the thought's priority: interactive thoughts get ten turns for one
+ * of a batch.
+ */
 const COST = "case priority when 'batch' then 10 else 1 end";
 
-/** The rank of a flow that has nothing waiting: microseconds, so that no backlog's ranks ever get ahead of it. */
+/** The rank of a flow with nothing waiting: microseconds, which no backlog's ranks can overtake. */
 const NOW_RANK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 /**
- * CTEs that rank messages by start-time fair queueing: each follows its user's last one, and a user with none waiting
- * starts at the lowest rank that waits in the flow; so nobody's backlog delays others, and idleness banks nothing.
+ * CTEs that rank messages by start-time fair queueing: each follows its user's last one, and a user with none
+ * waiting starts at the lowest rank that waits in the flow: no user's backlog delays others, and idle time
+ * earns no credit.
  *
  * @param from the CTE of what to rank; has thought_id, attempts, flow, user_id and cost
  */
@@ -111,10 +115,11 @@ export const announceNow = (from: string) => `
   )`;
 
 /**
- * A CTE that puts thoughts into the outbox after a delay, when {@link Outbox.ripen} ranks them. What comes back at once
- * and uncharged had its turn already, so it stands at the head of its flow.
+ * A CTE that puts thoughts into the outbox after a delay, when {@link Outbox.ripen} ranks them. A thought
+ * released at once and uncharged had its turn already, and goes to the head of its flow.
  *
- * @param from the CTE of thoughts; has those of {@link announceNow}, and crashes, delay (an interval) and charged
+ * @param from the CTE of thoughts; has those of {@link announceNow}, and crashes, delay (an interval) and
+ * charged
  */
 export const announceLater = (from: string) => `
   queued as (
@@ -129,9 +134,9 @@ export const announceLater = (from: string) => `
   )`;
 
 /**
- * A loose index scan finds the flows; from each the same number is taken, beginning with the flow after the one served
- * last. The comparisons of the delete can't be hashed, so that every plan looks the rows up by their key
- * (docs/decisions/0063-plans.md).
+ * A loose index scan finds the flows; from each the same number is taken, beginning with the flow after the
+ * one served last. The comparisons of the delete can't be hashed, so that every plan looks the rows up by
+ * their key (docs/decisions/0063-plans.md).
  */
 const TAKE = `
   with recursive flows as (
@@ -155,7 +160,7 @@ const TAKE = `
   where o.thought_id = any(array[taken.thought_id]) and o.attempts - taken.attempts = 0
   returning o.thought_id, o.flow, o.traceparent, taken.turn::int as turn, taken.place::int as place`;
 
-/** What is due beyond the horizon has waited since before the database's clock went back. */
+/** A message due beyond the horizon has waited since before the database's clock went back. */
 const RIPEN = `
   with stranded as materialized (
     select thought_id, attempts from outbox

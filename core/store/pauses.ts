@@ -1,4 +1,4 @@
-/** An operator's hold on all workers: kept with its author and reason until an operator resumes. */
+/** An operator's pause of all workers: stored with its author and reason until an operator resumes. */
 import type { Database } from "./database.ts";
 
 export interface Pause {
@@ -34,7 +34,7 @@ export function createPauses(database: Database): Pauses {
 
 const COLUMNS = "author, reason, (extract(epoch from since) * 1000)::float8 as since_ms";
 
-/** The update changes nothing; it makes the row that is there already come back. */
+/** The update changes nothing; it makes the statement return the existing row. */
 const PAUSE = `
   insert into pauses (author, reason) values ($1, $2)
   on conflict (only_one) do update set only_one = true

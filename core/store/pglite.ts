@@ -1,4 +1,4 @@
-/** PGlite: PostgreSQL in WebAssembly inside the process, in a folder; what runs when no database is given. */
+/** PGlite: PostgreSQL in WebAssembly inside the process, in a folder; used when no database is configured. */
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { type Database, DatabaseUnavailableError, type Parameter, type Queries } from "./database.ts";
 import { repeat } from "../retry.ts";
@@ -6,14 +6,14 @@ import { createLogger, type Logger, reason } from "../telemetry/log.ts";
 import { toDatabaseError } from "./sqlstate.ts";
 
 export interface PgliteOptions {
-  /** Made on first use. @default in memory */
+  /** Created on first use. @default in memory */
   readonly folder?: string;
   readonly log?: Logger;
-  /** Pause between two looks for rows to vacuum, in milliseconds. @default 10_000 */
+  /** Pause between two checks for rows to vacuum, in milliseconds. @default 10_000 */
   readonly vacuumEveryMs?: number;
 }
 
-/** The major version of PostgreSQL that PGlite is: it reads no other's folders. */
+/** PGlite's major version of PostgreSQL: it cannot read folders of others. */
 export const MAJOR_VERSION = "18";
 
 /** Opens a database. Takes seconds. */
@@ -89,15 +89,17 @@ interface VacuumOptions {
 
 /** More statements than this in a second, and the database is busy. */
 const BUSY_PER_S = 100;
-/** A database that is always busy is vacuumed all the same, once in so many looks: it only gets slower. */
+/**
+ * A database that is always busy is still vacuumed once in this many checks: otherwise it only gets slower.
+ */
 const MOST_SKIPPED = 30;
 const DEAD_TABLES = `
   select relname::text as name from pg_stat_user_tables
   where n_dead_tup > 1000 and n_dead_tup > n_live_tup / 5`;
 
 /**
- * Does what autovacuum does in a server, which PGlite has not: while nothing much goes on, since it holds
- * everything up.
+ * Does the work of autovacuum, which PGlite lacks: only while little happens, since it blocks everything
+ * else.
  */
 function runVacuum({ db, log, signal, everyMs, count }: VacuumOptions): Promise<void> {
   let before = count();
@@ -143,7 +145,7 @@ async function start(folder: string | undefined): Promise<PGlite> {
 
 /**
  * PGlite does not notice a second process on the same folder, and both would ruin it; so a lock beside it
- * says whose it is. The system lets go of it when the process ends, however that comes about.
+ * marks its owner. The system releases it when the process ends, for whatever reason.
  */
 async function lockFolder(folder: string): Promise<Deno.FsFile> {
   const file = await openLock(folder);

@@ -1,4 +1,4 @@
-/** No statement of the pipeline reads a table through, whatever the planner believes of its size. */
+/** No statement of the pipeline scans a table, whatever the planner believes about its size. */
 import assert from "node:assert/strict";
 import { DATABASES, openTestDatabase } from "../../tests/support/databases.ts";
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
@@ -51,7 +51,10 @@ async function rowsScanned(database: Database): Promise<number> {
   return row!.rows;
 }
 
-/** Rows that a piece of work reads by scans. The server's counts are written by each connection within a second. */
+/**
+ * Rows that a piece of work reads by scans. The server's counts are written by each connection within a
+ * second.
+ */
 async function scannedBy(database: Database, run: () => Promise<void>): Promise<number> {
   const settled = async () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));

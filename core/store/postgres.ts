@@ -16,13 +16,16 @@ import { backoffMs, pause } from "../retry.ts";
 export interface PostgresOptions {
   /** `postgres://user@host:5432/database`; a password and parameters may be in it. */
   readonly url: string;
-  /** Used when the address has none. */
+  /** Used if the address has none. */
   readonly password?: string;
-  /** Schema of the tables, where the address names none. @default that of the server's `search_path` */
+  /** Schema of the tables, if the address names none. @default that of the server's `search_path` */
   readonly schema?: string;
   /** Connections of this process for writes and transactions. @default 4 */
   readonly poolSize?: number;
-  /** Connections for reads. Seven processes, each with one that listens, stay below the 50 that would warn. @default 2 */
+  /**
+   * Connections for reads. Seven processes, each with one that listens, stay below the 50 that would warn.
+   * @default 2
+   */
   readonly readPoolSize?: number;
   /** A write is cancelled after this. @default 10_000 */
   readonly statementTimeoutMs?: number;
@@ -30,16 +33,19 @@ export interface PostgresOptions {
   readonly readTimeoutMs?: number;
 }
 
-/** The server cancels a statement itself at its limit; where a pooler hides the limit from it, we ask it to so much later. */
+/**
+ * The server cancels a statement itself at its limit; where a pooler hides the limit, we cancel it this much
+ * later.
+ */
 const CANCEL_AFTER_MS = 250;
-/** So much after the limit the server counts as silent, and its connection is given up. */
+/** This long after the limit the server counts as silent, and its connection is abandoned. */
 const GRACE_MS = 2_000;
-/** Deadlocks and conflicts of one statement, which is made again after each. */
+/** Deadlocks and conflicts of one statement, which is retried after each. */
 const MOST_CONFLICTS = 5;
 
 /**
- * Opens two pools, of writes and of reads, so that slow reads leave the writes their connections. Nothing is connected
- * until the first query.
+ * Opens two pools, one for writes and one for reads: slow reads do not take the writes' connections. Nothing
+ * is connected until the first query.
  *
  * @throws {AddressError} when the address cannot be used
  */
@@ -52,7 +58,9 @@ export function openPostgres(options: PostgresOptions): Database {
     readPoolSize = Math.floor(connectionLimit / 3);
     poolSize = connectionLimit - readPoolSize;
   }
-  /** A pooler takes none of our settings at the start, and may not keep a statement's name: found out by its refusal. */
+  /**
+   * A pooler accepts none of our start-up settings, and may lose a statement's name: detected by its refusal.
+   */
   let pooled = address.pooled;
 
   const application_name = address.applicationName ?? "thought-processor";
@@ -73,16 +81,16 @@ export function openPostgres(options: PostgresOptions): Database {
   const reads = readPoolSize === 0 ? writes : open(readPoolSize, readTimeoutMs, FRESH_PLANS);
   const renew = () => [writes, reads].forEach((pool) => pool.renew());
 
-  /** What an error says of the connections, beside what it says of its statement. */
+  /** What an error says about the connections, besides its statement. */
   function learnFrom(error: unknown): void {
     if (!pooled && isPoolersRefusal(error)) {
       pooled = true;
       renew();
     }
-    if (codeOf(error) === READ_ONLY) renew(); // what took writes before is a replica now; its name may lead elsewhere
+    if (codeOf(error) === READ_ONLY) renew(); // the former primary is a replica now; its name may resolve elsewhere
   }
 
-  /** Runs one statement by itself; one that was undone by a conflict, or not begun, is made again. */
+  /** Runs a single statement; retries one that was undone by a conflict, or not begun. */
   async function statement<R>(pool: Pool, limitMs: number, sql: string, parameters?: readonly Parameter[]) {
     for (let conflicts = 0;;) {
       const wasPooled = pooled;
@@ -119,7 +127,7 @@ export function openPostgres(options: PostgresOptions): Database {
       return result;
     } catch (error) {
       learnFrom(failed?.error);
-      // A connection in doubt is given up, which rolls back too.
+      // A doubtful connection is abandoned, which rolls back too.
       if (!line.closed()) {
         await run(line, { sql: "rollback", limitMs: GRACE_MS, named: false }).catch(line.drop);
       }
@@ -187,11 +195,12 @@ export function openPostgres(options: PostgresOptions): Database {
 }
 
 /**
- * Statements that look rows up by index whatever the size of the table: planned once, and never as a scan, which is what
- * a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are planned each time.
+ * Statements that look rows up by index whatever the size of the table: planned once, and never as a scan,
+ * which a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are
+ * planned each time.
  */
 const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off" };
-/** Listings differ too much by their parameters. */
+/** Listings differ too much in their parameters. */
 const FRESH_PLANS = { plan_cache_mode: "force_custom_plan" };
 
 /** The longest a timer waits. */
@@ -206,16 +215,16 @@ interface Statement {
   readonly named: boolean;
 }
 
-/** Runs a statement on a connection, which is given up when its next result could not be trusted. */
+/** Runs a statement on a connection, which is abandoned if its next result could not be trusted. */
 async function run<R>(line: Line, { sql, parameters = [], limitMs, named }: Statement): Promise<R[]> {
-  // It would connect anew, and run outside its transaction.
+  // It would reconnect, and run outside its transaction.
   if (line.closed()) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
   const rows: R[] = [];
   const query = line.sql.unsafe(sql, [...parameters], { prepare: named });
   const cancelling = setTimeout(() => query.cancel(), limitMs + CANCEL_AFTER_MS);
   try {
-    // Gathered here: a statement that fails among its rows leaves as many holes in the next result that the library
-    // gathers (postgres.js 3.4.9, issue 1181).
+    // Collected here: a statement that fails among its rows leaves as many holes in the next result that the
+    // library collects (postgres.js 3.4.9, issue 1181).
     const { count } = await within(
       limitMs + GRACE_MS,
       "PostgreSQL",
@@ -263,7 +272,10 @@ const READ_ONLY = "25006";
 /** Of deadlocks and serialisation: the statement was undone. */
 const isConflict = (error: unknown) => /^40(001|P01)$/.test(codeOf(error));
 
-/** PgBouncer refuses start-up parameters; one in transaction mode loses named statements, or has two of one name. */
+/**
+ * PgBouncer refuses start-up parameters; one in transaction mode loses named statements, or has two of one
+ * name.
+ */
 function isPoolersRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return /^(26000|42P05)$/.test(codeOf(error)) || /unsupported startup parameter/.test(error.message);

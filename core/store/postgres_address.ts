@@ -1,10 +1,12 @@
-/** The address of a PostgreSQL, as people and providers write it: its parameters are honoured, or refused by name. */
+/**
+ * The address of a PostgreSQL, as people and providers write it: parameters are honoured, or refused by name.
+ */
 import { type Address, AddressError, parseAddress, shown } from "../address.ts";
 
 export interface PostgresAddress {
-  /** For people: without the password. */
+  /** To show: without the password. */
   readonly name: string;
-  /** Tried in turn until one takes writes. */
+  /** Tried in turn until one accepts writes. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly database: string;
   readonly user: string;
@@ -12,7 +14,7 @@ export interface PostgresAddress {
   readonly tls: Tls;
   /** Most connections of this process. */
   readonly connectionLimit: number | undefined;
-  /** Whether the address says that a pooler stands before the server. */
+  /** Whether the address says that there is a pooler before the server. */
   readonly pooled: boolean;
   readonly schema: string | undefined;
   readonly applicationName: string | undefined;
@@ -32,18 +34,18 @@ const MODES: Record<string, Tls["mode"]> = {
   "allow": "prefer",
   "prefer": "prefer",
   "require": "require",
-  "verify-ca": "verify-full", // the driver knows no check of the chain alone; this one is stricter
+  "verify-ca": "verify-full", // the driver cannot check only the chain; this is stricter
   "verify-full": "verify-full",
 };
 
-/** What libpq, Prisma, Supabase and Neon put behind the `?`, and what may stand there. */
+/** The parameters of libpq, Prisma, Supabase and Neon, and their allowed values. */
 const PARAMETERS: Record<string, RegExp> = {
   sslmode: /^(disable|allow|prefer|require|verify-ca|verify-full)$/,
   sslrootcert: /./,
   sslcert: /./,
   sslkey: /./,
   channel_binding: /^(disable|prefer|require)$/,
-  target_session_attrs: /^(any|read-write|primary)$/, // writes go to one that takes them in any case
+  target_session_attrs: /^(any|read-write|primary)$/, // writes always go to one that accepts them
   connect_timeout: /^[1-9]\d{0,2}$/,
   application_name: /^[\x20-\x7e]{1,63}$/,
   schema: /^[A-Za-z_][A-Za-z0-9_]{0,62}$/,
@@ -58,10 +60,10 @@ const PARAMETERS: Record<string, RegExp> = {
 /**
  * Reads the address of a PostgreSQL.
  *
- * `channel_binding=require` guards against a server in between. The driver cannot do it, so the server's certificate
- * is checked instead, which guards against the same.
+ * `channel_binding=require` guards against a server in between. The driver cannot do it, so the server's
+ * certificate is checked instead, which guards against the same.
  *
- * @throws {AddressError} naming the parameter that is unknown or has a value it cannot have
+ * @throws {AddressError} naming the parameter that is unknown or has an invalid value
  */
 export function parsePostgresAddress(url: string): PostgresAddress {
   const address = parseAddress(url);

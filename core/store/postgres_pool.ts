@@ -1,4 +1,4 @@
-/** Connections to PostgreSQL, each used by one caller at a time and given up by itself when in doubt. */
+/** Connections to PostgreSQL, each used by one caller at a time and abandoned when in doubt. */
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { DeadlineError, within } from "../deadline.ts";
@@ -7,46 +7,49 @@ import type { PostgresAddress } from "./postgres_address.ts";
 
 export interface Line {
   readonly sql: postgres.Sql;
-  /** True once the connection broke or was dropped: nothing may be written to it any more. */
+  /** True once the connection broke or was dropped: it must not be used again. */
   readonly closed: () => boolean;
   /** Resolves once it is closed. */
   readonly ended: Promise<void>;
-  /** Closes the connection at once, whatever is under way on it. */
+  /** Closes the connection at once, whatever is in progress on it. */
   drop(): void;
 }
 
 export interface PoolOptions {
   readonly address: PostgresAddress;
   readonly size: number;
-  /** The server's settings of each connection, asked for whenever one is opened. */
+  /** The server's settings of each connection, read whenever one is opened. */
   readonly settings: () => Readonly<Record<string, string | number>>;
   readonly tls: false | "prefer" | "require" | Readonly<Record<string, unknown>>;
   readonly password: string | undefined;
-  /** A caller that has waited this long for a connection is sent away. */
+  /** A caller that has waited this long for a connection is refused. */
   readonly waitMs: number;
 }
 
 export interface Pool extends AsyncDisposable {
   /**
-   * Runs with a connection that nobody else uses meanwhile.
+   * Runs with a connection of its own.
    *
    * @throws {DatabaseUnavailableError} when none is free in time, or too many wait
    */
   use<T>(run: (line: Line) => Promise<T>): Promise<T>;
-  /** Gives up every connection: what is under way ends as it may, and the next callers connect anew. */
+  /** Abandons every connection: work in progress ends as it may, and the next callers reconnect. */
   renew(): void;
 }
 
 const MAX_WAITING = 1_000;
 const CONNECT_TIMEOUT_S = 5;
-/** An unused connection is closed after this; longer than a caller may pause between the statements of a transaction. */
+/**
+ * An unused connection is closed after this; longer than a caller may pause between the statements of a
+ * transaction.
+ */
 const IDLE_S = 60;
 const KEEP_ALIVE_MS = 30_000;
-/** A server that does not take a request to cancel is not waited for any longer. */
+/** How long to wait for a server to accept a request to cancel. */
 const CANCELLATION_MS = 5_000;
 
 interface Waiter {
-  /** Tells the caller whether it has its turn. */
+  /** Tells the caller whether it is its turn. */
   readonly tell: (turn: boolean) => void;
   readonly giveUpAt: number;
 }
@@ -68,7 +71,7 @@ export function createPool({ address, size, settings, tls, password, waitMs }: P
     if (!await promise) throw busy(`no connection was free within ${waitMs} ms`);
   }
 
-  /** Sends away those who have waited too long: one timer for all of them. */
+  /** Refuses those who have waited too long: one timer for all of them. */
   function sweep() {
     sweeping = undefined;
     const now = performance.now();
@@ -118,7 +121,7 @@ export interface LineOptions extends Pick<PoolOptions, "address" | "settings" | 
   readonly onNotify?: () => void;
 }
 
-/** One connection; where the address has several hosts, to the first that takes writes. */
+/** One connection; if the address has several hosts, to the first that accepts writes. */
 export async function openLine(options: LineOptions): Promise<Line> {
   const { hosts } = options.address;
   let refusal: unknown;
@@ -151,7 +154,7 @@ async function lineTo(
   const timeoutS = address.connectTimeoutS ?? CONNECT_TIMEOUT_S;
   const openSocket = async () =>
     Object.assign(await connectSocket(host, port, timeoutS * 1_000), { host, port });
-  const own = await openSocket(); // so that a server that is not there is told by the system's own error
+  const own = await openSocket(); // the system's own error then reports a server that is not there
   let taken = false;
   let closed = false;
   const ended = Promise.withResolvers<void>();
@@ -173,7 +176,7 @@ async function lineTo(
     idle_timeout: onNotify === undefined ? IDLE_S : null,
     ...(onNotify === undefined ? {} : { onnotify: onNotify }),
     max_lifetime: null,
-    // Asking for the types at connect can reject with nobody listening; arrays are passed as text instead.
+    // Fetching types at connect can reject unhandled; arrays are passed as text instead.
     fetch_types: false,
     onnotice: () => {},
     onclose() {

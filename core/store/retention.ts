@@ -1,15 +1,18 @@
-/** What is kept no longer: thoughts past their time, idempotency keys, and everything of a person who is to be forgotten. */
+/**
+ * Deletion: of thoughts and idempotency keys past their time, and of everything of a person who is to be
+ * forgotten.
+ */
 import { subjectHash } from "../subject.ts";
 import type { Database } from "./database.ts";
 
-/** How long things are kept, in days; 0 keeps them for ever. */
+/** Retention periods in days; 0 keeps for ever. */
 export interface RetentionPeriods {
   readonly completedDays: number;
   readonly failedDays: number;
   readonly idempotencyKeyDays: number;
 }
 
-/** How many were removed. */
+/** How many were deleted. */
 export interface Pruned {
   readonly completed: number;
   readonly failed: number;
@@ -17,29 +20,33 @@ export interface Pruned {
 }
 
 export interface Retention {
-  /** Removes at most `limit` of each kind whose time is up. Skips rows that another transaction has locked. */
+  /**
+   * Deletes at most `limit` of each kind that are past their time. Skips rows that another transaction has
+   * locked.
+   */
   prune(periods: RetentionPeriods, limit: number): Promise<Pruned>;
-  /** How long the oldest thought that should be gone has been past its time, in seconds; 0 when there is none. */
+  /** How long the oldest overdue thought has been past its time, in seconds; 0 if there is none. */
   overdueS(periods: RetentionPeriods): Promise<number>;
-  /** Removes a thought whatever its state; work under way on it comes to nothing. False when there was none. */
+  /** Deletes a thought whatever its state; work in progress on it is discarded. False if there was none. */
   delete(id: string): Promise<boolean>;
   /**
-   * Removes every thought of a user, with its message and its cached analysis; work under way on it comes to nothing.
+   * Deletes every thought of a user, with its message and its cached analysis; work in progress on it is
+   * discarded.
    *
    * @returns how many thoughts were removed
    */
   forget(userId: string): Promise<number>;
-  /** Hashes of the subjects whose analyses are to leave the cache, of the last `withinMs`. */
+  /** Hashes of the subjects whose analyses have to leave the cache, of the last `withinMs`. */
   evictions(withinMs: number): Promise<string[]>;
 }
 
-/** Thoughts removed by one statement, so that none holds locks for long. */
+/** Thoughts deleted by one statement: few enough to hold locks only briefly. */
 const CHUNK = 500;
-/** Longer than a worker may hold on to an analysis that it has not put into the cache yet. */
+/** Longer than a worker may hold an analysis before it is in the cache. */
 const EVICTIONS_KEPT = "30 minutes";
 
 export function createRetention(database: Database): Retention {
-  /** Takes the analyses of deleted thoughts out of the cache, soon. */
+  /** Schedules the eviction of deleted thoughts' analyses from the cache. */
   async function remove(which: string, parameters: readonly (string | number)[]): Promise<number> {
     return await database.transaction(async (tx) => {
       const gone = await tx.query<{ id: string; text: string; context: string | null }>(
@@ -98,11 +105,14 @@ const SILENCE = "delete from outbox where thought_id = any($1::text::uuid[])";
 const EVICTIONS = `
   select distinct subject from cache_evictions where at > now() - $1::float8 * interval '1 millisecond'`;
 
-/** As the partial indexes say it, so that PostgreSQL can use them. */
+/** The predicates of the partial indexes, which PostgreSQL uses only if they match. */
 const COMPLETED = "result is not null";
 const FAILED = "finished_at is not null and result is null";
 
-/** No thought created after this can be past its time: the index ends there. An id of version 7 begins with its time. */
+/**
+ * No thought created after this can be past its time: the index ends there. An id of version 7 begins with
+ * its time.
+ */
 const CREATED_BEFORE = `
   (regexp_replace(lpad(to_hex((extract(epoch from now() - $1::float8 * interval '1 day') * 1000)::bigint), 12, '0'),
     '^(.{8})(.{4})$', '\\1-\\2-0000-0000-000000000000'))::uuid`;

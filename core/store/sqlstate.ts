@@ -1,6 +1,5 @@
 /**
- * What a database's error codes mean to those who asked: the value is wrong, or the database cannot do its
- * work now.
+ * What a database's error codes mean to the caller: the value is wrong, or the database cannot work now.
  */
 import { DeadlineError } from "../deadline.ts";
 import { DatabaseUnavailableError, UnstorableError } from "./database.ts";
@@ -10,7 +9,7 @@ export const codeOf = (error: unknown) => error instanceof Error && "code" in er
 
 const LOGIN = /^(28...|3D000)$/;
 
-/** Why a database cannot be used, for everybody to read, by its code. */
+/** Why a database cannot be used, in words fit for the public, by its code. */
 const REASONS: readonly (readonly [code: RegExp, why: string])[] = [
   [/^25006$/, "read-only"],
   [LOGIN, "the login is refused"],

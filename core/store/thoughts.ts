@@ -14,10 +14,12 @@ import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.t
 /** A thought to store, with the id it will have. */
 export interface Insertion extends NewThought {
   readonly id: string;
-  /** Tells a repeated request from another one under the same Idempotency-Key; null without a key. */
+  /** Distinguishes a repeated request from another one under the same Idempotency-Key; null without a key. */
   readonly requestHash: string | null;
   readonly priority: ThoughtPriority;
-  /** The name of the API key it came with; empty without keys. Flows take turns, and within each its users. */
+  /**
+   * The name of the API key it came with; empty without keys. Flows take turns, and within each its users.
+   */
   readonly flow: string;
   readonly traceparent: Traceparent | null;
 }
@@ -41,7 +43,7 @@ export interface Listing {
 }
 
 export interface Page {
-  /** At most as many as asked for; fewer, even none, also where many others had to be looked through. */
+  /** At most as many as requested; fewer, even none, where many others had to be scanned. */
   readonly thoughts: readonly Thought[];
   /** The id before which the next page begins; null on the last one. */
   readonly next: string | null;
@@ -61,13 +63,13 @@ export interface Store {
   /** Stores thoughts and their outbox messages in one statement; returns them in the order given. */
   insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
   get(id: string): Promise<Thought | null>;
-  /** Newest first. However rare a status is, a page looks through {@link MOST_LOOKED_AT} thoughts and no more. */
+  /** Newest first. However rare a status is, a page scans at most {@link MOST_LOOKED_AT} thoughts. */
   list(listing: Listing): Promise<Page>;
-  /** Where thoughts stand now, for those that exist. */
+  /** The progress of those thoughts that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
   /** How many thoughts are not finished, without the canary's; counted no further than `most`. */
   waiting(most: number): Promise<number>;
-  /** Resolves when thoughts can be stored. */
+  /** Resolves if thoughts can be stored. */
   ping(): Promise<void>;
 }
 
@@ -90,12 +92,14 @@ export function createStore(database: Database): Store {
     } catch (error) {
       if (!(error instanceof UnstorableError)) throw error;
       if (thoughts.length === 1) return [{ outcome: "unstorable" }];
-      // One bad row must not take the others with it.
+      // One bad row must not fail the others.
       return (await Promise.all(thoughts.map((thought) => insert([thought])))).flat();
     }
   }
 
-  /** Tells what became of the thoughts that were not stored: their keys are taken, or were and no longer are. */
+  /**
+   * Says what became of the thoughts that were not stored: their keys are taken, or were and no longer are.
+   */
   async function settle(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
     const repeated = thoughts.filter(({ id }) => !stored.has(id));
     const rows = await database.query<RepeatedRow>(FIND_REPEATED, [JSON.stringify(repeated)]);
@@ -170,7 +174,10 @@ const INSERT_ALL = `
     returning id, attempts, flow, user_id, priority, traceparent
   ), ${announceNow("stored")}`;
 
-/** Commits that notify wait for one another, so under load most are left out; workers that are busy look by themselves. */
+/**
+ * Commits that notify wait for one another, so under load most are left out; workers that are busy look by
+ * themselves.
+ */
 const TELL_EVERY_MS = 5;
 const INSERT = `${INSERT_ALL} select id from stored`;
 const INSERT_AND_TELL = `${INSERT_ALL}, told as materialized (select pg_notify('${POSTED}', ''))
@@ -194,10 +201,10 @@ interface RepeatedRow {
   request_hash: string;
 }
 
-/** What a page looks through at most: some tens of milliseconds. */
+/** The most a page scans: some tens of milliseconds. */
 export const MOST_LOOKED_AT = 10_000;
 
-/** Predicates of the partial indexes, so that PostgreSQL can use them. */
+/** The predicates of the partial indexes, which PostgreSQL uses only if they match. */
 const INDEXED: Record<Status, string> = {
   pending: "finished_at is null",
   processing: "finished_at is null",
@@ -220,7 +227,7 @@ const listStatement = (listing: Listing) => `
   select ${COLUMNS} from (select ${COLUMNS} ${lookedAt(listing)} limit ${MOST_LOOKED_AT}) looked_at
   where ${listing.status === undefined ? "$3::text is null" : "status = $3"} order by id desc limit $4`;
 
-/** The last thought that a full look sees; none where the look comes to the end. */
+/** The last thought that a full scan reads; none if it reaches the end. */
 const lastLookedAtStatement = (listing: Listing) => `
   select id ${lookedAt(listing)} offset ${MOST_LOOKED_AT - 1} limit 1`;
 
@@ -266,7 +273,9 @@ function progressOf(row: ProgressRow): Progress {
   };
 }
 
-/** What an earlier attempt left is not told. No station lies before the one before it, though clocks differ. */
+/**
+ * What an earlier attempt left is not told. No station lies before the one before it, though clocks differ.
+ */
 function timelineOf(row: ProgressRow): Timeline {
   const claimed = row.status === "pending" ? null : row.claimed_at;
   const published = claimed && row.published_at;

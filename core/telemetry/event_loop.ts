@@ -1,6 +1,6 @@
-/** How long work that was ready had to wait for the event loop, by the drift of a timer. */
+/** How long ready work waits for the event loop, measured by the drift of a timer. */
 
-/** What takes the observations, in seconds: a histogram of the catalogue. */
+/** Receives the observations, in seconds: a histogram of the catalogue. */
 export interface LagHistogram {
   observe(observation: { readonly value: number; readonly labels: Record<never, never> }): void;
 }
@@ -12,13 +12,13 @@ export interface EventLoopOptions {
   readonly now?: () => number;
 }
 
-/** A tick that is later than this was late because the machine slept. */
+/** A tick later than this is late because the machine slept. */
 const ASLEEP_MS = 60_000;
 
 /**
- * Observes the lag until it is disposed. `perf_hooks.monitorEventLoopDelay`, which prom-client reads, measures nothing
- * on Deno. A blocked loop also delays the ticks that should have followed: each of those counts with what was left of
- * its wait, so that a quantile is over time and not over ticks.
+ * Observes the lag until it is disposed. `perf_hooks.monitorEventLoopDelay`, which prom-client reads,
+ * measures nothing on Deno. A blocked loop also delays the ticks that should have followed: each of those
+ * counts with the rest of its wait, which makes a quantile one over time and not over ticks.
  */
 export function observeEventLoop(lag: LagHistogram, options: EventLoopOptions = {}): Disposable {
   const { everyMs = 100, now = () => performance.now() } = options;

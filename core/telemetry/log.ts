@@ -1,4 +1,7 @@
-/** Logs: one JSON object a line on stdout. Thought text never goes in; fields are ids, counts and durations. */
+/**
+ * Logs: one JSON object per line on stdout, never with a thought's text; fields are ids, counts and
+ * durations.
+ */
 import { createLineWriter } from "./stdout.ts";
 import { activeTrace } from "./tracing.ts";
 
@@ -12,11 +15,11 @@ export interface Logger {
   info(msg: string, fields?: Fields): void;
   warn(msg: string, fields?: Fields): void;
   error(msg: string, fields?: Fields): void;
-  /** True when lines of this level are written; ask before building fields for many lines. */
+  /** True if lines of this level are written; check before building fields for many lines. */
   enabled(level: Level): boolean;
-  /** Writes what is still held back. */
+  /** Writes what is still buffered. */
   flush(): void;
-  /** Flushes, and resolves when it is written, or else after this many milliseconds. */
+  /** Flushes, and resolves when it is written, or after this many milliseconds. */
   drain(ms: number): Promise<void>;
 }
 
@@ -31,11 +34,12 @@ export interface LoggerOptions {
   readonly now?: () => number;
 }
 
-/** More held back than this is written at once, so that memory stays bounded. */
+/** A larger buffer is written at once, which bounds memory. */
 const MAX_HELD_CHARS = 64 * 1_024;
 
 /**
- * A logger. Lines are gathered and written once per turn of the event loop: under load one write carries many.
+ * A logger. Lines are gathered and written once per turn of the event loop: under load one write carries
+ * many.
  * `trace_id` and `span_id` come from the active span, unless the fields bring their own.
  */
 export function createLogger(options: LoggerOptions): Logger {
@@ -82,8 +86,8 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 /**
- * What JSON leaves as it is, but a terminal, an editor or a log collector may act on: DEL and the C1 controls, marks and
- * overrides of direction, line and paragraph separators.
+ * Characters that JSON allows but a terminal, an editor or a log collector may act on: DEL and the C1
+ * controls, marks and overrides of direction, line and paragraph separators.
  */
 const ACTIVE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
@@ -94,7 +98,7 @@ function escapeActive(json: string): string {
 /** The cause of an error, in one line fit for a log: messages only, never a stack and never data. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // AggregateError, and what libraries have of their own.
+  // AggregateError, and libraries' own kinds.
   if ("errors" in error && Array.isArray(error.errors) && error.errors.length > 0) {
     return reason(error.errors[0]);
   }

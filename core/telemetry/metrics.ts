@@ -21,8 +21,7 @@ interface Declaration {
   readonly on: readonly Service[];
   readonly labels?: readonly string[];
   /**
-   * Every value that a label is known to take: each is exposed as 0 from the start, so that rates are never
-   * missing.
+   * Every value that a label is known to take: each starts at 0, which keeps rates from being absent.
    */
   readonly values?: Readonly<Record<string, readonly string[]>>;
   /** Upper bounds of a histogram's buckets, in the unit its name ends with. */
@@ -429,7 +428,7 @@ type NamesOn<S extends Service> = {
 
 /** The instruments of one process, by name, and the text it is scraped for. */
 export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrument<N> } & {
-  /** The exposition in the format that `accept` asks for; exemplars only come in OpenMetrics. */
+  /** The exposition in the format that `accept` names; only OpenMetrics has exemplars. */
   expose(accept?: string): Promise<{ body: string; contentType: string }>;
 };
 
@@ -442,7 +441,7 @@ export type Metrics<S extends Service> = { readonly [N in NamesOn<S>]: Instrumen
  */
 export function createMetrics<S extends Service>(service: S, version: string): Metrics<S> {
   const registry = new Registry<PrometheusContentType | OpenMetricsContentType>();
-  // prom-client makes a histogram with exemplars only for a registry that speaks OpenMetrics just then.
+  // prom-client creates a histogram with exemplars only in a registry that currently speaks OpenMetrics.
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -492,8 +491,8 @@ export function createMetrics<S extends Service>(service: S, version: string): M
 
 /**
  * Renders a registry in either format. prom-client 15.1.3 keeps the format in the registry and cuts `_total`
- * off the counters' names for good when it writes OpenMetrics; so the names are put back, and one rendering
- * waits for the other.
+ * off the counters' names for good when it writes OpenMetrics; so the names are restored, and renderings run
+ * one at a time.
  */
 function renderer(registry: Registry<PrometheusContentType | OpenMetricsContentType>) {
   const names = registry.getMetricsAsArray().map((metric) => ({ metric, name: metric.name }));

@@ -1,4 +1,4 @@
-/** Standard output as the log uses it: whoever reads it slowly, or no longer, holds nothing up. */
+/** Standard output for the log: a reader that is slow or gone delays nothing. */
 
 type DropListener = (lines: number) => void;
 
@@ -9,9 +9,9 @@ export interface LineWriter {
   drain(ms: number): Promise<void>;
 }
 
-/** Lines held for a reader that is slow; more are dropped. */
+/** Lines buffered for a slow reader; more are dropped. */
 const MAX_HELD_BYTES = 1_024 * 1_024;
-/** Before a full pipe is tried again. */
+/** Pause before a full pipe is tried again. */
 const RETRY_MS = 50;
 
 const listeners = new Set<DropListener>();
@@ -22,9 +22,10 @@ export function onLinesDropped(listener: DropListener): void {
 }
 
 /**
- * Makes a writer. A full pipe is waited for outside the event loop; one whose reader has gone takes nothing any more.
+ * Makes a writer. It waits for a full pipe outside the event loop, and stops writing once the reader is gone.
  *
- * @param write writes some of the bytes and resolves with how many @default stdout
+ * @param write writes some of the bytes and resolves with how many
+ * @default stdout
  */
 export function createLineWriter(
   write: (bytes: Uint8Array) => Promise<number> = (bytes) => Deno.stdout.write(bytes),

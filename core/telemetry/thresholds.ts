@@ -1,6 +1,6 @@
 /**
- * The limits, once. Dashboards colour and draw them, the alert rules compare with them (a test holds the two
- * together), and the launcher and the live page read them here.
+ * The limits, once. Dashboards colour and draw them, the alert rules compare with them (a test keeps the two
+ * equal), and the launcher and the live page read them here.
  */
 
 export interface Threshold {
@@ -12,7 +12,7 @@ export interface Threshold {
   /** `above`: more than the value is bad. `below`: less than the value is bad. */
   readonly bad: "above" | "below";
   readonly warn: number;
-  /** Absent where nothing worse than a warning follows. */
+  /** Absent if it never exceeds a warning. */
   readonly critical?: number;
   /** The alert that fires on it. Without one the threshold only colours. */
   readonly alert?: string;
@@ -241,10 +241,10 @@ export const MIN_QUANTILE_EVENTS = 20;
 /** A forecast needs this many samples, three hours of them at a scrape every 15 s. */
 export const MIN_FORECAST_SAMPLES = 720;
 
-/** Below this many lookups per second the cache's hit ratio says nothing. */
+/** Below this many lookups per second the cache's hit ratio means nothing. */
 export const MIN_CACHE_LOOKUPS_PER_S = 0.1;
 
-/** How a value stands to its threshold. */
+/** How a value compares with its threshold. */
 export type Level = "ok" | "warn" | "critical";
 
 export function levelOf(
@@ -311,8 +311,8 @@ export const SLO_PERIOD = "30d";
 
 /**
  * Multi-window, multi-burn-rate alerting: an alert needs the budget to burn faster than `rate` over the long
- * window (enough is at stake) and over the short one (it still goes on). Factors and windows are those of the
- * SRE Workbook, chapter 5, table 5-8.
+ * window (enough is at stake) and over the short one (it is still happening). Factors and windows are those
+ * of the SRE Workbook, chapter 5, table 5-8.
  */
 export const BURN_RATES = [
   { alert: "ErrorBudgetBurningFast", long: "1h", short: "5m", rate: 14.4 },
@@ -321,5 +321,5 @@ export const BURN_RATES = [
   { alert: "ErrorBudgetBurningSlow", long: "3d", short: "6h", rate: 1 },
 ] as const;
 
-/** Fewer bad events than this alert nobody: one failure at night is not an outage. */
+/** Fewer bad events than this do not alert: one failure at night is not an outage. */
 export const MIN_BAD_EVENTS = 10;

@@ -1,7 +1,7 @@
 /**
- * Where spans go: the OpenTelemetry SDK, sending OTLP over HTTP. Every option is passed in, since the SDK would read the
- * environment otherwise. Deno's built-in OpenTelemetry stays off: it traces every request, sampled or not, at 1.5 to 2.7
- * times the processor time of an API that is not traced (docs/performance.md).
+ * The export of spans: the OpenTelemetry SDK, sending OTLP over HTTP. Every option is passed in, since the
+ * SDK would read the environment otherwise. Deno's built-in OpenTelemetry stays off: it traces every request,
+ * sampled or not, at 1.5 to 2.7 times the processor time of an API that is not traced (docs/performance.md).
  */
 import { type Context, context, propagation, type SpanContext, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
@@ -24,21 +24,22 @@ import {
 import type { Config } from "../config.ts";
 import { API_SERVICE, API_TRACER, LATE_SPAN, spansDropped } from "./tracing.ts";
 
-/** What every span says of the process that made it. */
+/** What every span says about its process. */
 export interface TracedProcess {
   /** `service.name`. */
   readonly service: string;
   readonly version: string;
 }
 
-/** Spans held for the next export; what comes beyond is dropped. Some 1 kB each. */
+/** Spans held for the next export, about 1 kB each; more are dropped. */
 const MAX_QUEUED = 4_096;
 const EXPORT_EVERY_MS = 1_000;
 const EXPORT_TIMEOUT_MS = 5_000;
 
 /**
- * Starts tracing for this process; call it once, before anything is traced. Exporting never blocks a request, holds at
- * most 4,096 spans, and drops what a receiver does not take. Disposing sends what is held, for 5 s at most.
+ * Starts tracing for this process; call it once, before anything is traced. Exporting never blocks a request,
+ * holds at most 4,096 spans, and drops what the receiver does not accept. Disposing sends what is held, for 5
+ * s at most.
  */
 export function startTracing(
   { otlpEndpoint: endpoint, traceRatio: ratio }: Pick<Config, "otlpEndpoint" | "traceRatio">,
@@ -69,12 +70,14 @@ export function startTracing(
   trace.setGlobalTracerProvider(provider);
   return {
     async [Symbol.asyncDispose]() {
-      await provider.shutdown().catch(() => {}); // a receiver that is away must not fail a stop
+      await provider.shutdown().catch(() => {}); // a receiver that is down must not fail a stop
     },
   };
 }
 
-/** The SDK's batches, with a count of what they drop: beyond the queue's bound, or refused by the receiver. */
+/**
+ * The SDK's batches, with a count of what they drop: beyond the queue's bound, or refused by the receiver.
+ */
 function countingProcessor(exporter: SpanExporter): SpanProcessor {
   let queued = 0;
   const batches = new BatchSpanProcessor({
@@ -106,7 +109,7 @@ function countingProcessor(exporter: SpanExporter): SpanProcessor {
   };
 }
 
-/** Records late spans whatever the other sampler would decide: the trace was not sampled, and then it failed. */
+/** Records late spans whatever the other sampler decides: their trace was not sampled, and then failed. */
 function lateSpansToo(sampler: Sampler): Sampler {
   return {
     shouldSample: (...args) =>
@@ -117,7 +120,7 @@ function lateSpansToo(sampler: Sampler): Sampler {
   };
 }
 
-/** Random ids, but for late spans: those bear the ids that were handed on when they happened. */
+/** Random ids, except for late spans: those keep the ids that were propagated when they happened. */
 function createIdGenerator() {
   const random = new RandomIdGenerator();
   const late = (): SpanContext | undefined => LATE_SPAN.ids;

@@ -34,7 +34,7 @@ export const API_TRACER: { tracer: Tracer } = { tracer };
 export interface SpanOptions {
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
-  /** The trace to go on with. @default the active span's */
+  /** The trace to continue. @default the active span's */
   readonly parent?: Traceparent | null;
   /** Traces that this span also belongs to, as a batch does. */
   readonly links?: readonly Traceparent[];
@@ -85,12 +85,11 @@ export function recordSpan(
 }
 
 /**
- * Starts the span of a request that came in; the caller runs the request in it ({@link runInSpan}) and ends
- * it. For a request that is not sampled it records nothing, and still has the ids by which its log lines are
- * found.
+ * Starts the span of an incoming request; the caller runs the request in it ({@link runInSpan}) and ends it.
+ * For a request that is not sampled it records nothing, but still has the ids of its log lines.
  *
  * @param traceparent the caller's header
- * @returns undefined where nothing is traced
+ * @returns undefined if nothing is traced
  */
 export function openServerSpan(name: string, traceparent: string | undefined): Span | undefined {
   const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parentContext(traceparent));
@@ -106,12 +105,12 @@ export type DropReason = "queue_full" | "export_failed";
 type DropListener = (reason: DropReason, count: number) => void;
 const dropListeners = new Set<DropListener>();
 
-/** Has every span that is dropped from now on counted. */
+/** Counts every span that is dropped from now on. */
 export function onSpansDropped(listener: DropListener): void {
   dropListeners.add(listener);
 }
 
-/** Tells that recorded spans will not arrive: the queue was full, or the receiver did not take them. */
+/** Reports that recorded spans will not arrive: the queue was full, or the receiver did not take them. */
 export function spansDropped(reason: DropReason, count: number): void {
   for (const listener of dropListeners) listener(reason, count);
 }
@@ -135,11 +134,12 @@ export function mayRecordLate(): boolean {
 
 /**
  * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It
- * bears the ids that were handed on when it happened, so that spans recorded elsewhere fit to it. At most 20
- * a second are kept.
+ * keeps the ids that were propagated when it happened, which spans recorded elsewhere refer to. At most 20 a
+ * second are kept.
  *
  * @param ids the span's own, as {@link openServerSpan} or a stored `traceparent` had them
- * @param options `parent`: the span above it @default none; `ofApi`: it is a span of the API, whichever process records it
+ * @param options `parent`: the span above it
+ * @default none; `ofApi`: it is a span of the API, whichever process records it
  * @returns whether it was recorded
  */
 export function recordLateSpan(
@@ -167,7 +167,7 @@ export function recordLateSpan(
   }
 }
 
-/** Runs a function as part of a trace without a span of its own: what it calls does not start traces then. */
+/** Runs a function as part of a trace without a span of its own: its calls then do not start traces. */
 export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
   return traceparent === null ? run() : context.with(parentContext(traceparent), run);
 }
@@ -205,7 +205,7 @@ export function activeTrace(): { trace_id?: string; span_id?: string } {
   return ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };
 }
 
-/** Exemplar labels of a span; none unless it is sampled, since nobody could open that trace. */
+/** Exemplar labels of a span; none unless it is sampled, since that trace could not be opened. */
 export function exemplarOf(span: Span | undefined): Partial<Record<string, string>> {
   const ids = span?.spanContext();
   return ids !== undefined && (ids.traceFlags & TraceFlags.SAMPLED) === 1 ? { trace_id: ids.traceId } : {};

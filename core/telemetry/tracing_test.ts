@@ -1,4 +1,4 @@
-/** What holds without an exporter; with one, tests/flow/tracing_test.ts follows real processes. */
+/** Tracing without an exporter; with one, tests/flow/tracing_test.ts follows real processes. */
 import assert from "node:assert/strict";
 import {
   activeTrace,
