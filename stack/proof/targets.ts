@@ -1,23 +1,30 @@
 /** Every Prometheus target of the selected services is up, one for each worker. */
 import { LaunchFailure } from "../failure.ts";
-import type { Progress } from "../checklist.ts";
+import type { Finding, Progress } from "../checklist.ts";
 import { createPrometheus, type Target } from "../clients/prometheus.ts";
+import { SERVICES } from "../services.ts";
 import { until } from "../wait.ts";
 import type { RunningStack } from "../running_stack.ts";
 
+/** The jobs that rules and dashboards of ours are about. */
+const OURS: readonly string[] = SERVICES.flatMap(({ jobs }) => jobs);
 /** The first scrape of a target comes within an interval of 15 s; new replicas are looked up every few seconds. */
 const TARGETS_MS = 90_000;
 /** After the second scrape that failed since the first poll, a target does not come up by itself. */
 const MOST_FAILED_SCRAPES = 2;
 
-export async function targetsUp(stack: RunningStack, { say, signal }: Progress): Promise<string> {
+/** A person's own services are not part of the stack: one that is down is told, and fails nothing. */
+export async function targetsUp(stack: RunningStack, { say, signal }: Progress): Promise<string | Finding> {
   const { host, endpoints, selection, workers } = stack;
   const prometheus = createPrometheus({ host, url: endpoints.of("prometheus") });
   const jobs = selection.wanted.flatMap((service) => service.jobs);
   const failures = createFailedScrapes();
   let down: Target | undefined;
-  return await until(async () => {
-    const targets = (await prometheus.targets()).filter((t) => jobs.includes(t.job));
+  let own: readonly Target[] = [];
+  const text = await until(async () => {
+    const all = await prometheus.targets();
+    own = all.filter((t) => !OURS.includes(t.job) && t.health === "down");
+    const targets = all.filter((t) => jobs.includes(t.job));
     down = targets.find((t) => t.health === "down");
     const broken = targets.find((t) => failures.count(t) >= MOST_FAILED_SCRAPES);
     if (broken) throw staysDown(broken, stack);
@@ -36,6 +43,9 @@ export async function targetsUp(stack: RunningStack, { say, signal }: Progress):
     say,
     late: (why) => down ? staysDown(down, stack) : neverSeen(why, stack),
   });
+  if (own.length === 0 || stack.howToGive) return text;
+  const notes = own.map(({ job, error }) => `your own ${job} is down: ${error || "no reason given"}`);
+  return { text, warn: true, notes };
 }
 
 /** Counts the scrapes of each target that failed after the first poll. */

@@ -67,6 +67,15 @@ Deno.test("a target that is unknown, or not discovered yet, is waited for", asyn
   assert.equal(looks(), 3);
 });
 
+Deno.test("a person's own service that is down is told, and fails nothing", async () => {
+  const { outcome } = await look([[...ALL, { job: "shop", health: "down" }]]);
+  assert.deepEqual(outcome, {
+    text: "3 of 3 up",
+    warn: true,
+    notes: ["your own shop is down: connection refused"],
+  });
+});
+
 Deno.test("every worker has a target of its own", async () => {
   const second = { job: "kafka-worker", health: "up", url: "second" };
   const { outcome, looks } = await look([ALL, [...ALL, second]], 2);

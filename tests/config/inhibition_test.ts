@@ -4,7 +4,9 @@
  * that is a failure. tests/faults/notifications_test.ts plays whole faults, from the metrics on.
  */
 import assert from "node:assert/strict";
-import { readRules } from "../contracts/rules.ts";
+import { parse } from "yaml";
+import { serviceFiles } from "../../stack/extensions/service_files.ts";
+import { readRules, type Rule } from "../contracts/rules.ts";
 import { freePort } from "../support/free_port.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -17,7 +19,21 @@ if (!found && !required) {
   console.warn("SKIPPED: inhibition. Put prometheus-alertmanager on PATH or its path into ALERTMANAGER.");
 }
 const ignore = !found && !required;
-const rules = await readRules();
+/** Those that `adopt` writes for a service. */
+const adopted = parse(
+  serviceFiles({
+    name: "shop",
+    url: new URL("http://localhost:3000/metrics"),
+    target: "host.docker.internal:3000",
+    process: [],
+    requests: {
+      counter: "a_count",
+      status: "code",
+      durations: { metric: "a", buckets: true, perSecond: 1, bounds: [1] },
+    },
+  }).get("rules/shop.yml")!,
+).groups[0].rules as Rule[];
+const rules = [...await readRules(), ...adopted];
 
 /** An alert by its rule: `ALERT severity label=value …`. */
 type Sent = string;
@@ -64,6 +80,17 @@ const CASES: readonly Case[] = [
     name: "the API is down",
     sent: ["ApiDown critical", "TargetDown warning job=thoughtprocessor-api component=api", ...ERRORS],
     told: [["ApiDown"]],
+  },
+  {
+    name: "a service of one's own is down, and an exporter of ours with it",
+    sent: [
+      "ServiceDown critical",
+      "ServiceErrors critical",
+      "ServiceSlow warning",
+      "TargetDown warning job=shop component=shop",
+      "TargetDown warning job=node component=host",
+    ],
+    told: [["ServiceDown"], ["TargetDown"]],
   },
   {
     name: "no worker is left",

@@ -1,6 +1,7 @@
 /** How Promtail turns a container's line into labels and structured metadata. */
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { API_SERVICE } from "../../core/telemetry/tracing.ts";
 import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";
 
 // deno-lint-ignore no-explicit-any -- stages are a union of thirty forms
@@ -37,7 +38,7 @@ Deno.test("lines of other projects are dropped unless they name their service, a
 
 Deno.test("the API's and the workers' lines carry the names that their traces carry", () => {
   const renamed = stage("match").find((match) => match.selector === '{service="api"}');
-  assert.equal(renamed.stages[0].static_labels.service, serviceOf("api/main.ts"));
+  assert.equal(renamed.stages[0].static_labels.service, API_SERVICE);
   assert.equal(serviceOf("worker/main.ts"), "kafka-worker");
 });
 
