@@ -40,6 +40,7 @@ export interface Dashboard {
   readonly title: string;
   /** Those in collapsed rows too; rows are left out. */
   readonly panels: readonly Panel[];
+  /** Choices among a label's values; the data sources, which are variables too, are left out. */
   readonly variables: readonly Variable[];
 }
 
@@ -150,7 +151,8 @@ function dashboard({ uid, title, panels, templating }: z.output<typeof Dashboard
     if (type === "datasource") values.set(name, picked[0] ?? "prometheus");
     else values.set(name, all && includeAll ? allValue ?? ".*" : picked.join("|"));
   }
-  return { uid, title, variables, panels: withoutRows(panels).map((json) => panel(json, values)) };
+  const choices = variables.filter(({ type }) => type !== "datasource");
+  return { uid, title, variables: choices, panels: withoutRows(panels).map((json) => panel(json, values)) };
 }
 
 /** A collapsed row holds its panels itself. */
@@ -173,7 +175,7 @@ function panel(json: z.output<typeof PanelJson>, values: ReadonlyMap<string, str
     type,
     title,
     description,
-    source: datasource.uid,
+    source: datasource.uid && fill(datasource.uid, values),
     queries,
     limits: steps.flatMap(({ value }) => value ?? []),
   };

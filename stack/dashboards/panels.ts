@@ -26,6 +26,7 @@ import {
   SOURCES,
   steps,
   targetSteps,
+  UIDS,
   type Unit,
   UNITS,
   WIDTH,
@@ -178,7 +179,7 @@ export function firingAlerts(p: Shown): PanelBuilder {
     .datasource(SOURCES.prometheus)
     .options({
       viewMode: "list",
-      datasource: SOURCES.prometheus.uid,
+      datasource: UIDS.prometheus,
       alertInstanceLabelFilter: '{severity=~"critical|warning"}',
       stateFilter: { firing: true, pending: false, noData: false, normal: false, error: true },
       sortOrder: 3, // by importance

@@ -10,22 +10,31 @@ import {
   DashboardCursorSync,
   DashboardLinkBuilder,
   DashboardLinkType,
+  DatasourceVariableBuilder,
   FieldColorBuilder,
   FieldColorModeId,
   QueryVariableBuilder,
   RowBuilder,
   ThresholdsConfigBuilder,
   ThresholdsMode,
+  VariableHide,
   VariableRefresh,
 } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DASHBOARDS, type Uid } from "./boards.ts";
 import { BURN_RATES, OBJECTIVES, type ThresholdName, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 
+/**
+ * Data sources, each by a variable: with several Prometheus a person picks one, and where a cluster's has another uid than
+ * ours, Grafana takes the first of its type.
+ */
 export const SOURCES = {
-  prometheus: { type: "prometheus", uid: "prometheus" },
-  loki: { type: "loki", uid: "loki" },
-  tempo: { type: "tempo", uid: "tempo" },
+  prometheus: { type: "prometheus", uid: "${prometheus_datasource}" },
+  loki: { type: "loki", uid: "${loki_datasource}" },
+  tempo: { type: "tempo", uid: "${tempo_datasource}" },
 } as const;
+
+/** Their uids in this stack. */
+export const UIDS = { prometheus: "prometheus", loki: "loki", tempo: "tempo" } as const;
 
 /** Grafana's grid is this many columns wide. */
 export const WIDTH = 24;
@@ -161,6 +170,9 @@ export function emptyDashboard(
     .refresh(refresh)
     .time({ from, to: "now" })
     .tooltip(DashboardCursorSync.Crosshair)
+    .withVariable(sourceVariable("prometheus", "Prometheus data source"))
+    .withVariable(sourceVariable("loki", "Loki data source").hide(VariableHide.HideVariable))
+    .withVariable(sourceVariable("tempo", "Tempo data source").hide(VariableHide.HideVariable))
     .link(
       new DashboardLinkBuilder("Dashboards")
         // One menu: in a row of links Grafana hides those for which it has no room.
@@ -186,7 +198,11 @@ export function exploreUrl(logql: string): string {
     queries: [{ refId: "A", datasource: SOURCES.loki, expr: logql }],
     range: { from: "now-1h", to: "now" },
   };
-  return `/explore?schemaVersion=1&panes=${encodeURIComponent(JSON.stringify({ tp: pane }))}`;
+  const panes = encodeURIComponent(JSON.stringify({ tp: pane }));
+  // Grafana fills variables into a link, but does not find one that is encoded.
+  return `/explore?schemaVersion=1&panes=${
+    panes.replaceAll(encodeURIComponent(SOURCES.loki.uid), SOURCES.loki.uid)
+  }`;
 }
 
 /** A heading that opens and closes the panels below it. */
@@ -202,6 +218,16 @@ export function closedSection(title: string, panels: readonly Panel[]): RowBuild
 }
 
 type Panel = Parameters<RowBuilder["withPanel"]>[0];
+
+/** A choice among Grafana's data sources of a type; at first this stack's. */
+function sourceVariable(type: keyof typeof UIDS, label: string): DatasourceVariableBuilder {
+  const name = SOURCES[type].uid.slice(2, -1);
+  const ours = UIDS[type];
+  return new DatasourceVariableBuilder(name)
+    .label(label)
+    .type(type)
+    .current({ selected: true, text: ours[0]!.toUpperCase() + ours.slice(1), value: ours });
+}
 
 /** A choice among a label's values. @param picked the choice at first; all of them when empty */
 export function variable(
@@ -219,7 +245,7 @@ export function variable(
     .refresh(VariableRefresh.OnTimeRangeChanged)
     .multi(true)
     .includeAll(true)
-    .allValue(".*")
+    .allValue(".+")
     .current(
       picked.length === 0
         ? { selected: true, text: "All", value: "$__all" }

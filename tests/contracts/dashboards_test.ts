@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parser as logql } from "@grafana/lezer-logql";
 import { parser as traceql } from "@grafana/lezer-traceql";
 import { dashboardFiles } from "../../stack/dashboards/main.ts";
-import { SOURCES } from "../../stack/dashboards/theme.ts";
+import { SOURCES, UIDS } from "../../stack/dashboards/theme.ts";
 import { queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf } from "./known_metrics.ts";
@@ -30,7 +30,7 @@ Deno.test("uids and titles are unique", () => {
 });
 
 Deno.test("every panel has a title, a description and a data source with a known uid", () => {
-  const uids: readonly string[] = Object.values(SOURCES).map(({ uid }) => uid);
+  const uids: readonly string[] = Object.values(UIDS);
   for (const dashboard of dashboards) {
     for (const { title, description, source, queries, type } of dashboard.panels) {
       const where = `dashboard "${dashboard.title}", panel "${title}"`;
@@ -56,6 +56,25 @@ Deno.test("dashboards are of the classic schema, with units, and refresh no fast
       if (!["stat", "gauge", "bargauge", "timeseries"].includes(type)) continue;
       assert.ok(fieldConfig?.defaults?.unit, `${path}: ${title} has no unit`);
     }
+  }
+});
+
+Deno.test("every data source is a variable's choice, and every choice follows the time range", () => {
+  const variables = Object.values(SOURCES).map(({ uid }) => uid as string);
+  for (const [path, text] of dashboardFiles()) {
+    const { templating, annotations, panels } = JSON.parse(text);
+    const declared = templating.list.filter(({ type }: { type: string }) => type === "datasource");
+    assert.deepEqual(declared.map(({ name }: { name: string }) => `\${${name}}`), variables, path);
+    for (
+      const { name, refresh } of templating.list.filter(({ type }: { type: string }) => type === "query")
+    ) {
+      assert.equal(refresh, 2, `${path}: ${name}`);
+    }
+    const named = JSON.stringify([annotations, panels, templating]).matchAll(
+      /"datasource":\{[^}]*"uid":"([^"]*)/g,
+    );
+    const uids = new Set([...named].map(([, uid]) => uid!));
+    assert.ok(uids.size > 0 && [...uids].every((uid) => variables.includes(uid)), `${path}: ${[...uids]}`);
   }
 });
 
