@@ -85,6 +85,11 @@ faultTest("without the fence the suite sees results stored twice", async (servic
     from: "where t.id = any(array[done.id]) and t.attempts - done.attempt = 0\n" +
       `      and \${joined("done.id", "t.status = 'processing'")}`,
     to: "where t.id = any(array[done.id])",
+  }, {
+    // A worker that hears of its lost claims before it writes does no harm either.
+    file: "worker/held.ts",
+    from: 'if (one.state === "analysing" && !mine.has(one.claim.id)) onLost(one);',
+    to: "",
   });
   const { held, verdict } = await zombie(services, broken.root, 0);
   assert.equal(verdict.twice, held);
