@@ -123,12 +123,16 @@ export function durationExpr(
   return perSecond === 1 ? value : `${buckets ? value : `(${value})`} / ${perSecond}`;
 }
 
-/** The share of requests that fail. @returns undefined where no label has their status */
+/**
+ * The share of requests that fail, over a window; nothing while none has failed yet.
+ *
+ * @returns undefined where no label has their status
+ */
 export function errorRatioExpr(name: string, requests: Requests, window: string): string | undefined {
   if (requests.status === undefined) return undefined;
   const rate = (more: string) =>
     `sum(rate(${requests.counter}${requestsOf(name, requests, more)}[${window}]))`;
-  return `(${rate(`, ${requests.status}=~"5.."`)} or vector(0)) / ${rate("")}`;
+  return `${rate(`, ${requests.status}=~"5.."`)} / ${rate("")}`;
 }
 
 function logsOf(name: string): string {
@@ -144,7 +148,9 @@ function addRequests(
   const logs = logsOf(name);
   const users = requestsOf(name, requests);
   const rate = (by: string) => `sum by (${by}) (rate(${counter}${users}[$__rate_interval]))`;
-  const errors = errorRatioExpr(name, requests, "5m");
+  const ratio = errorRatioExpr(name, requests, "5m");
+  // A service that never failed has no series of failures: that is 0, where there are requests at all.
+  const errors = ratio && `${ratio} or 0 * sum(rate(${counter}${users}[5m]))`;
   const endpoint = [method, route].filter((label) => label !== undefined);
   board.withPanel(number({
     title: "Requests",

@@ -110,15 +110,13 @@ export function createDocker(host: Host) {
   /**
    * This machine's address on Docker's bridge, which is what containers see of it on Linux.
    *
-   * @returns undefined where a virtual machine stands between, and forwards to loopback
+   * @returns undefined where a virtual machine forwards to loopback, and where only a container finds out: rootless, remote
    */
   async function bridgeAddress(): Promise<string | undefined> {
-    const engine = await info();
-    if (
-      Deno.build.os !== "linux" || engine === undefined || /desktop|orbstack|rancher/i.test(engine.system)
-    ) {
-      return undefined;
-    }
+    const [engine, address = ""] = await Promise.all([info(), endpoint()]);
+    const isDirect = Deno.build.os === "linux" && engine !== undefined && !engine.isRootless &&
+      address.startsWith("unix:") && !/desktop|orbstack|rancher/i.test(engine.system);
+    if (!isDirect) return undefined;
     const format = "{{range .IPAM.Config}}{{.Gateway}}\n{{end}}";
     const { code, stdout } = await query(["network", "inspect", "bridge", "--format", format]);
     return code === 0 ? stdout.split("\n").find((line) => /^\d+(\.\d+){3}$/.test(line.trim())) : undefined;

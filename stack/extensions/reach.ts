@@ -34,7 +34,7 @@ export async function reachFromContainers(
     return { target, finding: { warn: true, text: "not checked: Docker does not run", notes: [] } };
   }
   const bridge = await docker.bridgeAddress();
-  if (bridge === undefined) return { target, finding: `${target}, forwarded to this machine` };
+  if (bridge === undefined) return { target, finding: `${target}, this machine` };
   const seen = new URL(url);
   seen.hostname = bridge;
   try {
