@@ -81,7 +81,7 @@ async function servingUrl(running: RunningProcess, entry: ProgramOptions["entry"
   try {
     return await loggedUrl(running, entry === "api" ? "url" : "metrics");
   } catch (error) {
-    running.kill("SIGKILL");
+    if (!running.exited) running.kill("SIGKILL");
     throw error;
   }
 }
