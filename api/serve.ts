@@ -37,7 +37,7 @@ export interface Api extends AsyncDisposable {
   readonly finished: Promise<void>;
 }
 
-/** Requests under way may take this long to finish once the API is told to stop. */
+/** Requests in progress may take this long to finish once the API is told to stop. */
 const DRAIN_MS = 15_000;
 
 /**

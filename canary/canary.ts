@@ -1,4 +1,4 @@
-/** The canary: a run at every beat, and what came of it as metrics, with its health. */
+/** The canary: a run at every interval, with its results as metrics, and its health. */
 import { listen } from "../core/listen.ts";
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -15,7 +15,7 @@ export interface CanaryOptions extends Omit<WatchOptions, "signal"> {
 }
 
 export interface Canary extends AsyncDisposable {
-  /** Where its metrics and health are. */
+  /** The address of its metrics and health. */
   readonly url: string;
 }
 
@@ -26,7 +26,7 @@ export function startCanary(options: CanaryOptions): Canary {
   const stop = new AbortController();
   const watch = createWatch({ ...options, signal: stop.signal });
   for (const outcome of OUTCOMES) metrics.canary_runs_total.inc({ outcome }, 0);
-  metrics.canary_success.remove(); // until there was a run, nobody knows
+  metrics.canary_success.remove(); // unknown until the first run
 
   const beating = repeat("the canary", { log, signal: stop.signal }, async () => {
     const from = performance.now();
@@ -37,7 +37,7 @@ export function startCanary(options: CanaryOptions): Canary {
   function show({ outcome, seconds, why }: Run): void {
     metrics.canary_runs_total.inc({ outcome });
     if (outcome === "failed") log.warn("canary failed", { reason: why });
-    if (outcome === "skipped") return; // a run that was not made says nothing
+    if (outcome === "skipped") return; // a skipped run says nothing
     // A model that is unavailable has alerts of its own.
     metrics.canary_success.set(outcome === "failed" ? 0 : 1);
     for (const step of STEPS) {

@@ -1,5 +1,5 @@
 /**
- * The canary's process. It is told all it knows by flags, and may read no variable:
+ * The canary's process. It is configured by flags alone, and may read no variable:
  *
  *     canary/main.ts --api=http://api:8000 [--worker=URL] [--tempo=URL] [--loki=URL] [--otlp=URL] [--key-file=PATH]
  *       [--every=60] [--analyser=local] [--paid-every=3600] [--host=0.0.0.0] [--port=8002]
@@ -22,7 +22,7 @@ const Flags = z.strictObject({
   "worker": url.optional(),
   "tempo": url.optional(),
   "loki": url.optional(),
-  /** Where API and workers send their traces: what does not go to that Tempo is not looked for there. */
+  /** Where API and workers send their traces: traces that go elsewhere are not looked for in that Tempo. */
   "otlp": url.optional(),
   /** Has one API key. An API that wants none ignores it. */
   "key-file": z.string().optional(),
@@ -61,7 +61,7 @@ function hostOf(url: string): string {
   return new URL(url).hostname;
 }
 
-/** Flags as given; one that is given empty counts as not given. */
+/** Flags as given; an empty one counts as not given. */
 function values(): Record<string, string> {
   const options = Object.fromEntries(
     Object.keys(Flags.shape).map((name) => [name, { type: "string" as const }]),

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CANARY_USER } from "../core/thought.ts";
 
 /**
- * Where the canary looks. Base URLs; what is undefined is not looked at. Nor is a trace in a Tempo that cannot be reached, or
- * a line in a Loki that cannot be, or that had no line of the two services for an hour: they are left out here, or down,
- * which has an alert of its own.
+ * Base URLs of what the canary checks; undefined ones are skipped. Nor is a trace in a Tempo that cannot be
+ * reached, or a line in a Loki that cannot be, or that had no line of the two services for an hour: they are
+ * left out here, or down, which has an alert of its own.
  */
 export interface Targets {
   readonly api: string;
-  /** Any worker: it tells whether the model and the cache are there. */
+  /** Any worker: it reports whether the model and the cache are up. */
   readonly worker?: string | undefined;
   readonly tempo?: string | undefined;
   readonly loki?: string | undefined;
@@ -19,8 +19,9 @@ export const STEPS = ["accepted", "completed", "traced", "logged"] as const;
 export type Step = (typeof STEPS)[number];
 
 /**
- * How a run ended. `model_away`: the thought was accepted and waits for a model that the workers know to be away; that has
- * alerts of its own. `skipped`: nothing was posted, since without the cache it would have cost an analysis too many.
+ * How a run ended. `model_away`: the thought was accepted and waits for a model that the workers know to be
+ * away; that has alerts of its own. `skipped`: nothing was posted, since without the cache it would have cost
+ * an extra analysis.
  */
 export type Outcome = "ok" | "failed" | "model_away" | "skipped";
 export const OUTCOMES: readonly Outcome[] = ["ok", "failed", "model_away", "skipped"];
@@ -36,7 +37,7 @@ export interface Run {
 export interface WatchOptions extends Targets {
   /** Reads the API's key, before each run: it may have been replaced. @default none */
   readonly key?: (() => string) | undefined;
-  /** Whether an analysis costs money: then one is asked for at most this often, in milliseconds. */
+  /** If analyses cost money: how often one is requested at most, in milliseconds. */
   readonly paidEveryMs?: number | undefined;
   /** The end of each step, in milliseconds. @default 5_000, 20_000, 20_000, 20_000 */
   readonly deadlinesMs?: Partial<Record<Step, number>>;
@@ -58,7 +59,7 @@ const BOTH = ["thoughtprocessor-api", "kafka-worker"];
 const SERVICES = `{service=~"${BOTH.join("|")}"}`;
 const HOUR_MS = 3_600_000;
 
-/** Makes the canary's one deed: a run, which never throws but for its signal. */
+/** Makes the canary's run, which throws only for its signal. */
 export function createWatch(options: WatchOptions): () => Promise<Run> {
   const { api, worker, tempo, loki, key, paidEveryMs, signal, now = Date.now } = options;
   const deadlines = { ...DEADLINES_MS, ...options.deadlinesMs };
@@ -117,7 +118,7 @@ export function createWatch(options: WatchOptions): () => Promise<Run> {
     return (await response.json()).id;
   }
 
-  /** The same for as long as its analysis may not be paid again: the others come out of the cache. */
+  /** The same text until its analysis may be paid for again: meanwhile it comes from the cache. */
   function text(): string {
     const turn = paidEveryMs === undefined ? "" : ` ${Math.floor(now() / paidEveryMs)}`;
     return `Show that a thought comes through every part${turn}`;
@@ -179,7 +180,7 @@ export function createWatch(options: WatchOptions): () => Promise<Run> {
     return (await workerHealth()).dependencies?.cache?.status === "down";
   }
 
-  /** What stays has the reserved user, and counts nowhere. */
+  /** A thought that stays has the reserved user, and counts nowhere. */
   async function forget(id: string): Promise<void> {
     const unhurried = AbortSignal.timeout(REQUEST_MS);
     const response = await fetch(`${api}/thoughts/${id}`, { method: "DELETE", headers, signal: unhurried })
@@ -197,7 +198,11 @@ function missing(has: (name: string) => boolean, what: string): true | string {
   return absent.length === 0 || `no ${what} of ${absent.join(" and ")}`;
 }
 
-/** Asks until it is true. @throws {Error} with the last reason when the time is up, and what `ask` throws while it is fatal */
+/**
+ * Polls until it is true.
+ * @throws {Error} with the last reason when the time is up, and what `ask` throws
+ * while it is fatal
+ */
 async function until(
   step: Step,
   deadlineMs: number,

@@ -1,4 +1,4 @@
-/** A run of the canary against servers that do as a test says. */
+/** A run of the canary against scripted servers. */
 import assert from "node:assert/strict";
 import { createWatch, type WatchOptions } from "./watch.ts";
 
@@ -101,7 +101,7 @@ for (
   });
 }
 
-Deno.test("a Tempo or Loki that cannot be reached, or to which nobody sends lines, is no failure of the canary", async () => {
+Deno.test("a Tempo or Loki that cannot be reached, or to which nothing sends lines, does not fail the canary", async () => {
   await using quiet = system({ streams: [], otherLines: false });
   const away = "http://127.0.0.1:1";
   for (const options of [{ tempo: away, loki: away }, { tempo: away }]) {
@@ -110,12 +110,12 @@ Deno.test("a Tempo or Loki that cannot be reached, or to which nobody sends line
   }
 });
 
-Deno.test("an API that is not there is a failure, and the next run is made", async () => {
+Deno.test("an absent API is a failure, and the next run is made", async () => {
   const watch = createWatch({ api: "http://127.0.0.1:1", signal: new AbortController().signal });
   for (let n = 0; n < 2; n++) assert.equal((await watch()).outcome, "failed");
 });
 
-Deno.test("a thought that waits for a model that is unavailable is no failure", async () => {
+Deno.test("a thought that waits for an unavailable model is not a failure", async () => {
   await using it = system({ status: "pending", model: "degraded" });
   const { outcome, seconds } = await it.watch()();
   assert.deepEqual([outcome, Object.keys(seconds)], ["model_away", ["accepted"]]);

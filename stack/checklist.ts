@@ -1,11 +1,11 @@
-/** Runs checks side by side, and tells a view how each went. */
+/** Runs checks in parallel, and reports each result to a view. */
 import { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 
 /** One thing to check, or a service to wait for. */
 export interface Check {
   readonly name: string;
-  /** Checks before it in the list that have to pass first; when one does not, this one is skipped. */
+  /** Checks before it in the list that have to pass first; if one does not, this one is skipped. */
   readonly after?: readonly string[];
   /** @returns the evidence that it passed @throws {LaunchFailure} when it did not */
   run(progress: Progress): Promise<string | Finding>;
@@ -18,10 +18,10 @@ export interface Progress {
   readonly signal: AbortSignal;
 }
 
-/** Passed, with more to know than the evidence. */
+/** Passed, with more than the evidence. */
 export interface Finding {
   readonly text: string;
-  /** Passed, but a person should look at it. */
+  /** Passed, but needs a person's attention. */
   readonly warn?: boolean;
   /** Not checked at all; the text says why. */
   readonly skipped?: boolean;
@@ -47,21 +47,21 @@ export interface ChecklistResult {
   readonly checks: readonly CheckResult[];
 }
 
-/** Shows a checklist to a person, while it runs. */
+/** Shows a checklist to a person while it runs. */
 export interface View {
   start(checklist: string, checks: readonly string[]): void;
   update(check: string, state: string, seconds: number): void;
   finish(result: CheckResult): void;
-  /** The last call of a checklist; the next one may start once it is settled. */
+  /** The last call of a checklist; the next one may start once it settles. */
   end(result: ChecklistResult): Promise<void>;
 }
 
-/** How often the seconds on the screen move. */
+/** How often the seconds on the screen advance. */
 const TICK_MS = 250;
 
 /**
- * Runs every check at once, each as soon as those it is `after` have passed. A check that fails does not stop the others,
- * unless the checklist is to stop at the first.
+ * Runs every check at once, each as soon as those it is `after` have passed. A check that fails does not stop
+ * the others, unless the checklist is to stop at the first.
  *
  * @throws the signal's reason on Ctrl-C, and what a check threw other than a {@linkcode LaunchFailure}
  */
@@ -97,7 +97,7 @@ export async function runChecklist(
   }
 
   async function settle(check: Check): Promise<CheckResult> {
-    // A check named in `after` stands before this one, so its promise is there already.
+    // A check named in `after` is before this one, so its promise exists already.
     const before = await Promise.all((check.after ?? []).map((other) => results.get(other)));
     const missing = before.find((r) => r?.outcome === "failed" || r?.outcome === "skipped");
     const result = missing

@@ -27,7 +27,7 @@ Deno.test("runChecklist() starts a check once those it is after are fine", async
   assert.deepEqual(order, ["a starts", "c starts", "a ends", "c ends", "b starts", "b ends"]);
 });
 
-Deno.test("runChecklist() skips what is after a failure, however far, and goes on with the rest", async () => {
+Deno.test("runChecklist() skips what is after a failure, however far, and continues with the rest", async () => {
   const fine = () => Promise.resolve("");
   const { outcomes, result } = await run([
     { name: "a", run: failing },
@@ -46,7 +46,7 @@ Deno.test("runChecklist() stops the others at the first failure when it is to", 
   assert.deepEqual(outcomes, ["a skipped", "b failed"]);
 });
 
-Deno.test("runChecklist() leaves the screen in order before a bug of ours goes on up", async () => {
+Deno.test("runChecklist() leaves the screen in order before it rethrows a bug of ours", async () => {
   const view = silentView();
   const checks = [{ name: "a", run: () => Promise.reject(new TypeError("a bug")) }];
   await assert.rejects(runChecklist(fakeHost(), view, { name: "checklist", checks }), /a bug/);

@@ -18,7 +18,7 @@ export type Verb =
   | "down"
   | "uninstall";
 
-/** What the command line asks for. Flags that a verb does not have stand at their defaults. */
+/** What the command line asks for. Flags that a verb does not have keep their defaults. */
 export interface Options {
   readonly verb: Verb;
   readonly json: boolean;
@@ -26,7 +26,7 @@ export interface Options {
   readonly workers?: number;
   /** A name of its own for this folder's stack. */
   readonly project?: string;
-  /** Undefined when not given: then what the last `up` left out. */
+  /** Undefined if not given: then the services that the last `up` left out. */
   readonly without?: readonly string[];
   readonly verify: boolean;
   readonly build: boolean;
@@ -46,18 +46,18 @@ export interface Options {
   };
 }
 
-/** What `adopt` is to do; with nothing of it, it lists. */
+/** What `adopt` has to do; without any, it lists. */
 export interface Adoption {
-  /** Where the service answers with metrics. */
+  /** Address of the service's metrics. */
   readonly url?: URL;
   readonly name?: string;
-  /** Name of a service to give up again. */
+  /** Name of a service to remove. */
   readonly remove?: string;
   /** Whether to publish Tempo's OTLP ports on loopback. */
   readonly otlp: boolean;
 }
 
-/** Help, the version or an error: printed, with nothing else to do. */
+/** Help, the version or an error: only printed. */
 export interface Message {
   readonly text: string;
   readonly code: number;
@@ -67,7 +67,7 @@ const DEFAULT_TIMEOUT = "180s";
 const DEFAULT_RATE = "5/s";
 const DEFAULT_TRAFFIC = "10m";
 const MAX_RATE = 100;
-/** Timers of JavaScript overflow after 24 days. */
+/** JavaScript's timers overflow after 24 days. */
 const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 
 /** Parses the command line. Neither prints nor exits. */
@@ -133,7 +133,7 @@ type Take = (verb: Verb, flags: Flags, named?: Named) => void;
 
 function describe(command: string, version: string, take: Take): Command {
   const program: Command = new Command(command)
-    .description("Starts Thought Processor with everything that watches it, and proves that it works.")
+    .description("Starts Thought Processor with its whole monitoring, and proves that it works.")
     .version(version)
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
@@ -151,9 +151,9 @@ function describe(command: string, version: string, take: Take): Command {
       duration,
     )
     .option("--workers <number>", `worker replicas, 1 to ${MAX_WORKERS} (as in .env, or 3)`, workers)
-    .option("--project <name>", "a stack of its own beside another, with free ports", projectName)
+    .option("--project <name>", "a separate stack beside another, with free ports", projectName)
     .option("--no-verify", "do not send the proof thought")
-    .option("--no-build", "use the image as it is")
+    .option("--no-build", "use the existing image")
     .option("--open", "open the dashboards in the browser")
     .action((flags) => take("up", flags));
   withSelection(verb("status", "each service: running, healthy, since when"))
@@ -167,22 +167,22 @@ function describe(command: string, version: string, take: Take): Command {
   verb("logs", "the last lines of a service, or of all").argument("[service]")
     .option("-f, --follow", "continue with new lines")
     .action((service, flags) => take("logs", flags, service && { service }));
-  withSelection(verb("doctor", "check that everything is there that the stack needs"))
+  withSelection(verb("doctor", "check that everything the stack needs is there"))
     .action((flags) => take("doctor", flags));
   verb("drill", "break something on purpose, and watch its alert fire and resolve")
     .argument("[name]", "none: list them")
     .option("--fast", "against a second Prometheus with shortened rules: two minutes at most")
     .action((drill, flags) => take("drill", flags, drill && { drill }));
-  verb("traffic", "use the API as people do, so that the dashboards move")
+  verb("traffic", "use the API as people do, to make the dashboards move")
     .option("--rate <rate>", `requests, as 5/s or 30/m (${DEFAULT_RATE})`, rate)
-    .option("--for <duration>", `how long (${DEFAULT_TRAFFIC}); Ctrl-C ends it and cleans up`, duration)
+    .option("--for <duration>", `how long (${DEFAULT_TRAFFIC}); Ctrl-C stops it and cleans up`, duration)
     .option("--mix <shares>", `such as fresh=5,bad=1 of: ${KINDS.join(", ")}`, mix)
     .action((flags) => take("traffic", flags));
   verb("adopt", "watch a service of your own: its job, its alerts and its dashboard; none: list them")
-    .argument("[url]", "where it answers with metrics, such as http://localhost:3000/metrics", metricsUrl)
-    .option("--name <name>", "what its job, dashboard, log lines and traces are called", serviceName)
+    .argument("[url]", "address of its metrics, such as http://localhost:3000/metrics", metricsUrl)
+    .option("--name <name>", "name of its job, dashboard, log lines and traces", serviceName)
     .option("--otlp", "publish OTLP on 127.0.0.1:4317 and :4318, for its traces")
-    .option("--remove <name>", "give one up again, or otlp", serviceName)
+    .option("--remove <name>", "remove one, or otlp", serviceName)
     .action((url, flags) => take("adopt", flags, url && { url }));
   verb("down", "stop and remove the containers; the data is kept")
     .option("--volumes", "delete the data too: thoughts, metrics, logs, traces")
@@ -348,7 +348,7 @@ function examples(command: string): string {
   ${command} verify --url https://thoughts.example.com --key-file secrets/key
   ${command} logs kafka-worker --follow
   ${command} drill redis-down --fast          does the alert fire, and resolve?
-  ${command} traffic --rate 10/s --for 5m     something to look at
+  ${command} traffic --rate 10/s --for 5m     something to see
   ${command} adopt http://localhost:3000/metrics --name shop
   ${command} down --volumes                   leave nothing behind
 

@@ -1,4 +1,4 @@
-/** What the command line understands, and how it names what it does not. */
+/** What the command line accepts, and how it reports what it does not. */
 import assert from "node:assert/strict";
 import { parseArguments } from "./cli.ts";
 import { EXIT } from "./failure.ts";

@@ -28,7 +28,7 @@ export interface Context {
   readonly startedAt: number;
 }
 
-/** `up` is about what it is asked for now; every other verb about what the last `up` was asked for. */
+/** `up` uses its own options; every other verb those of the last `up`. */
 export async function openContext(host: Host, paths: Paths, view: View, options: Options): Promise<Context> {
   const saved = await readLastUp(paths.lastUpFile);
   const last = options.verb === "up" ? { ...NOTHING_LEFT_OUT, project: saved.project } : saved;

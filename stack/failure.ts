@@ -17,7 +17,7 @@ export type FailureKind = Exclude<keyof typeof EXIT, "ok">;
 
 /** What each exit code means, in one line; `--help` prints this table. */
 export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: "everything that was asked for is up, and proven unless --no-verify",
+  ok: "everything requested is up, and proven unless --no-verify",
   bug: "an unexpected error: please report it",
   usage: "unknown verb, flag, service or value",
   prerequisite: "Docker, Compose, a port, an image, disk space or .env is missing",
@@ -29,7 +29,7 @@ export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
 };
 
 /**
- * One thing a person can do now: a sentence; a command of this launcher and what it is for; or another task of a
+ * One thing a person can do now: a sentence; a command of this launcher and its purpose; or another task of a
  * checkout, which a packed launcher leaves out.
  */
 export type Step =
@@ -40,7 +40,7 @@ export type Step =
 export interface FailureText {
   /** What went wrong, in one line. */
   readonly what: string;
-  /** Why, as far as it is known. */
+  /** Why, as far as known. */
   readonly cause?: string | undefined;
   readonly next: readonly Step[];
   /** Verbatim lines of another program that show it: the end of a log, an error of Docker. */

@@ -1,8 +1,8 @@
 /** The machine under the launcher: processes, HTTP and time. Tests pass another one. */
 export interface Host {
   /**
-   * Runs a program to its end. Never throws for what the program does: a program that is not there gives code
-   * 127, one that outlives its deadline is killed and gives `timedOut`.
+   * Runs a program to its end. Never throws for what the program does: a missing program returns code 127,
+   * one that exceeds its deadline is killed and returns `timedOut`.
    *
    * @throws the signal's reason once the host's signal is aborted
    */
@@ -14,13 +14,15 @@ export interface Host {
     options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
   ): Promise<number>;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** @throws the signal's reason once the host's signal, or the one given, is aborted */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
-  /** The same machine, for work that Ctrl-C must not interrupt: it reaches neither that work nor its programs. */
+  /**
+   * The same machine, for work that Ctrl-C must not interrupt: it reaches neither that work nor its programs.
+   */
   uninterrupted(): Host;
 }
 
@@ -44,7 +46,8 @@ export interface Output {
 /**
  * The machine this process runs on.
  *
- * @param detached programs are run where a terminal's Ctrl-C does not reach them @default false
+ * @param detached programs are run where a terminal's Ctrl-C does not reach them
+ * @default false
  */
 export function localHost(signal: AbortSignal, detached = false): Host {
   return {
@@ -108,12 +111,13 @@ async function run(
   }
 }
 
-/** Variables of the dynamic linker that are set here, emptied for every program. */
+/** Variables of the dynamic linker that are set here, cleared for every program. */
 const linkerVariables: Record<string, string> = {};
 
 /**
- * Starts a program. With a limited `--allow-run` Deno refuses that while a variable such as LD_LIBRARY_PATH is set (CUDA,
- * conda, ROS and Nix set it), and names it: denoland/deno#26839. What the launcher starts does not need any.
+ * Starts a program. With a limited `--allow-run` Deno refuses that while a variable such as LD_LIBRARY_PATH
+ * is set (CUDA, conda, ROS and Nix set it), and names it: denoland/deno#26839. The launcher's programs do not
+ * need any.
  */
 function spawn(program: string, options: Deno.CommandOptions): Deno.ChildProcess {
   const command = () =>

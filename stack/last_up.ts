@@ -1,6 +1,6 @@
 /**
- * What the last `up` was asked for. `status` and `verify` hold the stack to it: a service that was left out is not
- * missed, and one that was wanted is, even when its container is gone.
+ * The options of the last `up`. `status` and `verify` check the stack against them: a service that was left
+ * out is not missed, but one that was wanted is, even if its container is gone.
  */
 import { dirname } from "node:path";
 import * as z from "zod";
@@ -25,7 +25,7 @@ export async function saveLastUp(path: string, lastUp: LastUp): Promise<void> {
   });
 }
 
-/** @returns nothing left out, when there was no `up` yet or its note is unreadable */
+/** @returns nothing left out, if there was no `up` yet or its file is unreadable */
 export async function readLastUp(path: string): Promise<LastUp> {
   try {
     return LastUp.parse(JSON.parse(await readIfThere(path) ?? ""));

@@ -1,4 +1,4 @@
-/** Does what the command line asks: progress and failures go to stderr, results to stdout. */
+/** Runs the command line: progress and failures go to stderr, results to stdout. */
 import type { WriteStream } from "node:tty";
 import type { Options, Verb } from "./cli.ts";
 import { adopt } from "./commands/adopt.ts";
@@ -26,9 +26,9 @@ import { resultText } from "./output/result.ts";
 import type { Paths } from "./paths.ts";
 
 const VERBS = { up, status, verify, urls, doctor, drill, down, logs, traffic, adopt, uninstall };
-/** Verbs that check Docker themselves, or go without. */
+/** Verbs that check Docker themselves, or do not need it. */
 const CHECK_DOCKER: readonly Verb[] = ["up", "doctor", "drill", "adopt"];
-/** Verbs that change the running stack, and whose checklist does not begin with whose it is. */
+/** Verbs that change the running stack, and whose checklist does not begin with its owner. */
 const CHANGE_STACK: readonly Verb[] = ["down", "verify", "traffic", "uninstall"];
 const OPEN_MS = 5_000;
 
@@ -41,7 +41,7 @@ export interface Launch {
   readonly streams: Streams;
 }
 
-/** Where a person reads. */
+/** The streams that a person reads. */
 export interface Streams {
   readonly stdout: WriteStream;
   readonly stderr: WriteStream;
@@ -98,7 +98,7 @@ function asFailure(error: unknown, { aborted }: AbortSignal, { verb, drill }: Op
   });
 }
 
-/** What Ctrl-C leaves behind, and how to go on. */
+/** What Ctrl-C leaves behind, and how to continue. */
 function interrupted(verb: string, drill: string | undefined): LaunchFailure {
   if (verb === "drill") {
     return new LaunchFailure("interrupted", {
@@ -141,7 +141,7 @@ async function open({ host }: Context, { verb, addresses, traceUrl }: Report): P
 }
 
 function isLive({ stderr, env }: Streams): boolean {
-  // A terminal that does not say how big it is cannot be drawn on.
+  // A terminal that does not report its size cannot be drawn on.
   return stderr.isTTY === true && stderr.rows > 0 && env("TERM") !== "dumb" && !env("CI");
 }
 

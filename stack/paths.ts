@@ -7,13 +7,13 @@ export interface Paths {
   readonly dir: string;
   /** Passwords; survives a new version of a packed launcher. */
   readonly envFile: string;
-  /** What the last `up` was options for. */
+  /** The options of the last `up`. */
   readonly lastUpFile: string;
-  /** What a person adds: jobs, rules, dashboards and overrides of their own services. */
+  /** A person's own jobs, rules, dashboards and overrides. */
   readonly extensionsDir: string;
-  /** COMPOSE_FILE, where the environment names compose files of its own. */
+  /** COMPOSE_FILE, if the environment names other compose files. */
   readonly composeFiles?: string | undefined;
-  /** Of a packed launcher: the folder of all its versions, which is its own to clean and to remove. */
+  /** Of a packed launcher: the folder of all its versions, which it may clean and remove. */
   readonly stateRoot?: string;
 }
 
@@ -25,10 +25,10 @@ export interface Payload {
   readonly executable: readonly string[];
 }
 
-/** Where extensions stand in a checkout, and in a payload. */
+/** The path of extensions in a checkout, and in a payload. */
 const EXTENSIONS = "config/extensions";
 
-/** In a source checkout everything is where it is. */
+/** In a source checkout the files are used in place. */
 export function checkoutPaths(dir: string): Paths {
   return {
     dir,
@@ -39,9 +39,9 @@ export function checkoutPaths(dir: string): Paths {
 }
 
 /**
- * Lays a packed launcher's files out below the user's state directory, one folder a version, and returns
- * where they are. `.env` and extensions stand above the version, since they are a person's own and outlive it. Files that are right already are left alone, since running containers have them mounted; a changed
- * file is written again.
+ * Writes a packed launcher's files below the user's state directory, one folder per version, and returns
+ * their paths. `.env` and extensions are above the version, since they are a person's own and outlive it.
+ * Correct files are left alone, since running containers have them mounted; a changed file is written again.
  */
 export async function packedPaths(payload: Payload, stateDir: string): Promise<Paths> {
   const root = join(stateDir, "thought-processor");
@@ -58,14 +58,16 @@ export async function packedPaths(payload: Payload, stateDir: string): Promise<P
   return { dir, envFile, lastUpFile: join(root, "launcher.json"), extensionsDir, stateRoot: root };
 }
 
-/** Plain `docker compose` in the folder then reads the same passwords. Windows lets few users link. */
+/**
+ * Plain `docker compose` in the folder then reads the same passwords. On Windows few users may create links.
+ */
 async function linkTo(target: string, path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   if (await Deno.readLink(path).catch(() => undefined) === target) return;
   await withPath(path, async () => {
     await Deno.remove(path).catch(() => {});
     await Deno.symlink(target, path).catch((error) => {
-      // Another launcher was as quick.
+      // Another launcher has just created it.
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     });
   });
@@ -85,7 +87,7 @@ export async function removeOldVersions({ dir, stateRoot }: Paths): Promise<stri
 }
 
 /**
- * The user's state directory: `$XDG_STATE_HOME`, or what stands for it on this system.
+ * The user's state directory: `$XDG_STATE_HOME`, or its equivalent on this system.
  *
  * @throws {LaunchFailure} when the environment names no home at all
  */
@@ -103,14 +105,14 @@ export function stateDirectory(env: (name: string) => string | undefined): strin
   });
 }
 
-/** Writes a file, and its folder, so that containers can read it; one that is right already is left alone. */
+/** Writes a file and its folder, readable by containers; a correct one is left alone. */
 export async function layOut(path: string, text: string, mode: number): Promise<void> {
   if (await readIfThere(path) === text) return;
   await withPath(path, async () => {
     await Deno.mkdir(dirname(path), { recursive: true });
     await Deno.writeTextFile(path, text);
   });
-  // Containers read these as users of their own, whatever this user's umask says.
+  // Containers read these as other users, whatever this user's umask.
   if (Deno.build.os === "windows") return;
   await Deno.chmod(path, mode);
   await Deno.chmod(dirname(path), 0o755);

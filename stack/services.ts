@@ -1,4 +1,4 @@
-/** The services of docker-compose.yml: what Compose does not know about them. */
+/** The services of docker-compose.yml, with what Compose does not know about them. */
 import { LaunchFailure } from "./failure.ts";
 import { suggestion } from "./suggestion.ts";
 
@@ -6,7 +6,7 @@ export interface Service {
   readonly name: string;
   /** Its purpose, in a few words. */
   readonly does: string;
-  /** A thought passes through it: it cannot be left out. */
+  /** On the path of a thought: it cannot be left out. */
   readonly core: boolean;
   /** Does one thing, then exits. */
   readonly once?: boolean;
@@ -16,7 +16,7 @@ export interface Service {
   readonly portVariable?: string;
   /** Prometheus jobs that scrape it. */
   readonly jobs: readonly string[];
-  /** Prefixes of the metrics that are gone without it. */
+  /** Prefixes of the metrics that are absent without it. */
   readonly metrics?: readonly string[];
 }
 
@@ -24,9 +24,9 @@ export interface Service {
 export const MAX_WORKERS = 10;
 
 export const SERVICES = [
-  { name: "secrets", does: "lays the passwords out", core: true, once: true, jobs: [] },
+  { name: "secrets", does: "writes the password files", core: true, once: true, jobs: [] },
   { name: "db", does: "thoughts and outbox", core: true, jobs: [] },
-  { name: "redis", does: "results already known", core: true, jobs: [] },
+  { name: "redis", does: "cached analyses", core: true, jobs: [] },
   { name: "kafka", does: "transport", core: true, jobs: [] },
   {
     name: "api",
@@ -108,7 +108,7 @@ export type ServiceName = (typeof SERVICES)[number]["name"];
 /** The names of the services that can be left out. */
 export const OPTIONAL: readonly string[] = SERVICES.filter(({ core }) => !core).map(({ name }) => name);
 
-/** The part of the stack that one run is about. */
+/** The part of the stack that a run is about. */
 export interface Selection {
   readonly wanted: readonly Service[];
   readonly leftOut: readonly Service[];
@@ -116,7 +116,7 @@ export interface Selection {
 }
 
 /**
- * Splits the stack into what is started and what is left out.
+ * Splits the services into those that are started and those that are left out.
  *
  * @throws {LaunchFailure} of kind usage, when a name is unknown or belongs to the core
  */

@@ -1,4 +1,4 @@
-/** What a mistyped name was meant to be. */
+/** Suggests the name that a mistyped one was meant to be. */
 import { closest, distance } from "fastest-levenshtein";
 
 /** Two letters wrong, or one in a short word. */

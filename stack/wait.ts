@@ -3,7 +3,7 @@ import { Unreachable } from "./clients/http.ts";
 import type { LaunchFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
 
-/** One look at the condition: the evidence that it holds, or why it does not yet. */
+/** One poll of the condition: the evidence that it holds, or why it does not yet. */
 export type Poll = { readonly ready: string } | { readonly pending: string };
 
 export interface WaitOptions {
@@ -15,12 +15,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
   /** Called after each poll with why the condition does not hold yet. */
   readonly say?: (why: string) => void;
-  /** Makes the failure out of the last reason, when the deadline has passed. */
+  /** Makes the failure from the last reason, once the deadline has passed. */
   readonly late: (why: string) => LaunchFailure | Promise<LaunchFailure>;
 }
 
 /**
- * Polls until the condition holds, and returns the evidence. A server that cannot be reached counts as "not yet".
+ * Polls until the condition holds, and returns the evidence. A server that cannot be reached counts as "not
+ * yet".
  *
  * @throws what `late` makes
  */

@@ -7,7 +7,7 @@ import { until } from "./wait.ts";
 
 const late = (why: string) => new LaunchFailure("proof", { what: why, next: [] });
 
-Deno.test("until() asks again until it is so", async () => {
+Deno.test("until() polls until the condition holds", async () => {
   const host = fakeHost();
   let options = 0;
   const ask = () => Promise.resolve(++options < 3 ? { pending: "no" } : { ready: "yes" });
@@ -15,7 +15,7 @@ Deno.test("until() asks again until it is so", async () => {
   assert.equal(host.slept, 1_000);
 });
 
-Deno.test("until() takes a server that is not there for not yet", async () => {
+Deno.test("until() treats an absent server as not yet", async () => {
   const answers = [
     () => Promise.reject(new Unreachable("refused")),
     () => Promise.resolve({ ready: "there" }),

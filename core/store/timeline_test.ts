@@ -1,3 +1,4 @@
+/** The timeline of a thought: which times it records, and that none of them is from an earlier attempt. */
 import assert from "node:assert/strict";
 import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aResult, aThought } from "../../tests/support/thoughts.ts";

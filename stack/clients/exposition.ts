@@ -1,19 +1,19 @@
-/** Reads what a service answers at `/metrics`: the text format of Prometheus, and OpenMetrics. */
+/** Parses what a service returns at `/metrics`: Prometheus's text format, and OpenMetrics. */
 
 export interface Family {
   readonly name: string;
-  /** counter, gauge, histogram, summary, …; empty where the text does not say. */
+  /** counter, gauge, histogram, summary, …; empty if the text does not say. */
   readonly type: string;
   readonly help: string;
   readonly samples: readonly Sample[];
 }
 
 export interface Sample {
-  /** With its suffix, as `_total` or `_bucket`. */
+  /** With its suffix, such as `_total` or `_bucket`. */
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
-  /** Whether an exemplar stands behind it. */
+  /** Whether it has an exemplar. */
   readonly exemplar: boolean;
 }
 
@@ -23,13 +23,14 @@ const LABEL =
   /[ \t]*(?:"((?:[^"\\]|\\.)*)"|([a-zA-Z_]\w*))[ \t]*(?:=[ \t]*"((?:[^"\\]|\\.)*)")?[ \t]*(,|(?=\}))/y;
 /** A value, a timestamp, an exemplar. */
 const REST = /^[ \t]*(\S+)(?:[ \t]+-?[\d.eE+]+)?[ \t]*(#[ \t]*\{.*)?$/;
-/** What belongs to a family beside the samples of its own name. */
+/** Suffixes of the samples that belong to a family, besides its own name. */
 const SUFFIX = /_(?:total|bucket|sum|count|created|info|gsum|gcount)$/;
 
 /**
- * Parses a whole answer.
+ * Parses a whole response.
  *
- * @returns families by name, in their order; samples without a `# TYPE` are families of their own. Of two with one name,
+ * @returns families by name, in their order; samples without a `# TYPE` are families of their own. Of two
+ * with one name,
  *   which Go's client writes in OpenMetrics, the second has its type behind the name.
  * @throws {SyntaxError} quoting the first line that is in neither format
  */
@@ -79,7 +80,7 @@ function parseSample(line: string): Sample {
       const label = next(LABEL);
       if (!label) throw unreadable(line);
       const [, quoted, plain, value] = label;
-      // A name that is not a Prometheus identifier stands among the labels, in quotes.
+      // A name that is not a Prometheus identifier is among the labels, in quotes.
       if (value !== undefined) labels[plain ?? unescaped(quoted!)] = unescaped(value);
       else if (quoted !== undefined && name === undefined) name = unescaped(quoted);
       else throw unreadable(line);

@@ -1,4 +1,4 @@
-/** What services answer at /metrics, as several clients write it. */
+/** What services return at /metrics, as several clients write it. */
 import assert from "node:assert/strict";
 import { parseExposition } from "./exposition.ts";
 

@@ -2,7 +2,9 @@
 import type * as z from "zod";
 import type { Host } from "../host.ts";
 
-/** A server that did not respond, or responded with an error. The message names the address and the reason. */
+/**
+ * A server that did not respond, or responded with an error. The message names the address and the reason.
+ */
 export class Unreachable extends Error {
   override name = "Unreachable";
   /** @param status the HTTP status, when there was a response at all */
@@ -70,11 +72,11 @@ export async function askJson<Shape extends z.ZodType>(
 ): Promise<z.output<Shape>> {
   const { status, text } = await ask(host, url, request);
   if (status < 200 || status > 299) {
-    throw new Unreachable(`${url} answered ${status}: ${text.trim().slice(0, 200) || "nothing"}`, status);
+    throw new Unreachable(`${url} returned ${status}: ${text.trim().slice(0, 200) || "nothing"}`, status);
   }
   const parsed = shape.safeParse(jsonOrUndefined(text));
   if (parsed.success) return parsed.data;
-  throw new Unreachable(`${url} answered something unexpected: ${text.trim().slice(0, 80)}`, status);
+  throw new Unreachable(`${url} returned something unexpected: ${text.trim().slice(0, 80)}`, status);
 }
 
 function jsonOrUndefined(text: string): unknown {

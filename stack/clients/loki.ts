@@ -15,7 +15,7 @@ const Result = z.object({
 export type Loki = ReturnType<typeof createLoki>;
 
 export function createLoki({ host, url }: { readonly host: Host; readonly url: string }) {
-  /** How many lines each service has that a LogQL query finds since then. */
+  /** How many lines a LogQL query finds for each service since then. */
   async function lines(query: string, sinceNs: string): Promise<Map<string, number>> {
     const lines = new Map<string, number>();
     for (const { stream, values } of await queryRange({ query, start: sinceNs, limit: "100" })) {

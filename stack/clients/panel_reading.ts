@@ -1,4 +1,4 @@
-/** What a panel would show now. */
+/** What a panel shows now. */
 import { LOOK_BACK_MINUTES, type Panel, type Query, STEP_SECONDS } from "../dashboards/model.ts";
 import { createGrafana } from "./grafana.ts";
 import { Unreachable } from "./http.ts";
@@ -6,10 +6,10 @@ import { createLoki } from "./loki.ts";
 import { createPrometheus } from "./prometheus.ts";
 import type { RunningStack } from "../running_stack.ts";
 
-/** What a panel's queries bring: samples, only samples without a number (0 of 0), or nothing at all. */
+/** What a panel's queries return: samples, only samples without a number (0 of 0), or nothing at all. */
 export type Reading = "data" | "nan" | "none";
 
-/** The best that any of the panel's queries brings. */
+/** The best result of any of the panel's queries. */
 export async function readPanel(stack: RunningStack, panel: Panel): Promise<Reading> {
   const readings = await Promise.all(panel.queries.map((query) => readQuery(stack, query)));
   return readings.find((r) => r === "data") ?? readings.find((r) => r === "nan") ?? "none";
@@ -24,7 +24,7 @@ async function readQuery(stack: RunningStack, query: Query): Promise<Reading> {
   }
 }
 
-/** Through Grafana, as the panel itself asks; when Grafana is left out, from the source directly. */
+/** Through Grafana, as the panel itself does; without Grafana, from the source directly. */
 async function values(stack: RunningStack, query: Query): Promise<readonly unknown[]> {
   const { source, expr, instant } = query;
   const { host, endpoints, selection, grafanaLogin } = stack;

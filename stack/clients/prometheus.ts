@@ -48,7 +48,7 @@ const SeriesFound = z.object({ data: z.array(z.record(z.string(), z.string())) }
 export interface Recording {
   /** Evaluated this often. */
   readonly intervalSeconds: number;
-  /** Why the last evaluation failed; empty when it did not. */
+  /** Why the last evaluation failed; empty if it succeeded. */
   readonly error: string;
 }
 

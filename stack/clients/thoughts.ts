@@ -22,7 +22,8 @@ export interface ThoughtsOptions {
 export function createThoughts({ host, url, key }: ThoughtsOptions) {
   /**
    * @param thought of a user whose name says that it is not a person
-   * @returns the API's answer, and the new thought's id when it was 201
+   * @returns the API's response, and the new
+   * thought's id if it was 201
    */
   async function post(
     { user, text }: { user: string; text: string },

@@ -42,7 +42,7 @@ const Health = z.object({
   dependencies: z.record(z.string(), z.object({ status: z.string(), reason: z.string().optional() })),
 });
 
-/** The dependencies that are not up, with their reasons; the answer itself when it has another shape. */
+/** The dependencies that are not up, with their reasons; the response itself if it has another shape. */
 function unready(text: string): string {
   try {
     const { dependencies } = Health.parse(JSON.parse(text));

@@ -1,4 +1,4 @@
-/** Takes a person's own service into the picture, gives it up again, or lists those that are adopted. */
+/** Adopts a person's own service, removes it again, or lists those that are adopted. */
 import { type Check, failuresOf, runChecklist } from "../checklist.ts";
 import { type Context, grafanaLogin } from "../context.ts";
 import { lastLine } from "../docker/compose.ts";
@@ -50,7 +50,7 @@ export async function adopt(context: Context): Promise<Report> {
   );
 }
 
-/** What a run may use of the stack, as far as it runs. */
+/** What a run may use of the stack, as far as it is up. */
 async function lookAtStack(context: Context): Promise<Live> {
   const { host, docker, compose } = context;
   const engine = await docker.engine();
@@ -66,7 +66,9 @@ async function conclude(context: Context, checks: readonly Check[]): Promise<Rep
   return createReport(context, { checklists: [checklist], ...(adopted && { adopted }) });
 }
 
-/** Takes away what was written, when anything failed or Ctrl-C came: all of it is there afterwards, or nothing. */
+/**
+ * Removes what was written if anything fails or on Ctrl-C: all or nothing.
+ */
 async function undoUnlessDone(
   context: Context,
   live: Live,
@@ -106,7 +108,7 @@ function adoptionChecks(context: Context, live: Live, url: URL, name: string): C
     throw new LaunchFailure("usage", {
       what: `The name ${name} is taken`,
       cause: `by ${owner}`,
-      next: ["choose another --name", { text: "or give that one up first", verb: `adopt --remove ${name}` }],
+      next: ["choose another --name", { text: "or remove that one first", verb: `adopt --remove ${name}` }],
     });
   };
   const read = async () => {
@@ -168,7 +170,7 @@ function removalChecks(context: Context, live: Live, name: string): Check[] {
       name: OTLP_NAME,
       run: async () => {
         await removeFiles(paths, [OTLP_FILE]);
-        return await recreateTempo(live, "OTLP is reached inside the stack only");
+        return await recreateTempo(live, "OTLP is reachable inside the stack only");
       },
     }];
   }
@@ -208,6 +210,6 @@ async function recreateTempo({ compose, endpoints, host }: Live, text: string): 
   throw new LaunchFailure("service", {
     what: "Tempo cannot be started with these ports",
     cause: lastLine(stderr),
-    next: ["stop what listens on 4317 or 4318", { text: "start the stack", verb: "" }],
+    next: ["stop the program that listens on 4317 or 4318", { text: "start the stack", verb: "" }],
   });
 }

@@ -1,4 +1,4 @@
-/** Checks that everything is there that the stack needs. */
+/** Checks that everything the stack needs is there. */
 import { runChecklist } from "../checklist.ts";
 import type { Context } from "../context.ts";
 import { doctorChecks } from "../doctor/doctor.ts";

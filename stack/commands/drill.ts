@@ -1,4 +1,4 @@
-/** Lists the drills, or runs the one that was asked for. */
+/** Lists the drills, or runs the requested one. */
 import type { Context } from "../context.ts";
 import { assertDocker } from "../doctor/engine.ts";
 import { checkProject } from "../doctor/project.ts";
@@ -45,7 +45,7 @@ async function assertAllowed({ compose, paths, selection }: Context, { name, nee
     throw new LaunchFailure("drill", {
       what: "Drills are disabled",
       cause: `DRILLS is not "on", in the environment or in ${paths.envFile}`,
-      next: ["ask whoever disabled them before you set DRILLS=on"],
+      next: ["ask the stack's operator before you set DRILLS=on"],
     });
   }
 }

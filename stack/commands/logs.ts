@@ -24,8 +24,8 @@ export async function logs(context: Context): Promise<Report> {
   if (options.follow) {
     throw new LaunchFailure("usage", {
       what: "--follow does not go with --json",
-      cause: "one JSON object has an end",
-      next: ["leave one of them out"],
+      cause: "one JSON object cannot follow a log",
+      next: ["omit one of them"],
     });
   }
   const { code, stdout, stderr } = await compose.tail(LINES, service(options.service));

@@ -1,4 +1,4 @@
-/** Each wanted service as it is now; a failure for each that is not running as it should. */
+/** The state of each wanted service; a failure for each that is not running as it should. */
 import type { CheckResult, Outcome } from "../checklist.ts";
 import { type Context, notRunning } from "../context.ts";
 import type { Container } from "../docker/compose.ts";

@@ -1,4 +1,4 @@
-/** Makes lifelike traffic, so that the dashboards move while a person looks at them. */
+/** Makes lifelike traffic, to make the dashboards move while a person watches. */
 import { type Progress, runChecklist } from "../checklist.ts";
 import { type Context, observe } from "../context.ts";
 import { LaunchFailure } from "../failure.ts";
@@ -19,7 +19,7 @@ export async function traffic(context: Context): Promise<Report> {
         throw new LaunchFailure("proof", {
           what: "No request succeeded",
           cause: tallyText(tally),
-          next: [{ text: "see what the API says", verb: "logs api" }],
+          next: [{ text: "see the API's log", verb: "logs api" }],
         });
       }
       return tallyText(tally);

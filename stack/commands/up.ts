@@ -58,7 +58,10 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
   return createReport(context, { checklists: [...checklists, checklist], addresses, ...trace });
 }
 
-/** Some engines give two replicas the same port of a range (Docker Desktop): then each worker takes any free one. */
+/**
+ * Some engines give two replicas the same port of a range (Docker Desktop): then each worker gets any free
+ * one.
+ */
 function anyWorkerPorts({ compose, lastUp, paths }: Context): Fallback {
   const environment = { ...lastUp.environment, WORKER_PORTS: "0" };
   return {
@@ -72,14 +75,14 @@ function anyWorkerPorts({ compose, lastUp, paths }: Context): Fallback {
   };
 }
 
-/** Sets the variables that this engine needs, for this run and the verbs after it. */
+/** Sets the variables that this engine needs, for this run and later verbs. */
 async function adapt(context: Context): Promise<Context> {
   const environment = await engineVariables(context.docker, context.compose);
   const compose = context.compose.withEnvironment(environment);
   return { ...context, compose, lastUp: { ...context.lastUp, environment } };
 }
 
-/** Leaves Promtail out where containers cannot see the files that it reads: it would never be healthy. */
+/** Leaves Promtail out if containers cannot see the files that it reads: it would never be healthy. */
 async function withLogFiles(context: Context, pass: Pass): Promise<Context> {
   const { compose, docker, lastUp, selection } = context;
   if (!selection.has("promtail", "loki")) return context;
@@ -98,7 +101,7 @@ async function withLogFiles(context: Context, pass: Pass): Promise<Context> {
   return { ...context, selection: select(without), lastUp: { ...lastUp, without } };
 }
 
-/** Removes what runs from an earlier `up` and is left out now; nothing to remove gives no checks. */
+/** Removes services of an earlier `up` that are left out now; without any there are no checks. */
 async function leftOutChecks({ compose, selection }: Context): Promise<Check[]> {
   const containers = await compose.ps();
   const running = selection.leftOut.filter(({ name }) => containers.some(({ service }) => service === name));
@@ -121,7 +124,7 @@ async function wantedServices({ compose, selection }: Context): Promise<Declared
   return services.filter(({ name }) => selection.wanted.some((wanted) => wanted.name === name));
 }
 
-/** Pulls what is missing and builds our own image; nothing to do gives no checks. */
+/** Pulls missing images and builds our own; without any there are no checks. */
 async function imageChecks(context: Context): Promise<Check[]> {
   const { docker, options } = context;
   const declared = await wantedServices(context);
@@ -144,7 +147,7 @@ async function imageChecks(context: Context): Promise<Check[]> {
   ];
 }
 
-/** A name with a registry, an owner or a version is somebody's release (APP_IMAGE): pulled, not built. */
+/** A name with a registry, an owner or a version is a published image (APP_IMAGE): pulled, not built. */
 function isPublished(image: string): boolean {
   return /[/:]/.test(image);
 }
@@ -160,7 +163,7 @@ function buildCheck({ compose, paths }: Context, name: string): Check {
         cause: timedOut ? "it took too long" : lastLine(stderr),
         next: [
           `see the whole build: docker compose --project-directory ${paths.dir} build`,
-          "or use the image as it is: --no-build",
+          "or use the existing image: --no-build",
         ],
         evidence: stderr.split("\n").filter((line) => line.trim() !== "").slice(-8),
       });
@@ -170,7 +173,7 @@ function buildCheck({ compose, paths }: Context, name: string): Check {
 
 function notBuilt(image: string, why: string): LaunchFailure {
   return prerequisite(`The image ${image} is not here`, {
-    cause: `it was not built, --no-build forbids that, and pulling it failed: ${why}`,
+    cause: `it was not built because of --no-build, and pulling it failed: ${why}`,
     next: ["run the same command without --no-build"],
   });
 }

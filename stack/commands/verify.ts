@@ -12,7 +12,7 @@ import type { RunningStack } from "../running_stack.ts";
 
 export interface Proof {
   readonly checklist: ChecklistResult;
-  /** Where the proof thought's trace can be seen, when it is there. */
+  /** The address of the proof thought's trace, if there is one. */
   readonly trace: Pick<Report, "traceId" | "traceUrl">;
 }
 
@@ -45,7 +45,7 @@ function whereItRuns(failure: LaunchFailure): LaunchFailure {
   return new LaunchFailure(kind, { what: message, cause: why, next, evidence });
 }
 
-/** Follows one thought through every part, and checks all that should have seen it. */
+/** Follows one thought through every part, and checks everything that should have seen it. */
 export async function prove({ host, paths, view }: Context, stack: RunningStack): Promise<Proof> {
   const thought = createProofThought(stack);
   const dashboards = await readDashboards(paths.dir);
@@ -60,13 +60,13 @@ export async function prove({ host, paths, view }: Context, stack: RunningStack)
   }
 }
 
-/** Waits only until the monitoring sees the stack. */
+/** Only waits until the monitoring sees the stack. */
 export async function ready({ host, paths, view }: Context, stack: RunningStack): Promise<Proof> {
   const checks = readinessChecks(stack, await readDashboards(paths.dir));
   return { checklist: await runChecklist(host, view, { name: "ready", checks }), trace: {} };
 }
 
-/** In Grafana; or what Tempo itself has, when Grafana is left out. */
+/** In Grafana, or in Tempo's own API without it. */
 async function traceUrl(
   { host, endpoints, selection, grafanaLogin }: RunningStack,
   traceId: string,

@@ -1,4 +1,4 @@
-/** API Metrics: are requests answered, correctly and fast? */
+/** API Metrics: are requests served, correctly and fast? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { closedSection, dashboard, section, STATUSES, upFrom, variable } from "./theme.ts";
 import {
@@ -25,7 +25,7 @@ export function apiDashboard(): Dashboard {
     LOGS,
   )
     .withVariable(variable("instance", "Instance", `http_requests_total{${JOB}}`))
-    // Probes, scrapes and event streams would drown what users ask for.
+    // Probes, scrapes and event streams would drown users' requests.
     .withVariable(variable("route", "Route", `http_requests_total{${JOB}}`, ["/thoughts", "/thoughts/:id"]))
     .withPanel(number({
       title: "API",
@@ -38,7 +38,7 @@ export function apiDashboard(): Dashboard {
     .withPanel(dial({
       title: "Error rate",
       description:
-        "Share of requests under /thoughts answered with a 5xx, over 5 minutes. Health probes don't count.",
+        "Share of requests under /thoughts that return a 5xx, over 5 minutes. Health probes don't count.",
       span: 4,
       unit: "ratio",
       threshold: "apiErrorRatio",
@@ -199,7 +199,7 @@ export function apiDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "File descriptors, machine",
-      // A process with least permissions may not count its own: prom-client then reports 0, which is not so.
+      // A process with least permissions may not count its own: prom-client then reports a false 0.
       description:
         "Open files and sockets of the whole machine. Connections that are not closed show up here.",
       span: 6,
@@ -219,8 +219,7 @@ export function apiDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Event loop lag p99",
-      description:
-        "How long work that was ready had to wait for the loop. Above 0.1 s every request feels it.",
+      description: "How long ready work waited for the loop. Above 0.1 s every request feels it.",
       span: 6,
       unit: "seconds",
       threshold: "eventLoopLag",
@@ -246,7 +245,7 @@ export function apiDashboard(): Dashboard {
     .withPanel(labelTable({
       title: "Versions",
       description:
-        "Processes by service, version and Deno. Two versions of one service: a change is under way.",
+        "Processes by service, version and Deno. Two versions of one service: a rollout is in progress.",
       span: 12,
       height: 5,
       unit: "count",
@@ -266,7 +265,7 @@ export function apiDashboard(): Dashboard {
           "Traces that began at the API. A sampled thought is followed from the request to its stored result.",
         span: 12,
         height: 12,
-        // Users ask for routes; a load balancer's probes may be traced too.
+        // Only users' routes: a load balancer's probes may be traced too.
         traceql: '{ resource.service.name = "thoughtprocessor-api" && span.http.route =~ "/thoughts.*" }',
       }),
       serviceMap({
@@ -277,7 +276,7 @@ export function apiDashboard(): Dashboard {
       graph({
         title: "Spans and log lines dropped",
         description:
-          "What our processes could not hand over: spans whose queue was full or that Tempo did not take, and log lines that nobody read.",
+          "What our processes could not deliver: spans whose queue was full or that Tempo did not accept, and log lines that no reader took.",
         span: 12,
         unit: "count",
         series: {

@@ -15,7 +15,7 @@ export function databaseDashboard(): Dashboard {
   )
     .withPanel(number({
       title: "PostgreSQL",
-      description: "Whether the exporter reaches the server. Without it the API refuses thoughts.",
+      description: "Whether the exporter reaches the server. Without the server the API refuses thoughts.",
       span: 4,
       unit: "count",
       words: ["down", "up"],
@@ -32,7 +32,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Database size",
-      description: "What the database thoughts occupies on disk; 500 MB is the end.",
+      description: "What the database thoughts occupies on disk; 500 MB is the limit.",
       span: 4,
       unit: "bytes",
       threshold: "databaseSize",
@@ -41,7 +41,7 @@ export function databaseDashboard(): Dashboard {
     .withPanel(number({
       title: "Redis",
       description:
-        "Whether the exporter reaches the server. Without it every lookup is a miss; nothing is lost.",
+        "Whether the exporter reaches the server. Without the server every lookup is a miss; nothing is lost.",
       span: 4,
       unit: "count",
       words: ["down", "up"],
@@ -69,7 +69,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Connections by state",
-      description: "`idle in transaction` should be 0: it holds locks and stops clean-up.",
+      description: "`idle in transaction` should be 0: it holds locks and blocks clean-up.",
       span: 8,
       unit: "count",
       threshold: "databaseConnections",
@@ -89,7 +89,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Redis operations",
-      description: "Commands per second by kind, without those that only look after the connection.",
+      description: "Commands per second by kind, without those that only maintain the connection.",
       span: 8,
       unit: "per second",
       series: {
@@ -135,8 +135,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Removed past their time",
-      description:
-        "Thoughts and idempotency keys that the workers removed, as the retention settings have it.",
+      description: "Thoughts and idempotency keys that the workers deleted by the retention settings.",
       span: 8,
       unit: "count",
       series: { "{{kind}}": "sum by (kind) (increase(batch_processor_pruned_total[$__rate_interval]))" },
@@ -144,7 +143,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Past their time",
-      description: "How long the oldest thought that should be gone has been past its time.",
+      description: "How long the oldest overdue thought has been past its time.",
       span: 8,
       unit: "seconds",
       series: { oldest: "max(batch_processor_retention_overdue_seconds)" },
@@ -182,7 +181,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Longest transaction",
-      description: "Age of the oldest open transaction. Long ones stop clean-up and hold locks.",
+      description: "Age of the oldest open transaction. Long ones block clean-up and hold locks.",
       span: 8,
       unit: "seconds",
       series: { longest: `max(pg_stat_activity_max_tx_duration{${DB}})` },
@@ -229,8 +228,7 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Checkpoints",
-      description:
-        "Per hour. Timed ones are as it should be; forced ones mean that the write-ahead log was full.",
+      description: "Per hour. Timed ones are normal; forced ones mean that the write-ahead log was full.",
       span: 8,
       unit: "count",
       series: {
@@ -279,7 +277,7 @@ export function databaseDashboard(): Dashboard {
     .withPanel(graph({
       title: "Keys lost",
       description:
-        "Evicted for want of memory, and expired, per second. Evictions at all: the cache is too small.",
+        "Evicted for lack of memory, and expired, per second. Evictions at all: the cache is too small.",
       span: 6,
       unit: "per second",
       series: {

@@ -1,4 +1,4 @@
-/** Kafka & Batch Processing: do thoughts get done, and is anything piling up? */
+/** Kafka & Batch Processing: are thoughts processed, and is anything piling up? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { closedSection, COLOURS, dashboard, section, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
@@ -11,7 +11,7 @@ const PICKED = 'instance=~"$instance"';
 export function kafkaDashboard(): Dashboard {
   return dashboard(
     "tp-kafka",
-    "Workers, the queue between API and workers, and what becomes of the thoughts.",
+    "Workers, the queue between API and workers, and the outcome of thoughts.",
     LOGS,
   )
     .withVariable(variable("instance", "Worker", `batch_processor_active_workers{${JOB}}`))
@@ -55,7 +55,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(dial({
       title: "Cache hits",
       description:
-        "Share of analyses found in the cache over 15 minutes. Low costs time and money and is no fault.",
+        "Share of analyses found in the cache over 15 minutes. A low share costs time and money, and is not a fault.",
       span: 4,
       unit: "ratio",
       threshold: "cacheHitRatio",
@@ -66,7 +66,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Dead letters",
-      description: "Messages given up in the last 15 minutes. `deno task redrive` puts them back.",
+      description: "Messages dead-lettered in the last 15 minutes. `deno task redrive` puts them back.",
       span: 4,
       unit: "count",
       threshold: "deadLetters",
@@ -88,7 +88,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Consumer lag by partition",
       description:
-        "One partition that falls behind alone has a slow worker or one busy user. A partition without a commit has no line.",
+        "If one partition falls behind alone, its worker is slow. A partition without a commit has no line.",
       span: 12,
       unit: "count",
       threshold: "consumerLag",
@@ -120,7 +120,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(number({
       title: "The model",
       description:
-        "Whether analyses may begin, and if not, why: the model is unavailable (outage), wants a pause (rate), is unpaid (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused.",
+        "Whether analyses may begin, and if not, why: the model is unavailable (outage), throttles (rate), has no quota left (quota), refuses the key (credentials), the day's budget is spent, or an operator has paused the workers.",
       span: 4,
       unit: "count",
       words: ["open", "closed"],
@@ -163,7 +163,7 @@ export function kafkaDashboard(): Dashboard {
         '60 * sum(rate(batch_processor_tokens_total[1m])) / (max(batch_processor_model_limit{per="tokens_minute"}) > 0) or vector(0)',
     }))
     .withPanel(number({
-      title: "Answers of no use",
+      title: "Unusable responses",
       description: "Refused, against the schema, or too late: share of the analyses of 15 minutes.",
       span: 4,
       unit: "ratio",
@@ -191,8 +191,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Lanes allowed",
-      description:
-        "Analyses that may be under way at once, by worker. They are halved at a 429, and grow back.",
+      description: "Analyses that may be in progress at once, by worker. Halved by a 429, then growing back.",
       span: 12,
       unit: "count",
       series: { "{{instance}}": `batch_processor_gate_lanes{${PICKED}}` },
@@ -254,7 +253,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Time to drain",
       description:
-        "Seconds until all that waits is done, at the rate of all workers in the last minute; absent while nothing is done.",
+        "Seconds until the backlog is processed, at the rate of all workers in the last minute; absent while nothing is processed.",
       span: 6,
       unit: "seconds",
       series: { "to drain": "max(batch_processor_drain_seconds)" },
@@ -263,7 +262,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Uncharged",
       description:
-        "Attempts that ended at nobody's cost: the model was away, the worker stopped, or its process ended (crashes).",
+        "Attempts that were not charged: the model was unavailable, the worker stopped, or its process ended (crashes).",
       span: 6,
       unit: "per second",
       series: {
@@ -277,7 +276,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Batch size",
-      description: "Messages taken over together. It grows with the load.",
+      description: "Messages taken together. It grows with the load.",
       span: 6,
       unit: "count",
       series: {
@@ -300,7 +299,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Outbox blocked",
-      description: "For how long the relay could not send what is due. It rises while Kafka is down.",
+      description: "How long the relay has been unable to send what is due. It rises while Kafka is down.",
       span: 6,
       unit: "seconds",
       threshold: "outboxAge",
@@ -310,7 +309,7 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(graph({
       title: "Not straight through",
       description:
-        "Retries, messages that needed no work, thoughts queued again, and late results thrown away.",
+        "Retries, messages that needed no work, thoughts queued again, and late results discarded.",
       span: 6,
       unit: "per second",
       series: {
@@ -344,7 +343,7 @@ export function kafkaDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Event loop lag p99",
-      description: "How long work that was ready had to wait. A blocked loop misses Kafka's heartbeats.",
+      description: "How long ready work had to wait. A blocked loop misses Kafka's heartbeats.",
       span: 8,
       unit: "seconds",
       threshold: "eventLoopLag",

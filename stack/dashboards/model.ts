@@ -10,7 +10,7 @@ export interface Query {
   readonly language: "promql" | "logql" | "traceql" | "service map";
   /** The expression with every variable filled in; empty for a service map. */
   readonly expr: string;
-  /** Whether it asks for the value now, not for its course. */
+  /** Whether it queries the current value, not its course. */
   readonly instant: boolean;
   readonly legend: string;
 }
@@ -21,9 +21,9 @@ export interface Panel {
   readonly type: string;
   readonly title: string;
   readonly description: string;
-  /** Its data source's uid, where it has one. */
+  /** Its data source's uid, if it has one. */
   readonly source: string | undefined;
-  /** Empty for a panel that shows no query's data, such as text. */
+  /** Empty for a panel without queries, such as text. */
   readonly queries: readonly Query[];
   /** Values at which its colour changes. */
   readonly limits: readonly number[];
@@ -38,19 +38,19 @@ export interface Variable {
 export interface Dashboard {
   readonly uid: string;
   readonly title: string;
-  /** Those in collapsed rows too; rows are left out. */
+  /** Including those in collapsed rows, without rows. */
   readonly panels: readonly Panel[];
   /** Choices among a label's values; the data sources, which are variables too, are left out. */
   readonly variables: readonly Variable[];
 }
 
-/** A query with the panel and the dashboard it stands in. */
+/** A query with its panel and dashboard. */
 export interface PlacedQuery extends Query {
   readonly panel: Panel;
   readonly dashboard: Dashboard;
 }
 
-/** How far back a panel is read, and how finely: as Grafana does with its last 15 minutes on the screen. */
+/** How far back a panel is read, and at which resolution: as Grafana does for its last 15 minutes. */
 export const LOOK_BACK_MINUTES = 15;
 export const STEP_SECONDS = 15;
 
@@ -155,7 +155,7 @@ function dashboard({ uid, title, panels, templating }: z.output<typeof Dashboard
   return { uid, title, variables: choices, panels: withoutRows(panels).map((json) => panel(json, values)) };
 }
 
-/** A collapsed row holds its panels itself. */
+/** A collapsed row contains its panels. */
 function withoutRows(panels: readonly z.output<typeof PanelJson>[]): z.output<typeof PanelJson>[] {
   return panels.flatMap((p) => p.type === "row" ? withoutRows(p.panels ?? []) : [p]);
 }
@@ -187,7 +187,7 @@ function languageOf({ queryType }: z.output<typeof TargetJson>, source: string):
   return queryType === "serviceMap" ? "service map" : "traceql";
 }
 
-/** `$name`, `${name}`, `${name:format}` and `[[name]]`; a variable that nobody declared stays. */
+/** `$name`, `${name}`, `${name:format}` and `[[name]]`; an undeclared variable stays. */
 function fill(text: string, values: ReadonlyMap<string, string>): string {
   return text.replaceAll(
     /\$(\w+)|\$\{(\w+)(?::\w+)?\}|\[\[(\w+)\]\]/g,

@@ -1,4 +1,4 @@
-/** What the reader makes of dashboard files. */
+/** What the reader returns for dashboard files. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { readDashboards } from "./model.ts";

@@ -1,4 +1,4 @@
-/** Overview, Grafana's home: is it well, since when not, and what to look at. */
+/** Overview, Grafana's home: is it healthy, if not since when, and where to look. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { OBJECTIVES } from "../../core/telemetry/thresholds.ts";
 import { bars, durations, firingAlerts, graph, number } from "./panels.ts";
@@ -7,15 +7,15 @@ import { closedSection, COLOURS, dashboard, section, STATUSES, upFrom } from "./
 const LOGS = '{service=~"thoughtprocessor-api|kafka-worker"}';
 const DISKS = 'fstype!~"tmpfs|ramfs|overlay|squashfs"';
 
-/** Whether our processes reach a dependency; without any process, what its exporter says. */
+/** Whether our processes reach a dependency; without any process, what its exporter reports. */
 const reached = (dependency: string, exporter: string) =>
   `max(app:dependency_up:max{dependency="${dependency}"}) or min(${exporter}) or vector(0)`;
 
 export function overviewDashboard(): Dashboard {
-  return dashboard("tp-overview", "Is it well, since when not, and what to look at.", LOGS)
+  return dashboard("tp-overview", "Is it healthy, if not since when, and where to look.", LOGS)
     .withPanel(number({
       title: "API",
-      description: "Instances of the API that answer Prometheus.",
+      description: "Instances of the API that Prometheus can scrape.",
       span: 3,
       unit: "count",
       expr: 'sum(up{job="thoughtprocessor-api"}) or vector(0)',
@@ -24,7 +24,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Workers",
-      description: "Live members of the consumer group, of those that should be there.",
+      description: "Live members of the consumer group, as a share of the expected workers.",
       span: 3,
       unit: "ratio",
       expr: "worker:active_workers:sum / max(batch_processor_expected_workers) or vector(0)",
@@ -33,7 +33,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "PostgreSQL",
-      description: "Whether anybody reaches it. Without it the API refuses thoughts.",
+      description: "Whether any process reaches it. Without it the API refuses thoughts.",
       span: 3,
       unit: "count",
       words: ["down", "up"],
@@ -64,7 +64,7 @@ export function overviewDashboard(): Dashboard {
     .withPanel(number({
       title: "Model",
       description:
-        "Whether analyses may begin: the model is there, within its limits, and nobody has paused.",
+        "Whether analyses may begin: the model is up, within its limits, and not paused by an operator.",
       span: 3,
       unit: "count",
       words: ["open", "closed"],
@@ -96,7 +96,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(firingAlerts({
       title: "Firing alerts",
-      description: "What fires now and since when, the most important first. Each leads to its runbook.",
+      description: "What fires now and since when, the most important first. Each links to its runbook.",
       span: 12,
     }))
     .withPanel(bars({
@@ -137,7 +137,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Accepted and finished",
-      description: "Thoughts per second. Finished below accepted for long: something waits.",
+      description: "Thoughts per second. Finished below accepted for long: thoughts pile up.",
       span: 8,
       unit: "per second",
       series: {
@@ -160,7 +160,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "From POST to completed",
-      description: "What users wait for: 95 % should be below 60 s.",
+      description: "How long users wait: 95 % should be below 60 s.",
       span: 8,
       unit: "seconds",
       series: {
@@ -174,7 +174,7 @@ export function overviewDashboard(): Dashboard {
     .withPanel(durations({
       title: "How long they wait",
       description:
-        "Thoughts by the time from POST to completed. Two bands: some wait for something the others do not.",
+        "Thoughts by the time from POST to completed. Two bands: some wait for something that others do not.",
       span: 8,
       expr: "sum by (le) (rate(batch_processor_end_to_end_seconds_bucket[$__rate_interval]))",
     }))
@@ -191,7 +191,7 @@ export function overviewDashboard(): Dashboard {
     .withPanel(graph({
       title: "Saturation",
       description:
-        "Programs that want to run for each core, and the share of the time in which the busiest disk works. Above 1: they wait.",
+        "Programs ready to run per core, and the share of time in which the busiest disk works. Above 1: they wait.",
       span: 6,
       unit: "count",
       series: {
@@ -203,7 +203,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Memory available",
-      description: "What programs could still take.",
+      description: "Memory that programs could still use.",
       span: 6,
       unit: "ratio",
       series: { available: "sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)" },
@@ -245,7 +245,7 @@ export function overviewDashboard(): Dashboard {
       }),
       graph({
         title: "Event loop lag p99 by process",
-        description: "How long work that was ready had to wait.",
+        description: "How long ready work had to wait.",
         span: 8,
         unit: "seconds",
         threshold: "eventLoopLag",

@@ -36,7 +36,7 @@ import { DASHBOARDS, type Uid } from "./boards.ts";
 
 interface Shown {
   readonly title: string;
-  /** What the panel says, what is normal, and where a bad value leads. Shown behind the (i). */
+  /** What the panel shows, what is normal, and what a bad value means. Shown behind the (i). */
   readonly description: string;
   /** Columns, of 24. */
   readonly span: number;
@@ -48,36 +48,36 @@ interface Measured extends Shown {
   readonly unit: Unit;
   /** Colours a value, or draws lines into a graph. */
   readonly threshold?: ThresholdName;
-  /** In place of a named threshold, for things that are up or down. */
+  /** Instead of a named threshold, for things that are up or down. */
   readonly colours?: ThresholdsConfigBuilder;
-  /** Said in place of "No data". */
+  /** Shown instead of "No data". */
   readonly noValue?: string;
 }
 
 interface Value extends Measured {
   readonly expr: string;
-  /** Names the series where there are several. */
+  /** Names the series if there are several. */
   readonly legend?: string;
   readonly min?: number;
   readonly max?: number;
   readonly decimals?: number;
-  /** The dashboard it leads to. */
+  /** The dashboard it links to. */
   readonly board?: Uid;
-  /** What to write in place of 0 and 1. */
+  /** Texts to show instead of 0 and 1. */
   readonly words?: readonly [zero: string, one: string];
 }
 
 interface Graph extends Measured {
   /** Legend → PromQL. A legend may hold `{{label}}`. */
   readonly series: Readonly<Record<string, string>>;
-  /** Dots that lead to a trace. */
+  /** Dots that link to a trace. */
   readonly exemplars?: boolean;
   readonly stacked?: boolean;
   readonly min?: number;
   readonly max?: number;
-  /** The axis reaches at least this far, so that noise near 0 looks like noise and a limit is in sight. */
+  /** The axis reaches at least this far: noise near 0 looks like noise, and a limit is visible. */
   readonly upTo?: number;
-  /** Colours of series by a pattern of their names, in place of the palette. */
+  /** Colours of series by a pattern of their names, instead of the palette. */
   readonly paint?: Readonly<Record<string, string>>;
   /** For rates over many orders of magnitude: linear below 0.1, logarithmic above. */
   readonly logAxis?: boolean;
@@ -88,7 +88,7 @@ interface Graph extends Measured {
 const STAT_HEIGHT = 4;
 const GRAPH_HEIGHT = 8;
 
-/** One number, coloured by its threshold, over its recent course. */
+/** One number, coloured by its threshold, over a sparkline. */
 export function number(p: Value): stat.PanelBuilder {
   const panel = measured(new stat.PanelBuilder(), p, STAT_HEIGHT)
     .withTarget(now(p.expr, p.legend))
@@ -141,7 +141,7 @@ export function objectiveBars(
   return panel;
 }
 
-/** How many took how long, over time: what quantiles hide. */
+/** How many took how long, over time: the shape that quantiles hide. */
 export function durations(p: Shown & { readonly expr: string }): heatmap.PanelBuilder {
   return shown(new heatmap.PanelBuilder(), p, GRAPH_HEIGHT)
     .datasource(SOURCES.prometheus)
@@ -159,7 +159,7 @@ export function durations(p: Shown & { readonly expr: string }): heatmap.PanelBu
     );
 }
 
-/** How many alerts fire: none is good, a warning warns, and a critical one is critical however many there are. */
+/** How many alerts fire: none is good, a warning warns, and any critical one is critical. */
 export function alertCount(p: Shown): stat.PanelBuilder {
   return number({
     ...p,
@@ -172,7 +172,9 @@ export function alertCount(p: Shown): stat.PanelBuilder {
   }).overrideByName("critical", [{ id: "thresholds", value: criticalSteps() }]);
 }
 
-/** The alerts that fire, each with its age and its links; the Watchdog, which always does, is not among them. */
+/**
+ * The alerts that fire, each with its age and its links; the Watchdog, which always does, is not among them.
+ */
 export function firingAlerts(p: Shown): PanelBuilder {
   return shown(new PanelBuilder(), p, GRAPH_HEIGHT)
     .type("alertlist")
@@ -239,7 +241,7 @@ export function graph(p: Graph): timeseries.PanelBuilder {
   return panel;
 }
 
-/** The labels of series as of now, a row for each; their values say nothing and are left out. */
+/** The current labels of series, a row for each, without their values, which mean nothing. */
 export function labelTable(p: Value): table.PanelBuilder {
   return measured(new table.PanelBuilder(), p, GRAPH_HEIGHT)
     .withTarget(now(p.expr, p.legend).format(prometheus.PromQueryFormat.Table))
@@ -265,7 +267,7 @@ export function recentTraces(p: Shown & { readonly traceql: string }): table.Pan
     .datasource(SOURCES.tempo)
     .withTarget(
       new tempo.DataqueryBuilder()
-        // Without the hint a search ends with the first traces that match, not with the newest.
+        // Without the hint a search returns the first traces that match, not the newest.
         .queryType("traceql").query(`${p.traceql} with (most_recent=true)`).limit(20).tableType(
           tempo.SearchTableType.Traces,
         )

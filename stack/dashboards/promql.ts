@@ -1,4 +1,4 @@
-/** What a PromQL expression asks for: metrics, labels, windows, limits. By Prometheus's own grammar. */
+/** Parses PromQL by Prometheus's own grammar: metrics, labels, windows, limits. */
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 
@@ -16,7 +16,7 @@ export interface PromQL {
   readonly groupings: readonly string[];
   /** Range windows and subquery ranges, as written: `5m`. */
   readonly windows: readonly string[];
-  /** Number literals that a comparison has on its right. */
+  /** Number literals on the right of a comparison. */
   readonly limits: readonly { readonly op: string; readonly value: number }[];
   /** First arguments of histogram_quantile and the metrics inside. */
   readonly quantiles: readonly { readonly metrics: readonly string[] }[];

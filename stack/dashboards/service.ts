@@ -1,13 +1,13 @@
-/** The dashboard of somebody's own service: rate, errors and durations of its requests, and its process. */
+/** The dashboard of an adopted service: rate, errors and durations of its requests, and its process. */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { serviceUid } from "./boards.ts";
 import { durations, graph, logLines, number, recentTraces } from "./panels.ts";
 import { closedSection, COLOURS, emptyDashboard, section, STATUSES, type Unit, upFrom } from "./theme.ts";
 
 export interface ServiceMetrics {
-  /** The Prometheus job, and what its log lines and traces call it. */
+  /** The Prometheus job, and the service's name in log lines and traces. */
   readonly name: string;
-  /** Absent where it reports no HTTP requests. */
+  /** Absent if it reports no HTTP requests. */
   readonly requests?: Requests;
   readonly process: readonly ProcessMetric[];
 }
@@ -16,7 +16,7 @@ export interface Requests {
   /** Counts them: `http_requests_total`, or the `_count` of a histogram. */
   readonly counter: string;
   readonly durations?: Durations;
-  /** Labels, where there are any: of the status, as `200` or `2xx`; of the route; of the method. */
+  /** Labels, if there are any: of the status, as `200` or `2xx`; of the route; of the method. */
   readonly status?: string;
   readonly route?: string;
   readonly method?: string;
@@ -27,7 +27,7 @@ export interface Durations {
   readonly metric: string;
   /** Whether it has buckets; without them only the mean is known. */
   readonly buckets: boolean;
-  /** 1 where it counts seconds, 1,000 where it counts milliseconds. */
+  /** 1 if it counts seconds, 1,000 if it counts milliseconds. */
   readonly perSecond: 1 | 1_000;
   /** Finite bounds of its buckets, in its own unit. */
   readonly bounds: readonly number[];
@@ -42,7 +42,7 @@ export interface ProcessMetric {
   expr(own: string): string;
 }
 
-/** Routes that monitoring asks itself. */
+/** Routes that monitoring itself requests. */
 const NOT_OF_USERS = "/metrics|/health.*|/healthz|/livez|/readyz|/ready|/live|/actuator.*";
 
 export function serviceDashboard({ name, requests, process }: ServiceMetrics): Dashboard {
@@ -164,7 +164,7 @@ function addRequests(
   if (errors !== undefined) {
     board.withPanel(number({
       title: "Error ratio",
-      description: "Share of requests answered with a 5xx, over 5 minutes.",
+      description: "Share of requests that return a 5xx, over 5 minutes.",
       span: 6,
       unit: "ratio",
       threshold: "apiErrorRatio",

@@ -1,4 +1,4 @@
-/** SLOs: is what was promised kept, what is wrong now, and what does it cost? */
+/** SLOs: are the objectives met, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
 import { burnSteps, closedSection, dashboard, OBJECTIVE_COLOURS, section, steps, upFrom } from "./theme.ts";
@@ -84,7 +84,7 @@ export function sloDashboard(): Dashboard {
     }))
     .withPanel(firingAlerts({
       title: "Firing alerts",
-      description: "What fires now and since when, the most important first. Each leads to its runbook.",
+      description: "What fires now and since when, the most important first. Each links to its runbook.",
       span: 8,
     }))
     .withPanel(graph({
@@ -103,7 +103,7 @@ export function sloDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Burn rate, 5 minutes",
-      description: "The short window: does it still burn?",
+      description: "The short window: is it still burning?",
       span: 12,
       unit: "count",
       colours: burnSteps(),

@@ -1,6 +1,6 @@
 /**
- * The theme of every dashboard, fixed once: colours and what they mean, units, and the links that each dashboard
- * carries. A dashboard's own file only says what to show.
+ * The theme of every dashboard, fixed once: colours and what they mean, units, and the links that each
+ * dashboard carries. A dashboard's own file only says what to show.
  */
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import {
@@ -39,7 +39,7 @@ export const UIDS = { prometheus: "prometheus", loki: "loki", tempo: "tempo" } a
 /** Grafana's grid is this many columns wide. */
 export const WIDTH = 24;
 
-/** Okabe and Ito's palette, which people who are blind to some colours can tell apart too. */
+/** Okabe and Ito's palette, which the colour-blind can tell apart too. */
 export const COLOURS = {
   blue: "#0072B2",
   sky: "#56B4E9",
@@ -75,7 +75,7 @@ export const OBJECTIVE_COLOURS: Readonly<Record<string, string>> = Object.fromEn
   ]),
 );
 
-/** Grafana's names of the units that occur here. */
+/** Grafana's names of the units used here. */
 export type Unit =
   | "bytes/s"
   | "bytes"
@@ -109,7 +109,7 @@ export interface RangeOptions {
   readonly from?: string;
   /** Not more often than Prometheus scrapes. @default "15s" */
   readonly refresh?: string;
-  /** What happened, drawn over every graph. @default restarts, deployments and critical alerts of ours */
+  /** Events, drawn over every graph. @default restarts, deployments and critical alerts of ours */
   readonly events?: Readonly<Record<string, Event>>;
 }
 
@@ -157,7 +157,7 @@ export interface Board {
   readonly logs: string;
 }
 
-/** An empty dashboard of anybody's, with the theme and the links. */
+/** An empty dashboard of any service, with the theme and the links. */
 export function emptyDashboard(
   { uid, title, description, logs }: Board,
   { from = "now-30m", refresh = "15s", events = EVENTS }: RangeOptions = {},
@@ -175,7 +175,7 @@ export function emptyDashboard(
     .withVariable(sourceVariable("tempo", "Tempo data source").hide(VariableHide.HideVariable))
     .link(
       new DashboardLinkBuilder("Dashboards")
-        // One menu: in a row of links Grafana hides those for which it has no room.
+        // One menu: Grafana hides links that do not fit into a row.
         .type(DashboardLinkType.Dashboards).tags([TAG]).keepTime(true).asDropdown(true),
     )
     .link(
@@ -210,7 +210,7 @@ export function section(title: string): RowBuilder {
   return new RowBuilder(title);
 }
 
-/** A heading that is closed at first: its panels ask nothing until somebody opens it. */
+/** A heading that is closed at first: its panels query nothing until it is opened. */
 export function closedSection(title: string, panels: readonly Panel[]): RowBuilder {
   const row = new RowBuilder(title).collapsed(true);
   for (const panel of panels) row.withPanel(panel);
@@ -276,7 +276,7 @@ export function criticalSteps() {
   return { mode: ThresholdsMode.Absolute, steps: [{ value: null, color: CRITICAL }] };
 }
 
-/** Good from an objective's target on, critical below it. */
+/** Good from an objective's target upwards, critical below it. */
 export function targetSteps(target: number) {
   return {
     mode: ThresholdsMode.Absolute,
@@ -284,7 +284,7 @@ export function targetSteps(target: number) {
   };
 }
 
-/** Of a burn rate: above 1 the budget will not last, above the fastest factor somebody is called. */
+/** Of a burn rate: above 1 the budget will not last, above the fastest factor someone is paged. */
 export function burnSteps(): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute)
     .steps([{ value: null, color: GOOD }, { value: 1, color: WARN }, {
@@ -293,7 +293,7 @@ export function burnSteps(): ThresholdsConfigBuilder {
     }]);
 }
 
-/** Good from a value on, critical below it: for things that are up or down. */
+/** Good from a value upwards, critical below it: for things that are up or down. */
 export function upFrom(value: number): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute)
     .steps([{ value: null, color: CRITICAL }, { value, color: GOOD }]);
@@ -308,8 +308,8 @@ export function lastValue(): common.ReduceDataOptionsBuilder {
 }
 
 /**
- * The JSON that Grafana's file provider reads: stable, with a newline at its end. Panels are numbered in their order, so
- * that a link to one panel stays good.
+ * The JSON that Grafana's file provider reads: stable, with a newline at its end. Panels are numbered in
+ * order, which keeps links to panels valid.
  */
 export function toJson(built: Dashboard): string {
   let id = 0;

@@ -1,4 +1,4 @@
-/** What this engine needs to be different from docker-compose.yml's defaults. */
+/** How this engine needs to differ from docker-compose.yml's defaults. */
 import type { Finding } from "../checklist.ts";
 import type { Compose } from "./compose.ts";
 import type { Docker } from "./docker.ts";
@@ -19,10 +19,10 @@ export const CPU_VARIABLES = [
   "SMALL_CPUS",
 ] as const;
 
-/** Where Docker keeps log files unless its root was moved. */
+/** Where Docker keeps log files unless its root has moved. */
 const DEFAULT_LOG_FOLDER = "/var/lib/docker/containers";
 
-/** Variables for Compose: no CPU limits where the kernel has none, and the folder of Docker's log files. */
+/** Variables for Compose: no CPU limits if the kernel has none, and the folder of Docker's log files. */
 export async function engineVariables(docker: Docker, compose: Compose): Promise<Record<string, string>> {
   const [info, logFolder] = await Promise.all([docker.info(), logFolderOf(compose)]);
   if (!info) return {};
@@ -35,10 +35,10 @@ export async function engineVariables(docker: Docker, compose: Compose): Promise
 }
 
 /**
- * Whether containers can see the log files that Promtail reads: on WSL2 with Docker Desktop and in some other virtual
- * machines they cannot.
+ * Whether containers can see the log files that Promtail reads: on WSL2 with Docker Desktop and in some other
+ * virtual machines they cannot.
  *
- * @param image one that is here and has a shell
+ * @param image one that is present and has a shell
  */
 export async function checkLogFiles(docker: Docker, compose: Compose, image: string): Promise<Finding> {
   const folder = await logFolderOf(compose);

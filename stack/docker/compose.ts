@@ -27,7 +27,7 @@ export interface Declared {
   readonly image: string;
   /** Built here, not pulled. */
   readonly built: boolean;
-  /** Ranges of host ports, one entry a `ports:` line. */
+  /** Ranges of host ports, one per `ports:` line. */
   readonly ports: readonly { from: number; to: number; address: string }[];
   /** Containers of it. */
   readonly replicas: number;
@@ -134,11 +134,12 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     };
   }
 
-  /** Every container of the project, the stopped ones too. */
+  /** Every container of the project, including stopped ones. */
   async function ps(): Promise<Container[]> {
     const list = () => run(["ps", "--all", "--format", "json"], QUESTION_MS);
     let output = await list();
-    // Compose lists the containers first and then asks for each: one that was replaced meanwhile is not an error.
+    // Compose lists the containers first and then inspects each: one that was replaced meanwhile is not an
+    // error.
     for (let again = 0; again < 3 && /No such container/.test(output.stderr); again++) output = await list();
     if (output.code !== 0) {
       throw new LaunchFailure("service", {
@@ -165,7 +166,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return run(["build", "--quiet"], BUILD_MS, signal);
   }
 
-  /** Creates and starts these services, and no others: what they depend on is left alone. */
+  /** Creates and starts these services, but not their dependencies. */
   function up(services: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Output> {
     return run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
   }
@@ -175,7 +176,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return run(["kill", "--signal", name, service], QUESTION_MS);
   }
 
-  /** Removes a service's containers, so that the next `up` makes new ones. */
+  /** Removes a service's containers, to make the next `up` create new ones. */
   function remove(services: readonly string[]): Promise<Output> {
     return run(["rm", "--stop", "--force", ...services], STOP_MS);
   }
@@ -208,7 +209,9 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return run(["exec", "-T", service, ...command], QUESTION_MS);
   }
 
-  /** The text of a file that a service sees, whether it runs or not. @returns undefined when it cannot be read */
+  /**
+   * The text of a file that a service sees, whether it runs or not. @returns undefined when it cannot be read
+   */
   async function readFile(service: string, path: string): Promise<string | undefined> {
     const cat = ["run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "cat", service, path];
     const { code, stdout } = await run(cat, QUESTION_MS);
@@ -224,7 +227,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
     return ["compose", ...envFile(), "--profile", "monitoring", ...args];
   }
 
-  /** Compose stops at an `--env-file` that is not there; before the first `up` there is none. */
+  /** Compose fails on a missing `--env-file`; before the first `up` there is none. */
   function envFile(): string[] {
     return existsSync(paths.envFile) ? ["--env-file", paths.envFile] : [];
   }
@@ -253,7 +256,7 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
   };
 }
 
-/** Compose prints one object a line since 2.21, one array before. */
+/** Compose prints one object per line since 2.21, one array before. */
 function jsonLines(text: string): unknown[] {
   return text.split("\n").filter((line) => line.trim() !== "").flatMap((line) => JSON.parse(line));
 }

@@ -7,7 +7,7 @@ import { checkoutPaths } from "../paths.ts";
 
 const GONE = { code: 1, stderr: "Error response from daemon: No such container: 2cc1cedb15a0" };
 
-/** A Docker in which so many listings meet a container that is just being replaced. */
+/** A Docker in which that many listings meet a container that is just being replaced. */
 function listing(failures: number) {
   let options = 0;
   const host = fakeHost({
@@ -16,12 +16,12 @@ function listing(failures: number) {
   return { compose: createCompose({ host, paths: checkoutPaths("/nowhere") }), host };
 }
 
-Deno.test("ps() looks again when a container is replaced while Compose lists it", async () => {
+Deno.test("ps() lists again when a container is replaced while Compose lists it", async () => {
   const { compose } = listing(3);
   assert.deepEqual((await compose.ps()).map(({ service }) => service), ["db"]);
 });
 
-Deno.test("ps() does not look for ever", async () => {
+Deno.test("ps() does not list for ever", async () => {
   const { compose, host } = listing(Infinity);
   await assert.rejects(compose.ps(), {
     name: "LaunchFailure",

@@ -1,4 +1,4 @@
-/** Says why a container failed: how it ended, its last lines, and the likely cause. */
+/** Diagnoses why a container failed: how it ended, its last lines, and the likely cause. */
 import type { Compose, Container } from "./compose.ts";
 import type { Docker, ExitState } from "./docker.ts";
 import { LaunchFailure, type Step } from "../failure.ts";
@@ -10,7 +10,7 @@ interface Likely {
   readonly next: Step;
 }
 
-/** Errors of other programs, their cause, and what helps; the first that matches counts. */
+/** Errors of other programs, their cause, and a remedy; the first match counts. */
 const CAUSES: readonly (Likely & { readonly words: RegExp })[] = [
   {
     words: /port is already allocated|address already in use/i,
@@ -24,12 +24,12 @@ const CAUSES: readonly (Likely & { readonly words: RegExp })[] = [
   },
   {
     words: /exec format error|does not match the specified platform/i,
-    cause: "the image is for another kind of processor",
+    cause: "the image is for another processor architecture",
     next: "remove the image (docker image rm), then run the same command again",
   },
   {
     words: /password authentication failed|WRONGPASS|invalid username-password|NOAUTH/i,
-    cause: "the password in .env is not the one its volume was made with",
+    cause: "the password in .env is not the one its volume was created with",
     next: {
       text: "restore the old .env, or start afresh (this deletes the stored thoughts)",
       verb: "down --volumes",
@@ -42,7 +42,7 @@ const CAUSES: readonly (Likely & { readonly words: RegExp })[] = [
   },
   {
     words: /permission denied|EACCES|read-only file system/i,
-    cause: "it is not allowed to read or write one of its files",
+    cause: "it may not read or write one of its files",
     next: "check the path that its log names, and who owns it",
   },
   {
@@ -57,7 +57,7 @@ const CAUSES: readonly (Likely & { readonly words: RegExp })[] = [
   },
 ];
 
-/** The likely cause in another program's error, and what helps. */
+/** The likely cause of another program's error, and a remedy. */
 export function likelyCause(text: string): Likely | undefined {
   return CAUSES.find(({ words }) => words.test(text));
 }
@@ -99,7 +99,7 @@ function headline(container: Container, exit: ExitState | undefined): string {
 }
 
 function exitCause(code: number | undefined): string {
-  if (code === 137) return "it was killed, by hand or for lack of memory";
+  if (code === 137) return "it was killed, manually or for lack of memory";
   if (code === 126 || code === 127) return "the container's program is not in its image";
   return "see its last lines";
 }

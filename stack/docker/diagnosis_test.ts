@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { likelyCause } from "./diagnosis.ts";
 
-Deno.test("likelyCause() reads what programs say when they give up", () => {
+Deno.test("likelyCause() reads what programs say when they fail", () => {
   const cases: [string, RegExp][] = [
     ["Bind for 127.0.0.1:3001 failed: port is already allocated", /port is taken/],
     ["listen tcp 0.0.0.0:9090: bind: address already in use", /port is taken/],
     ["write /prometheus/wal: no space left on device", /disk is full/],
-    ["exec /usr/bin/loki: exec format error", /another kind of processor/],
+    ["exec /usr/bin/loki: exec format error", /another processor architecture/],
     ['FATAL: password authentication failed for user "thoughts"', /password in \.env/],
     ["WRONGPASS invalid username-password pair", /password in \.env/],
     ["FATAL: database files are incompatible with server", /another version/],

@@ -88,7 +88,7 @@ export function createDocker(host: Host) {
     if (output.code === 127) return { state: "absent" };
     if (output.timedOut) return { state: "unreachable", why: `no response within ${QUESTION_MS / 1_000} s` };
     if (/podman/i.test(output.stdout + output.stderr)) return { state: "podman" };
-    // Without an engine the client still prints its own half, and the reason on stderr.
+    // Without an engine the client still prints its own half, and the reason to stderr.
     const parsed = Version.safeParse(jsonOr(output.stdout, {}));
     const server = parsed.success ? parsed.data.Server?.Version : undefined;
     if (server) return { state: "running", version: server };
@@ -122,7 +122,7 @@ export function createDocker(host: Host) {
     return code === 0 ? stdout.split("\n").find((line) => /^\d+(\.\d+){3}$/.test(line.trim())) : undefined;
   }
 
-  /** What the engine says of itself; asked once. */
+  /** The engine's own description; queried once. */
   function info(): Promise<EngineInfo | undefined> {
     return described ??= readInfo();
   }
@@ -147,7 +147,7 @@ export function createDocker(host: Host) {
     };
   }
 
-  /** Where the client finds the engine, such as `unix:///var/run/docker.sock` or `ssh://host`. */
+  /** The engine's address as the client knows it, such as `unix:///var/run/docker.sock` or `ssh://host`. */
   async function endpoint(): Promise<string | undefined> {
     const { code, stdout } = await query(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]);
     return code === 0 ? stdout.trim() : undefined;
@@ -273,7 +273,8 @@ export function createDocker(host: Host) {
    * Looks for files in a folder of the engine's machine, from inside a container.
    *
    * @param pattern of at least one file that must be there
-   * @param user who looks, without capabilities @default root
+   * @param user who looks, without capabilities
+   * @default root
    * @returns why not, or undefined when there is one
    */
   async function cannotSee(
@@ -294,7 +295,7 @@ export function createDocker(host: Host) {
     return output.code === 0 ? undefined : lastLine(output.stderr);
   }
 
-  /** Where this machine reaches a port of a container, as `host:port`; undefined when it publishes none. */
+  /** The address of a container's port on this machine, as `host:port`; undefined if it is not published. */
   async function address(container: string, port: number): Promise<string | undefined> {
     const { code, stdout } = await query(["port", container, `${port}/tcp`]);
     return code === 0 ? stdout.split("\n")[0]?.trim() : undefined;

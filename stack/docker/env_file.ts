@@ -1,4 +1,4 @@
-/** The `.env` file: made once, with random passwords. */
+/** The `.env` file: created once, with random passwords. */
 import { withPath } from "../paths.ts";
 
 /** 18 random bytes: beyond guessing, and 24 characters that need no quoting anywhere. */
@@ -6,7 +6,8 @@ const PASSWORD_BYTES = 18;
 
 /**
  * Writes `.env` from `.env.example`, with a random value for every variable (commented out or not) whose
- * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched; its folder is there.
+ * name ends with `_PASSWORD`, readable only by its owner. An existing file is never touched; its folder is
+ * there.
  *
  * @returns whether it was made now
  */

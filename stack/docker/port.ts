@@ -2,8 +2,8 @@
 import type { Host } from "../host.ts";
 
 /**
- * Whether a listener could take the port now on the loopback address. The launcher may listen nowhere else: a port that
- * an override publishes on every interface is as good as tested there.
+ * Whether a listener could take the port now on the loopback address. The launcher may listen nowhere else,
+ * and the test there suffices for a port that an override publishes on every interface.
  */
 export function isFree(port: number): boolean {
   try {
@@ -17,7 +17,7 @@ export function isFree(port: number): boolean {
   }
 }
 
-/** The first of so many free ports in a row, from a port on; undefined when there are none. */
+/** The first of a number of consecutive free ports, starting from a port; undefined if there are none. */
 export function freeRow(from: number, count: number): number | undefined {
   for (let first = from; first + count <= 65_536; first += count) {
     if (Array.from({ length: count }).every((_, i) => isFree(first + i))) return first;
@@ -27,12 +27,14 @@ export function freeRow(from: number, count: number): number | undefined {
 
 const ASK_MS = 5_000;
 
-/** @returns such as "node (pid 4711)", or undefined when nobody tells: it may be another user's */
+/** @returns such as "node (pid 4711)", or undefined if unknown: it may be another user's */
 export async function holderOf(port: number, host: Host): Promise<string | undefined> {
   return await holderBySs(port, host) ?? await holderByLsof(port, host);
 }
 
-/** On every Linux with iproute2. The launcher may not read /proc itself: Deno lets only `--allow-all` do that. */
+/**
+ * On every Linux with iproute2. The launcher may not read /proc itself: Deno lets only `--allow-all` do that.
+ */
 async function holderBySs(port: number, host: Host): Promise<string | undefined> {
   const { stdout } = await host.run("ss", ["-ltnpH", `sport = :${port}`], { deadlineMs: ASK_MS });
   const [, name, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(stdout) ?? [];

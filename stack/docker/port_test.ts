@@ -11,7 +11,7 @@ Deno.test("isFree() sees a listener, and that it is gone", () => {
   assert.equal(isFree(port), true);
 });
 
-Deno.test("holderOf() asks ss, then lsof, and says nothing when neither knows", async () => {
+Deno.test("holderOf() tries ss, then lsof, and returns nothing if neither knows", async () => {
   const ss = 'LISTEN 0 4096 127.0.0.1:3001 0.0.0.0:* users:(("node",pid=4711,fd=4))\n';
   const told = (answers: Record<string, string>) =>
     holderOf(3001, fakeHost({ run: (line) => ({ stdout: answers[line.split(" ")[0]!] ?? "" }) }));

@@ -1,4 +1,4 @@
-/** A second stack beside another: a name, an image and host ports of its own. */
+/** A second stack beside another, with its own name, image and host ports. */
 import { SERVICES } from "../services.ts";
 import type { Compose } from "./compose.ts";
 import { freeRow } from "./port.ts";
@@ -6,7 +6,7 @@ import { freeRow } from "./port.ts";
 /** Our image's default name, which two folders must not share. */
 const DEFAULT_IMAGE = "thought-processor";
 
-/** The variables that make a stack of this name; each port stays where it is free, and moves up where it is not. */
+/** The variables of a stack with this name; a port that is taken moves up to a free one. */
 export async function projectVariables(name: string, compose: Compose): Promise<Record<string, string>> {
   const { services } = await compose.config();
   const variables: Record<string, string> = { COMPOSE_PROJECT_NAME: name };

@@ -1,4 +1,4 @@
-/** Starts the selected services, and watches their containers while `docker compose up` is at work. */
+/** Starts the selected services, and watches their containers while `docker compose up` runs. */
 import type { Check, Progress } from "../checklist.ts";
 import { LaunchFailure } from "../failure.ts";
 import type { Host, Output } from "../host.ts";
@@ -13,9 +13,9 @@ export interface Startup {
   readonly docker: Docker;
   readonly selection: Selection;
   readonly declared: readonly Declared[];
-  /** All services are healthy within this time, or starting them has failed. */
+  /** The services must become healthy within this time. */
   readonly deadlineMs: number;
-  /** Another way to start, where the first one failed for a reason that it helps against. */
+  /** Another way to start, if the first one failed for a reason that it avoids. */
   readonly fallback?: Fallback;
 }
 
@@ -27,12 +27,18 @@ export interface Fallback {
 
 /** Between two snapshots of the containers. */
 const POLL_MS = 700;
-/** A program that ends this often on its own does not recover by waiting. */
+/** A program that exits this often does not recover by waiting. */
 const MOST_RESTARTS = 3;
-/** Docker has already waited for a health check's retries; a container that waits for another may still recover. */
+/**
+ * Docker has already waited for a health check's retries; a container that waits for another may still
+ * recover.
+ */
 const UNHEALTHY_MS = 20_000;
 
-/** One check for each service: passes once all its containers are healthy (or run, where there is no health check). */
+/**
+ * One check for each service: passes once all its containers are healthy (or run, where there is no health
+ * check).
+ */
 export function startupChecks(startup: Startup): Check[] {
   const watch = createWatch(startup);
   return startup.selection.wanted.map((service) => ({
@@ -42,7 +48,7 @@ export function startupChecks(startup: Startup): Check[] {
 }
 
 interface Snapshot {
-  /** How `docker compose up` had ended before this snapshot; undefined while it is at work. */
+  /** How `docker compose up` had ended before this snapshot; undefined while it runs. */
   readonly ended: Output | undefined;
   readonly containers: readonly Container[];
 }
@@ -55,7 +61,7 @@ function createWatch({ host, compose, docker, selection, declared, deadlineMs, f
   let starting: Promise<void> | undefined;
   let upEnded: Output | undefined;
   let polling: Promise<Snapshot> | undefined;
-  /** The one check that reports an error of Compose's which names no service. */
+  /** The one check that reports an error of Compose that names no service. */
   let reporter: string | undefined;
 
   async function waitFor(service: Service, { say, signal }: Progress): Promise<string> {
@@ -93,7 +99,7 @@ function createWatch({ host, compose, docker, selection, declared, deadlineMs, f
     up().then((output) => upEnded = output, () => {});
   }
 
-  /** Services that Compose would leave to their restarts, with ever longer pauses between. */
+  /** Services that Compose would leave restarting, with ever longer pauses. */
   async function crashingServices(containers: readonly Container[]): Promise<string[]> {
     const troubled = containers.filter((container) =>
       !isHealthy(container) && ["running", "restarting", "dead"].includes(container.state)
@@ -137,7 +143,7 @@ function createWatch({ host, compose, docker, selection, declared, deadlineMs, f
   ): Promise<Container | undefined> {
     for (const container of containers) {
       const { id, name, state, health } = container;
-      // One from before is not judged until Compose has finished: it may be about to be replaced.
+      // An older container is not judged until Compose has finished: it may be about to be replaced.
       if (!ended && old.has(id)) continue;
       const done = service.once && container.exitCode === 0;
       if ((state === "exited" || state === "dead") && !done) return container;

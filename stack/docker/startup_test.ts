@@ -12,7 +12,7 @@ import { startupChecks } from "./startup.ts";
 
 interface Script {
   readonly services: readonly string[];
-  /** What `compose ps` shows, look by look; the last one stays. Compose is at work until then. */
+  /** What `compose ps` shows, poll by poll; the last result stays. Compose runs until then. */
   readonly looks: ScriptedContainer[][];
   readonly up?: Partial<Output>;
   readonly restarts?: number;
@@ -20,7 +20,7 @@ interface Script {
   readonly healthCheck?: boolean;
 }
 
-/** Starts services of a Docker that shows these looks, and returns how each check ended. */
+/** Starts services of a Docker with these results, and returns how each check ended. */
 async function start({ services, looks, up = {}, restarts = 0, replicas = 1, healthCheck = true }: Script) {
   let look = 0;
   const lastLook = Promise.withResolvers<void>();
@@ -99,7 +99,7 @@ Deno.test("a service that does one thing is fine once it has exited with 0, and 
   assert.match(broken.outcomes.secrets!, /^failed: secrets exited with code/);
 });
 
-Deno.test("a container that had stopped before is no failure: Compose starts it", async () => {
+Deno.test("a container that had stopped before is not a failure: Compose starts it", async () => {
   const stopped = [{ service: "db", state: "exited", exitCode: 137 }];
   const { outcomes } = await start({ services: ["db"], looks: [stopped, stopped, [{ service: "db" }]] });
   assert.equal(outcomes.db, "ok: healthy");

@@ -1,4 +1,4 @@
-/** What must hold before the stack can start; each check is one finding, with how to fix it. */
+/** What must hold before the stack can start; each check is one finding, with its remedy. */
 import type { Compose, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
 import { checkConfigFiles } from "./config_files.ts";

@@ -1,4 +1,4 @@
-/** What doctor says of engines, Compose plugins, machines and files. */
+/** What doctor reports about engines, Compose plugins, machines and files. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
@@ -136,7 +136,7 @@ Deno.test("memory below 4 GB is a warning; the disk is that of Docker's root", a
   assert.match(said(await checkDisk(desktop.host, desktop.docker)), /was not checked/);
 });
 
-Deno.test("files that a strict umask made unreadable are refused, with the command that mends them", {
+Deno.test("files that a strict umask made unreadable are refused, with the command that fixes them", {
   ignore: Deno.build.os === "windows",
 }, async () => {
   const dir = await Deno.makeTempDir();

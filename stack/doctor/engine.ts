@@ -1,13 +1,13 @@
-/** Docker and its Compose plugin: there, running, of the right kind and new enough. */
+/** Docker and its Compose plugin: installed, running, of the right kind and new enough. */
 import type { Finding } from "../checklist.ts";
 import type { Docker, EngineInfo } from "../docker/docker.ts";
 import { LaunchFailure, prerequisite, type Step } from "../failure.ts";
 
 /** Kafka's image needs it: older engines refuse a system call of its JVM. */
 const OLDEST_ENGINE = "20.10.4";
-/** The first that waits for a health check of an optional dependency. */
+/** The first that can wait for an optional dependency's health check. */
 const OLDEST_COMPOSE = "2.20.0";
-/** Engine 29 refuses what older ones speak. */
+/** Engine 29 refuses the API of older ones. */
 const OLDEST_COMPOSE_FOR_ENGINE_29 = "2.24.0";
 /** Compose from 2.40.2 on builds with it, or without buildx; an older one it refuses. */
 const OLDEST_BUILDX = "0.17.0";
@@ -35,7 +35,7 @@ export async function checkEngine(docker: Docker): Promise<string | Finding> {
   if (engine.state === "podman") {
     throw prerequisite("This is Podman, and the stack needs Docker", {
       cause:
-        "Podman gives no port of a range to each replica, mounts no tmpfs for a user, and logs in another format",
+        "Podman cannot give each replica a port of a range, cannot mount a tmpfs with an owner, and logs in another format",
       next: ["install Docker beside it: https://docs.docker.com/engine/install/", WITHOUT_DOCKER],
     });
   }
@@ -90,7 +90,10 @@ export async function checkCompose(docker: Docker): Promise<string | Finding> {
   return `plugin ${version}`;
 }
 
-/** What kind of Docker it is, and what that means for the stack. @throws {LaunchFailure} when it is on another machine */
+/**
+ * The kind of Docker, and what it means for the stack.
+ * @throws {LaunchFailure} if it is on another machine
+ */
 export async function checkPlatform(docker: Docker): Promise<string | Finding> {
   const [info, endpoint] = await Promise.all([docker.info(), docker.endpoint()]);
   if (endpoint && isRemote(endpoint)) {

@@ -1,4 +1,7 @@
-/** A person's own jobs, rules, dashboards and overrides: one that is wrong would keep Prometheus or Compose from starting. */
+/**
+ * A person's own jobs, rules, dashboards and overrides: an invalid one would keep Prometheus or Compose from
+ * starting.
+ */
 import { readExtensions } from "../extensions/folder.ts";
 import { prerequisite } from "../failure.ts";
 import type { Paths } from "../paths.ts";
@@ -8,10 +11,10 @@ export async function checkExtensions(paths: Paths): Promise<string> {
   const { jobs, rules, dashboards, overrides, problems } = await readExtensions(paths);
   if (problems.length > 0) {
     throw prerequisite(
-      problems.length === 1 ? "An extension is wrong" : `${problems.length} extensions are wrong`,
+      problems.length === 1 ? "An extension is invalid" : `${problems.length} extensions are invalid`,
       {
         cause: problems[0],
-        next: [`mend it, or take it out of ${paths.extensionsDir}`],
+        next: [`correct it, or remove it from ${paths.extensionsDir}`],
         evidence: problems,
       },
     );

@@ -23,7 +23,7 @@ export async function checkImages(
   return { warn: true, text: toPull, notes: [PULLED_LATER] };
 }
 
-/** Images that are neither here nor in their registry, with the services that need them. */
+/** Images that are neither present nor in their registry, with the services that need them. */
 export function cannotPull(
   images: readonly string[],
   why: string,
@@ -43,7 +43,7 @@ export function cannotPull(
 
 const PULLED_LATER = "`up` pulls them; the first time takes some minutes";
 
-/** Images that are built here, whichever of their services has the recipe. */
+/** Images that are built here, whichever of their services has the build section. */
 export function builtImages(declared: readonly Declared[]): Set<string> {
   return new Set(declared.filter((s) => s.built).map((s) => s.image));
 }

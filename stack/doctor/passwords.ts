@@ -1,4 +1,4 @@
-/** `.env`: there, with passwords of its own, and readable only by its owner. */
+/** `.env`: present, with its own passwords, and readable only by its owner. */
 import { join } from "node:path";
 import type { Compose } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
@@ -6,7 +6,7 @@ import { makeEnvFile } from "../docker/env_file.ts";
 import type { Paths } from "../paths.ts";
 import type { Finding } from "../checklist.ts";
 
-/** Makes the file on the first run. */
+/** Creates the file on the first run. */
 export async function checkEnvFile(
   paths: Paths,
   docker: Docker,
@@ -16,10 +16,10 @@ export async function checkEnvFile(
   if (await makeEnvFile(paths.envFile, example)) {
     const { project } = await compose.config();
     const old = (await docker.volumes(project)).filter((name) => /(postgres|grafana)_data$/.test(name));
-    if (old.length === 0) return "made, with random passwords, readable only by you";
+    if (old.length === 0) return "created, with random passwords, readable only by you";
     return {
       warn: true,
-      text: `made, but ${old.join(" and ")} still hold older passwords`,
+      text: `created, but ${old.join(" and ")} still hold older passwords`,
       notes: ["if a login fails: restore the old .env, or start afresh with `down --volumes`"],
     };
   }

@@ -15,7 +15,7 @@ export interface PortOptions {
   readonly containers: readonly Container[];
 }
 
-/** A service that does not get a port that it needs. */
+/** A service whose port is taken. */
 interface Conflict {
   readonly service: string;
   readonly port: number;
@@ -38,13 +38,13 @@ export async function checkPorts(options: PortOptions): Promise<string> {
       const all = Array.from({ length: to - from + 1 }, (_, i) => from + i);
       const taken = all.filter((port) => !published.has(port) && !isFree(port));
       const usable = all.filter((port) => !taken.includes(port));
-      // Each replica takes one of a range; a range that is too short is Compose's to refuse.
+      // Each replica takes one of a range; Compose refuses a range that is too short.
       const needed = Math.min(replicas, all.length);
       found.push(...usable.slice(0, needed));
       if (usable.length >= needed) continue;
       const port = taken[0]!;
       const publishing = await docker.publishing(port);
-      // A container that is just restarting shows no ports, yet Docker keeps them for it.
+      // A restarting container shows no ports, but Docker reserves them for it.
       if (publishing.some((container) => names.includes(container))) continue;
       const holder = publishing[0] ? `the container ${publishing[0]}` : await holderOf(port, host);
       conflicts.push({

@@ -1,4 +1,7 @@
-/** Whose stack has this project's name: two folders with one name would share containers and data, not passwords. */
+/**
+ * Which folder's stack has this project's name: two with one name would share containers and data, but not
+ * passwords.
+ */
 import { dirname } from "node:path";
 import type { Compose } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";

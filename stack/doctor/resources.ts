@@ -5,7 +5,7 @@ import { prerequisite } from "../failure.ts";
 import type { Host } from "../host.ts";
 
 const GIB = 1_024 ** 3;
-/** The whole stack takes 1.3 GB at rest; the rest is for work, queries and builds. */
+/** The whole stack takes 1.3 GB when idle; the rest is for work, queries and builds. */
 const MEMORY_NEEDED = 4 * GIB;
 /** The images take about 3 GB, a week of metrics, logs and traces the rest. */
 const DISK_NEEDED = 10 * GIB;
@@ -14,7 +14,7 @@ const QUERY_MS = 5_000;
 
 export async function checkMemory(docker: Docker): Promise<string | Finding> {
   const info = await docker.info();
-  if (!info) return { warn: true, text: "Docker does not say how much there is" };
+  if (!info) return { warn: true, text: "Docker does not report its memory" };
   const text = `${gib(info.memoryBytes)} and ${info.cpus} CPUs for Docker`;
   if (info.memoryBytes >= MEMORY_NEEDED) return text;
   return {

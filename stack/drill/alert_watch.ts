@@ -19,13 +19,13 @@ export type AlertWatch = ReturnType<typeof createAlertWatch>;
 export function createAlertWatch({ host, drill, prometheus, receiver }: AlertWatchOptions) {
   const { name, alert, severity } = drill;
 
-  /** The alert's rule, and its state now. @throws {LaunchFailure} when Prometheus has no such rule */
+  /** The alert's rule, and its current state. @throws {LaunchFailure} when Prometheus has no such rule */
   async function rule(): Promise<AlertingRule> {
     const found = (await prometheus.alertingRules()).find((r) => r.name === alert && r.severity === severity);
     if (found) return found;
     throw new LaunchFailure("drill", {
       what: `The drill was refused: Prometheus has no alert ${alert} (${severity})`,
-      cause: "its rules are those of another version",
+      cause: "its rules are from another version",
       next: [
         "check config/prometheus/alerts.yml",
         { text: "then load it by starting the stack again", verb: "" },
@@ -45,7 +45,7 @@ export function createAlertWatch({ host, drill, prometheus, receiver }: AlertWat
     });
   }
 
-  /** Waits until the receiver has been told. */
+  /** Waits until the receiver has been notified. */
   function delivered(
     status: "firing" | "resolved",
     since: Date,
@@ -58,7 +58,7 @@ export function createAlertWatch({ host, drill, prometheus, receiver }: AlertWat
       async () =>
         await receiver.heard(drill, status, since)
           ? { ready: status }
-          : { pending: `the API has not been told that ${alert} is ${status}` },
+          : { pending: `the API has not been notified that ${alert} is ${status}` },
     );
   }
 

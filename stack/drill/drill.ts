@@ -1,4 +1,7 @@
-/** A drill from beginning to end: breaks something, watches its alert fire, repairs it and watches the alert resolve. */
+/**
+ * A drill from beginning to end: breaks something, watches its alert fire, repairs it and watches the alert
+ * resolve.
+ */
 import { dirname, join } from "node:path";
 import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import type { Context } from "../context.ts";
@@ -51,7 +54,7 @@ async function lockDrills({ lastUpFile }: Paths): Promise<Disposable> {
   const path = join(dirname(lastUpFile), "drill.lock");
   await withPath(path, () => Deno.mkdir(dirname(path), { recursive: true }));
   const file = await withPath(path, () => Deno.open(path, { create: true, write: true }));
-  // The system releases it when this process ends, however it ends.
+  // The system releases it when this process ends, for whatever reason.
   if (await file.tryLock(true)) return file;
   file.close();
   throw new LaunchFailure("drill", {

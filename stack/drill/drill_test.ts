@@ -27,7 +27,7 @@ interface AlertTimes {
   readonly fires?: boolean;
   /** It fires before anything is broken. */
   readonly firesAlready?: boolean;
-  /** The API wants a key that the drill has not. */
+  /** The API requires a key that the drill lacks. */
   readonly keyed?: boolean;
   /** Thoughts are accepted and never processed. */
   readonly neverProcessed?: boolean;
@@ -118,7 +118,7 @@ Deno.test("a drill breaks, follows the alert to its receiver, repairs, and waits
   const { pending, firing, delivered, resolved } = result!.times;
   const times = [0, pending!, firing!, delivered!, resolved!];
   assert.deepEqual(times, times.toSorted((a, b) => a - b));
-  assert.ok(firing! - pending! >= 1, "an alert that pends is not taken for one that fires");
+  assert.ok(firing! - pending! >= 1, "a pending alert does not count as firing");
   assert.ok(result!.thoughts.accepted > 0 && result!.thoughts.completed === result!.thoughts.accepted);
   assert.deepEqual([isDown, left], [false, 0], "the stack is left as it was found");
 });
@@ -133,7 +133,7 @@ Deno.test("an alert that does not come fails the drill, and what was broken is r
   assert.equal(isDown, false);
 });
 
-Deno.test("where the alert fires already nothing is broken", async () => {
+Deno.test("if the alert fires already, nothing is broken", async () => {
   const { failures, host, result } = await drill({ firesAlready: true });
   assert.equal(failures[0]!.message, "The drill was refused: RedisDown (warning) is firing already");
   assert.equal(result, undefined);
@@ -143,13 +143,13 @@ Deno.test("where the alert fires already nothing is broken", async () => {
 Deno.test("a thought that was accepted and stays unprocessed fails the drill", async () => {
   const { failures } = await drill({ neverProcessed: true });
   assert.deepEqual(failures.map(({ message }) => message), [
-    "Not every thought that was accepted is completed",
+    "Not every accepted thought was completed",
   ]);
 });
 
 for (
   const [when, interruptAt] of [["while it is broken", /logs/], [
-    "in the middle of breaking it",
+    "while breaking it",
     /^docker stop/,
   ]] as const
 ) {

@@ -1,4 +1,4 @@
-/** The drills there are. */
+/** The list of drills. */
 import type { ServiceName } from "../services.ts";
 import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import type { Fault } from "./fault.ts";
@@ -12,13 +12,16 @@ export interface Drill {
   readonly name: string;
   /** What it does, in a few words. */
   readonly does: string;
-  /** A rule of config/prometheus/alerts.yml, by its name and severity. */
+  /** A rule of config/prometheus/alerts.yml, by name and severity. */
   readonly alert: string;
   readonly severity: "warning" | "critical";
   readonly fault: Fault;
-  /** Thoughts posted meanwhile, to see that none is lost: some at once after the fault, then some each second. */
+  /**
+   * Thoughts posted meanwhile, to check that none is lost: a number right after the fault, then a number per
+   * second.
+   */
   readonly load: { burst: number; perSecond: number };
-  /** The service that reports what the alert is about. */
+  /** The service that reports the alert's metric. */
   readonly needs?: ServiceName;
 }
 
@@ -74,7 +77,8 @@ export const DRILLS: readonly Drill[] = [
     alert: "ProcessingSlow",
     severity: "warning",
     fault: slowAnalyser,
-    // More than slow workers can do (1.5 a second), so that once they are quick again the slow thoughts are soon few.
+    // More than slow workers can do (1.5 a second): once they are fast again, the slow thoughts are soon
+    // outnumbered.
     load: { burst: 0, perSecond: 3 },
   },
   {
@@ -99,7 +103,7 @@ export const DRILLS: readonly Drill[] = [
     alert: "ConsumerLagHigh",
     severity: "critical",
     fault: slowAnalyser,
-    // With room for what slow workers do get done while the alert is pending.
+    // With room for what slow workers still complete while the alert is pending.
     load: { burst: 1.5 * THRESHOLDS.consumerLag.critical, perSecond: 2 },
     needs: "kafka-exporter",
   },

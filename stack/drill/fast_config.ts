@@ -9,9 +9,9 @@ import { readRuleGroups, type RuleGroup } from "./rules.ts";
 
 /** Windows of 5 minutes, 40 s long in a fast drill, hold 20 of them, as they do at the real pace. */
 const SCRAPE = "2s";
-/** The objectives' rules look back over days: nothing that a drill could wait for. */
+/** The objectives' rules look back over days: too long for a drill. */
 const RULE_FILES = ["recording.yml", "alerts.yml"];
-/** Those that speak of thoughts, workers and stores; scraping the others that often would only cost. */
+/** The jobs of API, workers and stores; scraping others that often would be a waste. */
 export const JOBS = ["thoughtprocessor-api", "kafka-worker", "postgres", "redis", "kafka"];
 
 const PrometheusConfig = z.looseObject({
@@ -46,7 +46,8 @@ const AlertmanagerConfig = z.looseObject({
  * Writes the configuration of a fast drill's Prometheus and Alertmanager into a folder.
  *
  * @param alertmanager its host name
- * @param jobs those to scrape @default all that a drill may need
+ * @param jobs those to scrape
+ * @default all that a drill may need
  */
 export async function writeFastConfig(
   dir: string,
@@ -69,7 +70,7 @@ export async function writeFastConfig(
   await write("alertmanager.yml", quickAlertmanager(await read("alertmanager.yml")));
 }
 
-/** Every recording rule, and of the alerts that one: the others have their own Prometheus. */
+/** Every recording rule, but only that alert: the real Prometheus has the others. */
 function quickGroups(groups: readonly RuleGroup[], alert: string): RuleGroup[] {
   return groups.map(({ name, rules }) => ({
     name,

@@ -1,7 +1,7 @@
 /**
- * A second Prometheus and Alertmanager beside the real ones, for as long as a fast drill lasts. They have the stack's
- * rules and routes with every duration divided; their alerts carry the label `drill`, and go to the API alone, whoever
- * else is told of real ones.
+ * A second Prometheus and Alertmanager beside the real ones, for as long as a fast drill lasts. They have the
+ * stack's rules and routes with every duration divided; their alerts carry the label `drill`, and go to the
+ * API alone, whoever else receives real ones.
  */
 import { dirname, join } from "node:path";
 import type { Progress } from "../checklist.ts";
@@ -31,7 +31,7 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
   const { project, services } = await compose.config();
   const prometheusName = `${project}-drill-prometheus`;
   const alertmanagerName = `${project}-drill-alertmanager`;
-  // Of what was left out there is nothing to scrape.
+  // Services that were left out have nothing to scrape.
   const jobs = JOBS.filter((job) => selection.wanted.some((service) => service.jobs.includes(job)));
   /** Every target has been scraped twice, which rates need, and once more. */
   const scraped = `min(count_over_time(up[1m])) >= 3 and count(count by (job) (up)) == ${jobs.length}`;
@@ -69,7 +69,7 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
       ...["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"],
       ...((await docker.info())?.cpuQuota === false ? [] : ["--cpus", "1"]),
       ...["--memory", "512m", "--pids-limit", "256", "--tmpfs", "/data:size=128m,mode=1777"],
-      // Labelled as Compose labels its own, so that `down` removes what a killed drill left.
+      // Labelled as Compose labels its own, which lets `down` remove the leftovers of a killed drill.
       ...[`project=${project}`, `service=${name}`, "oneoff=False", "config-hash=drill"]
         .flatMap((label) => ["--label", `com.docker.compose.${label}`]),
       ...options,
@@ -104,7 +104,7 @@ export async function startFastMonitoring(context: Context, drill: Drill): Promi
     });
   }
 
-  await remove(); // those of a drill that was killed
+  await remove(); // leftovers of a drill that was killed
   try {
     await start();
   } catch (error) {

@@ -9,7 +9,7 @@ export interface Fault {
   /** @returns what was broken @throws {LaunchFailure} when that does not work */
   inject(context: Context, progress: Progress): Promise<string>;
   /**
-   * Repairs whatever it finds: all of the fault, some, or none.
+   * Repairs what it finds: all of the fault, part of it, or none.
    *
    * @returns what was done
    * @throws {LaunchFailure} when it is not healthy in time
@@ -43,7 +43,7 @@ export async function healthyAgain(
   }, { host, deadlineMs: HEALTHY_MS, signal, say, late });
 }
 
-/** For a command of Docker's, which returns why it did not work, or undefined. */
+/** For a Docker command that returns why it failed, or undefined. */
 export function throwIfRefused(what: string, why: string | undefined): void {
   if (why === undefined) return;
   throw new LaunchFailure("drill", {

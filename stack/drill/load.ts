@@ -1,4 +1,4 @@
-/** Clients that post thoughts while a drill lasts; every accepted one has to be completed in the end. */
+/** Clients that post thoughts during a drill; every accepted one has to be completed in the end. */
 import { LaunchFailure } from "../failure.ts";
 import { Unreachable } from "../clients/http.ts";
 import type { Progress } from "../checklist.ts";
@@ -6,9 +6,9 @@ import { createThoughts, type ThoughtsOptions } from "../clients/thoughts.ts";
 import { until } from "../wait.ts";
 import type { Drill } from "./drills.ts";
 
-/** Most requests under way at once. */
+/** The most requests in flight at once. */
 const AT_ONCE = 32;
-/** A user's thoughts share a partition; this many users reach every partition. */
+/** Thoughts are posted as this many users in turn. */
 const USERS = 30;
 /** Enough for a backlog of slow workers, their last batch and a retry. */
 const SETTLED_MS = 180_000;
@@ -51,7 +51,7 @@ export function createLoad(options: ThoughtsOptions) {
     posting = postAll().catch((error) => {
       if (!signal.aborted) throw error;
     });
-    posting.catch(() => {}); // stop() hears of it
+    posting.catch(() => {}); // stop() reports it
   }
 
   async function stop(): Promise<void> {
@@ -86,9 +86,9 @@ export function createLoad(options: ThoughtsOptions) {
       say,
       late: (why) =>
         new LaunchFailure("drill", {
-          what: "Not every thought that was accepted is completed",
+          what: "Not every accepted thought was completed",
           cause: why,
-          next: [{ text: "see what the workers say", verb: "logs kafka-worker" }],
+          next: [{ text: "see the workers' log", verb: "logs kafka-worker" }],
         }),
     });
   }
@@ -102,7 +102,7 @@ export function createLoad(options: ThoughtsOptions) {
   async function post(): Promise<void> {
     while (underWay.size >= AT_ONCE) await Promise.race(underWay);
     const user = `launcher-drill-${++sent % USERS}`;
-    const text = `A drill goes on. Thought ${sent} of ${crypto.randomUUID()}.`;
+    const text = `A drill is in progress. Thought ${sent} of ${crypto.randomUUID()}.`;
     const request: Promise<void> = thoughts.post({ user, text }).then(
       ({ id, status, text }) => id ? void accepted.push(id) : refuse(`${status} ${text.slice(0, 200)}`),
       (error) => {
@@ -129,7 +129,7 @@ export function createLoad(options: ThoughtsOptions) {
   return { tally, start, stop, settled, forget };
 }
 
-/** What cannot be deleted stays; its user says that it is a drill's. */
+/** Thoughts that cannot be deleted stay; their user says that they are a drill's. */
 function leave(error: unknown): void {
   if (!(error instanceof Unreachable)) throw error;
 }

@@ -1,4 +1,4 @@
-/** Takes a service off one of the stack's networks, like a pulled cable. */
+/** Disconnects a service from one of the stack's networks, like a pulled cable. */
 import type { Context } from "../context.ts";
 import type { ServiceName } from "../services.ts";
 import { type Fault, healthyAgain, throwIfRefused } from "./fault.ts";
@@ -25,7 +25,7 @@ export function networkCut(service: ServiceName, network: string): Fault {
     async repair(context, progress) {
       const { name, containers } = await find(context);
       for (const container of containers) {
-        // Compose gives every container its service's name; Docker alone would not.
+        // Compose gives every container its service's name as an alias; Docker alone would not.
         throwIfRefused(
           `${service} cannot be connected`,
           await context.docker.connect(name, container, service),

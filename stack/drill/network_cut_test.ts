@@ -54,7 +54,7 @@ Deno.test("a container that went down without its network is put back too", asyn
   assert.equal(await networkCut("api", "data").repair(context, testProgress()), "api healthy");
 });
 
-Deno.test("one that is on the network already needs no mending, one that Docker refuses fails it", async () => {
+Deno.test("one that is on the network already needs no repair, one that Docker refuses fails it", async () => {
   const there = await cutOff(
     "running",
     "Error response from daemon: endpoint with name x already exists in network tp_data",

@@ -3,13 +3,13 @@ import { parser } from "@prometheus-io/lezer-promql";
 
 /** 15 minutes become one. */
 export const SPEED = 15;
-/** A window has to hold a thought of the slow analyser's, of 31 s, whenever it is looked at. */
+/** A window must always contain a thought of the slow analyser, which takes 31 s. */
 const LEAST_WINDOW_MS = 40_000;
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
 
 /**
- * A duration of Prometheus's or Alertmanager's, such as "1h30m", divided by {@linkcode SPEED}.
+ * A duration of Prometheus or Alertmanager, such as "1h30m", divided by {@linkcode SPEED}.
  *
  * @throws {SyntaxError} when it is not one
  */

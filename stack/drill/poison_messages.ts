@@ -14,7 +14,7 @@ export const poisonMessages: Fault = {
     const psql = ["psql", "-U", "postgres", "-d", "thoughts", "-v", "ON_ERROR_STOP=1", "-qc", SEND];
     const { code, stderr } = await compose.exec("db", psql);
     throwIfRefused("the messages cannot be sent", code === 0 ? undefined : lastLine(stderr));
-    return `wrote ${MESSAGES} dead letters, as of messages that no worker can read`;
+    return `wrote ${MESSAGES} dead letters, as if for unreadable messages`;
   },
   repair: () => Promise.resolve("nothing to repair: the workers have published them"),
 };

@@ -1,4 +1,4 @@
-/** The end of an alert's way: the API, which logs what Alertmanager delivers to it. */
+/** The receiver of alerts: the API, which logs what Alertmanager delivers. */
 import * as z from "zod";
 import type { Compose } from "../docker/compose.ts";
 import type { Drill } from "./drills.ts";
@@ -19,12 +19,12 @@ export type Receiver = ReturnType<typeof createReceiver>;
 
 export interface ReceiverOptions {
   readonly compose: Compose;
-  /** The label `drill` of the alerts, where a fast drill's Prometheus sends them. */
+  /** The label `drill` of the alerts, if a fast drill's Prometheus sends them. */
   readonly mark: string | undefined;
 }
 
 export function createReceiver({ compose, mark }: ReceiverOptions) {
-  /** Whether it has been told of an alert since then. */
+  /** Whether it has received an alert since then. */
   async function heard(
     { alert, severity }: Pick<Drill, "alert" | "severity">,
     status: "firing" | "resolved",

@@ -34,7 +34,7 @@ Deno.test("heard() finds the alert's line in the API's log", async () => {
   assert.match(command, /logs .*--since 2026-01-01T00:00:05\.000Z api$/);
 });
 
-Deno.test("heard() takes no other alert, severity, state or drill for it", async () => {
+Deno.test("heard() accepts no other alert, severity, state or drill", async () => {
   const others: Record<string, string>[] = [{ alertname: "KafkaDown" }, { severity: "critical" }, {
     status: "resolved",
   }, {

@@ -2,11 +2,11 @@
 import { type Compose, lastLine } from "../docker/compose.ts";
 import { type Fault, healthyAgain, throwIfRefused } from "./fault.ts";
 
-/** A batch that is under way is finished first. */
+/** A batch in progress is finished first. */
 const REPLACED_MS = 180_000;
 
 export interface ReplacedWorkersOptions {
-  /** What the other workers are told. */
+  /** The other workers' environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** "slow ones" */
   readonly by: string;

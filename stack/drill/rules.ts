@@ -26,7 +26,9 @@ export async function readRuleGroups(dir: string, file: string): Promise<RuleGro
   return Rules.parse(parse(text)).groups;
 }
 
-/** For how long each drill's alert has to be true before it fires, by the drill's name; "0s" where it fires at once. */
+/**
+ * How long each drill's alert has to be true before it fires, by the drill's name; "0s" if it fires at once.
+ */
 export async function firesAfter(dir: string, drills: readonly Drill[]): Promise<Map<string, string>> {
   const rules = (await readRuleGroups(dir, "alerts.yml")).flatMap((group) => group.rules);
   return new Map(drills.map(({ name, alert, severity }) => {

@@ -1,4 +1,4 @@
-/** One drill under way: the checks that it makes, and what has to be repaired afterwards. */
+/** One running drill: its checks, and what has to be repaired afterwards. */
 import { type Check, failuresOf, type Progress, runChecklist } from "../checklist.ts";
 import { createPrometheus, type Prometheus } from "../clients/prometheus.ts";
 import { type Context, observe, openContext } from "../context.ts";
@@ -11,7 +11,10 @@ import { createLoad } from "./load.ts";
 import { SPEED } from "./pace.ts";
 import { createReceiver } from "./receiver.ts";
 
-/** Seconds from the fault until the alert was pending, was firing, and its receiver was told of it and of its end. */
+/**
+ * Seconds from the fault until the alert was pending, was firing, and its receiver was notified of it and of
+ * its end.
+ */
 export interface AlertTimes {
   pending?: number;
   firing?: number;
@@ -19,11 +22,11 @@ export interface AlertTimes {
   resolved?: number;
 }
 
-/** A first slow thought takes 31 s, and a window of 5 minutes may be full of better times. */
+/** The first slow thought takes 31 s, and a window of 5 minutes may be full of fast ones. */
 const PENDING_MS = 7 * 60_000;
 /** Beyond its `for`: scrapes and evaluations. */
 const FIRING_MS = 120_000;
-/** Alertmanager gathers the warnings of a fault for a minute. */
+/** Alertmanager groups the warnings of a fault for a minute. */
 const DELIVERED_MS = 150_000;
 /** Windows of up to 15 minutes, and a minute between two notifications. */
 const RESOLVED_MS = 20 * 60_000;
@@ -34,7 +37,7 @@ export type DrillRun = Awaited<ReturnType<typeof openDrillRun>>;
 export async function openDrillRun(context: Context, drill: Drill, fast: boolean) {
   const { host, paths, view, options } = context;
   const { endpoints, apiKey: key } = await observe(context);
-  /** For what has to be done to its end: Ctrl-C does not reach it. */
+  /** For work that must finish: Ctrl-C does not reach it. */
   const steady = await openContext(host.uninterrupted(), paths, view, options);
   const load = createLoad({ host: steady.host, url: endpoints.of("api"), key });
   const times: AlertTimes = {};
@@ -45,7 +48,7 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
   let brokenOn = new Date(0);
   let isBroken = false;
 
-  /** What must hold before anything may be broken. */
+  /** What must hold before anything is broken. */
   function beforeChecks(): Check[] {
     return [
       { name: "services", run: servicesHealthy },
@@ -73,7 +76,7 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
     ];
   }
 
-  /** Leaves the stack as it was found. @throws {LaunchFailure} when it cannot be repaired */
+  /** Restores the stack as it was found. @throws {LaunchFailure} when it cannot be repaired */
   async function close(): Promise<void> {
     try {
       if (isBroken) await repairAfterAll();

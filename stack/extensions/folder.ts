@@ -1,4 +1,4 @@
-/** The folder of extensions: what is in it, and what in it would break the stack. */
+/** The folder of extensions: its contents, and which of them would break the stack. */
 import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
@@ -42,7 +42,7 @@ const RuleFile = z.object({
 });
 const DashboardFile = z.looseObject({ uid: z.string().min(1), title: z.string().min(1) });
 
-/** Reads every file, however wrong its neighbours are. */
+/** Reads every file, even if others are invalid. */
 export async function readExtensions(paths: Paths): Promise<Extensions> {
   const taken = await namesOfOurs(paths);
   const problems: string[] = [];
@@ -80,7 +80,7 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
     const found = await read(file, RuleFile);
     for (const { alert, record, expr } of found?.data.groups.flatMap((group) => group.rules) ?? []) {
       rules++;
-      // Among themselves they may share a name, and differ by their labels.
+      // Among themselves they may share a name and differ in their labels.
       if (record !== undefined) claim("recorded series", record, file);
       if (alert !== undefined) claim("alert", alert, file);
       const { errors } = parsePromQL(`${expr}`);
@@ -99,7 +99,7 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
   return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems };
 }
 
-/** Whether a name of a service is free, everywhere it would be used. @returns who has it, where it is not */
+/** Whether a service's name is free everywhere it would be used. @returns its owner, if it is not */
 export async function ownerOf(name: string, paths: Paths): Promise<string | undefined> {
   const { jobs } = await readExtensions(paths);
   const ours = SERVICES.find((service) =>

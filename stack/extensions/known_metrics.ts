@@ -11,7 +11,7 @@ export interface Recognised {
   readonly awaitsRequest: boolean;
 }
 
-/** Who writes metrics of these names. */
+/** The libraries that write metrics of these names. */
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   "OpenTelemetry HTTP conventions":
     /^http_(server|client)_(request_duration_seconds|duration_milliseconds|active_requests|request_body_size_bytes|response_body_size_bytes)$/,
@@ -49,7 +49,7 @@ const DURATIONS: readonly Convention[] = [
 ];
 const COUNTERS = /(?:^|_)(?:http_(?:server_)?)?requests?(?:_total)?$/;
 
-/** Labels of a request under the names that are in use, the most precise first. */
+/** Labels of a request under the names in use, the most precise first. */
 const LABELS = {
   status: ["http_response_status_code", "http_status_code", "status_code", "status", "code"],
   route: ["http_route", "route", "handler", "path_template", "path", "uri", "endpoint"],
@@ -88,7 +88,7 @@ const PROCESS: readonly (ProcessMetric & { readonly metric: string })[] = [
   {
     metric: "nodejs_eventloop_lag_p99_seconds",
     title: "Event loop lag p99",
-    description: "How late timers run. Above 0.1 s something computes for too long at a time.",
+    description: "How late timers run. Above 0.1 s something computes for too long without a break.",
     unit: "seconds",
     expr: (own) => `nodejs_eventloop_lag_p99_seconds{${own}}`,
   },
@@ -109,13 +109,13 @@ const PROCESS: readonly (ProcessMetric & { readonly metric: string })[] = [
   {
     metric: "jvm_gc_pause_seconds_sum",
     title: "Garbage collection",
-    description: "Share of the time in which the program stands still for it.",
+    description: "Share of the time in which the program is paused for it.",
     unit: "ratio",
     expr: (own) => `sum by (instance) (rate(jvm_gc_pause_seconds_sum{${own}}[$__rate_interval]))`,
   },
   {
     metric: "http_server_active_requests",
-    title: "Requests under way",
+    title: "Requests in progress",
     description: "A line that only rises means that requests don't end.",
     unit: "count",
     expr: (own) => `sum by (instance) (http_server_active_requests{${own}})`,
@@ -143,7 +143,10 @@ export function recognise(families: ReadonlyMap<string, Family>): Recognised {
   };
 }
 
-/** @returns `known: undefined` where the labels show only after the first request; undefined where there is no such metric */
+/**
+ * @returns `known: undefined` where the labels show only after the first request; undefined where there is no
+ * such metric
+ */
 function requestsIn(families: readonly Family[]): { readonly known: Requests | undefined } | undefined {
   for (const convention of DURATIONS) {
     const family = families.find(({ name, type }) =>

@@ -1,4 +1,4 @@
-/** The running stack takes a change of its extensions. */
+/** Applies a change of the extensions to the running stack. */
 import type { Progress } from "../checklist.ts";
 import { parseExposition } from "../clients/exposition.ts";
 import { createGrafana } from "../clients/grafana.ts";
@@ -16,16 +16,16 @@ export interface Live {
   readonly host: Host;
   readonly docker: Docker;
   readonly compose: Compose;
-  /** Of what runs; empty where nothing does. */
+  /** Of running services; empty if there are none. */
   readonly endpoints: Endpoints;
-  /** Whether Docker runs. */
+  /** Whether Docker is running. */
   readonly engine: boolean;
 }
 
 const RELOADED_MS = 20_000;
-/** A scrape within the interval of 15 s, and a second in case the first fails. */
+/** A scrape within the interval of 15 s, and a second one in case the first fails. */
 const SCRAPED_MS = 60_000;
-/** After this many scrapes that failed, it is not a matter of time. */
+/** After this many failed scrapes, waiting does not help. */
 const MOST_FAILED_SCRAPES = 2;
 /** Grafana looks for new files every 10 s. */
 const SHOWN_MS = 60_000;
@@ -34,7 +34,7 @@ const LAST_RELOAD = "prometheus_config_last_reload_success_timestamp_seconds";
 const RELOAD_WORKED = "prometheus_config_last_reload_successful";
 
 /**
- * Has Prometheus read its files again, where it runs.
+ * Makes Prometheus reload its files, if it runs.
  *
  * @throws {LaunchFailure} of kind service, when it refuses them; the old ones then stay in force
  */
@@ -51,7 +51,7 @@ export async function reloaded({ host, compose, endpoints }: Live): Promise<void
   }, { host, deadlineMs: RELOADED_MS, everyMs: 250, late: (why) => refused(why, []) });
 }
 
-/** When it last reloaded, in seconds since 1970, and whether the last try worked. */
+/** When it last reloaded, in seconds since 1970, and whether the last attempt succeeded. */
 async function reloads(host: Host, url: string): Promise<{ worked: boolean; at: number }> {
   const families = parseExposition((await ask(host, `${url}/metrics`)).text);
   const value = (name: string) => families.get(name)?.samples[0]?.value ?? NaN;
@@ -60,7 +60,7 @@ async function reloads(host: Host, url: string): Promise<{ worked: boolean; at: 
 
 function refused(cause: string, evidence: readonly string[]): LaunchFailure {
   return new LaunchFailure("service", {
-    what: "Prometheus does not take the new files",
+    what: "Prometheus rejects the new files",
     cause,
     next: [{ text: "see what it says", verb: "logs prometheus" }],
     evidence,
@@ -78,7 +78,7 @@ export async function scraped(
   const failed = new Set<string>();
   const down = (cause: string) =>
     new LaunchFailure("target", {
-      what: `Prometheus does not reach ${name}`,
+      what: `Prometheus cannot reach ${name}`,
       cause,
       next: [`is there a firewall between containers and this machine? See ${url}/targets`],
     });

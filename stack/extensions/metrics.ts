@@ -1,4 +1,4 @@
-/** Asks a service for its metrics, and says what is known of them. */
+/** Fetches a service's metrics, and says what is recognised in them. */
 import { type Family, parseExposition } from "../clients/exposition.ts";
 import { ask, type Reply, Unreachable } from "../clients/http.ts";
 import { LaunchFailure, prerequisite } from "../failure.ts";
@@ -10,27 +10,27 @@ export interface Metrics extends Recognised {
   readonly summary: string;
 }
 
-/** As Prometheus asks: OpenMetrics has exemplars. */
+/** As Prometheus requests it: OpenMetrics has exemplars. */
 const ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5";
-/** More is no page of metrics that anybody would scrape. */
+/** More is not a page of metrics worth scraping. */
 const MOST_BYTES = 50_000_000;
 
-/** @throws {LaunchFailure} of kind target, when there is no answer or it is not metrics */
+/** @throws {LaunchFailure} of kind target, when there is no response or it is not metrics */
 export async function readMetrics(host: Host, url: URL): Promise<Metrics> {
   const reply = await ask(host, url.href, { headers: { accept: ACCEPT } }).catch(unreachable(url));
   if (reply.status !== 200) {
     throw notMetrics(
       url,
-      `it answers ${reply.status}`,
-      "give the address at which it answers with its metrics",
+      `it returns ${reply.status}`,
+      "give the address of its metrics",
     );
   }
   const families = parsed(url, reply);
   const recognised = recognise(families);
   if (recognised.awaitsRequest) {
-    throw prerequisite("The service has not answered a request yet", {
-      cause: "the labels of its metrics, which the dashboard needs, show after the first one",
-      next: ["send it one, and run the same command again"],
+    throw prerequisite("The service has not served a request yet", {
+      cause: "the labels of its metrics, which the dashboard needs, appear with the first one",
+      next: ["send it one, then run the same command again"],
     });
   }
   const by = recognised.requests
@@ -64,5 +64,5 @@ function unreachable(url: URL): (error: unknown) => never {
 }
 
 function notMetrics(url: URL, cause: string, next: string): LaunchFailure {
-  return new LaunchFailure("target", { what: `What ${url} answers is not metrics`, cause, next: [next] });
+  return new LaunchFailure("target", { what: `${url} does not return metrics`, cause, next: [next] });
 }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Paths } from "../paths.ts";
 
-/** What Compose itself looks for, where nobody names other files. */
+/** What Compose itself looks for, unless other files are named. */
 const DEFAULT_FILES = ["docker-compose.yml", "docker-compose.override.yml"];
 const SEPARATOR = Deno.build.os === "windows" ? ";" : ":";
 
@@ -17,8 +17,9 @@ services:
 `;
 
 /**
- * Variables by which Compose finds the extensions: the folder of a packed launcher, and every override in `compose/`, after
- * the files that are used anyway. Looked up for each call, since `adopt` may just have written one.
+ * Variables by which Compose finds the extensions: the folder of a packed launcher, and every override in
+ * `compose/`, after the files that are used anyway. Read for each call, since `adopt` may just have written
+ * one.
  */
 export function composeVariables(paths: Paths): Record<string, string> {
   const overrides = overridesIn(paths);

@@ -1,11 +1,11 @@
-/** Where Prometheus, in its container, finds a service of this machine. */
+/** The address at which Prometheus, in its container, reaches a service of this machine. */
 import type { Finding } from "../checklist.ts";
 import { ask, Unreachable } from "../clients/http.ts";
 import { LaunchFailure } from "../failure.ts";
 import type { Live } from "./live.ts";
 
 export interface Reach {
-  /** `host:port`, as a container asks. */
+  /** `host:port`, as seen from a container. */
   readonly target: string;
   readonly finding: string | Finding;
 }
@@ -15,8 +15,8 @@ const MACHINE = "host.docker.internal";
 const LOOPBACK = /^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 
 /**
- * On a Mac and on Windows the virtual machine forwards to this machine's loopback. On Linux a container sees only what
- * listens on Docker's bridge, or on every address.
+ * On a Mac and on Windows the virtual machine forwards to this machine's loopback. On Linux a container sees
+ * only what listens on Docker's bridge, or on every address.
  *
  * @throws {LaunchFailure} of kind target, when the service listens on loopback only
  */
@@ -31,7 +31,7 @@ export async function reachFromContainers(
   }
   const target = `${MACHINE}:${port}`;
   if (!engine) {
-    return { target, finding: { warn: true, text: "not checked: Docker does not run", notes: [] } };
+    return { target, finding: { warn: true, text: "not checked: Docker is not running", notes: [] } };
   }
   const bridge = await docker.bridgeAddress();
   if (bridge === undefined) return { target, finding: `${target}, this machine` };
@@ -43,11 +43,11 @@ export async function reachFromContainers(
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
     throw new LaunchFailure("target", {
-      what: `${name} listens on loopback only: no container reaches it`,
+      what: `${name} listens on loopback only: no container can reach it`,
       cause: error.message,
       next: [
-        `let it listen on ${bridge}, which this machine and its containers reach, and adopt http://${bridge}:${port}${url.pathname}`,
-        "or on 0.0.0.0, which every machine reaches that the firewall lets through",
+        `let it listen on ${bridge}, which this machine and its containers can reach, and adopt http://${bridge}:${port}${url.pathname}`,
+        "or on 0.0.0.0, which every machine can reach that the firewall admits",
       ],
     });
   }

@@ -1,4 +1,4 @@
-/** The three files of a service that was adopted: its scrape job, its alerts and its dashboard. */
+/** The three files of an adopted service: its scrape job, its alerts and its dashboard. */
 import { stringify } from "yaml";
 import { MIN_BAD_EVENTS, MIN_QUANTILE_EVENTS, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import { durationExpr, errorRatioExpr, requestsOf, serviceDashboard } from "../dashboards/service.ts";
@@ -14,7 +14,10 @@ export interface Service extends ServiceMetrics {
   readonly target: string;
 }
 
-/** A service that reports more is broken: its labels hold ids. Prometheus then drops its scrape, and nobody else's. */
+/**
+ * A service that reports more is broken: its labels contain ids. Prometheus then drops its scrape, and no
+ * other.
+ */
 const MOST_SAMPLES = 20_000;
 const ERRORS = THRESHOLDS.apiErrorRatio.critical;
 const SLOW_SECONDS = THRESHOLDS.apiP95.warn;
@@ -88,9 +91,7 @@ function rulesFile(service: Service): string {
         ` and on () sum(increase(${requests.counter}${failed}[5m])) >= ${MIN_BAD_EVENTS}`,
       annotations: annotations(
         `${name} fails requests`,
-        `{{ $value | humanizePercentage }} of its requests are answered with a 5xx (limit ${
-          ERRORS * 100
-        } %).`,
+        `{{ $value | humanizePercentage }} of its requests return a 5xx (limit ${ERRORS * 100} %).`,
         `Read the log lines of ${name}, and the trace of one that failed.`,
       ),
     }];
@@ -111,9 +112,9 @@ function rulesFile(service: Service): string {
       annotations: annotations(
         `${name} is slow`,
         `${
-          durations.buckets ? "One request of 20 takes longer than" : "Requests take, on average,"
+          durations.buckets ? "One request in 20 takes longer than" : "Requests take, on average,"
         } {{ $value | humanizeDuration }} (limit ${limit} s).`,
-        `Open a slow dot of the panel Durations: its trace shows where the time goes.`,
+        `Click a slow dot in the panel Durations: its trace shows where the time goes.`,
       ),
     }];
   }

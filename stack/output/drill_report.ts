@@ -1,4 +1,4 @@
-/** The drills there are, and how one went: for a person, and as JSON. */
+/** The list of drills, and the result of one: for a person, and as JSON. */
 import type { DrillResult } from "../drill/drill.ts";
 import type { Drill } from "../drill/drills.ts";
 import type { AlertTimes } from "../drill/run.ts";
@@ -6,7 +6,7 @@ import { paint, seconds, table, type Terminal } from "./format.ts";
 
 export interface DrillList {
   readonly drills: readonly Drill[];
-  /** For how long each alert has to be true before it fires, by the drill's name; "0s" where it fires at once. */
+  /** How long each alert has to be true before it fires, by the drill's name; "0s" if it fires at once. */
   readonly firesAfter: ReadonlyMap<string, string>;
 }
 

@@ -1,13 +1,13 @@
-/** How results look: one place for glyphs, colours and columns. */
+/** The look of results: glyphs, colours and columns. */
 import { stripVTControlCharacters, styleText } from "node:util";
 import type { Outcome } from "../checklist.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
-/** A stream that text goes to: whether it takes colour, and how wide it is. */
+/** An output stream: whether it supports colour, and its width. */
 export interface Terminal {
   readonly colour: boolean;
-  /** Columns; text that is no table is wrapped to them. */
+  /** Columns; text outside tables is wrapped to them. */
   readonly columns: number;
 }
 
@@ -20,12 +20,12 @@ export const COLOUR: Record<Outcome, Style> = { ok: "green", warn: "yellow", fai
 
 const NAME_COLUMNS = 18;
 const SECONDS_COLUMNS = 8;
-/** A table as wide as a wide terminal is hard to read across. */
+/** A table across a whole wide terminal is hard to read. */
 const WIDEST = 100;
 /** Indent, glyph and the margin that listr2 keeps. */
 const MARGIN = 8;
 
-/** One row in three columns, name, what and seconds, cut so that it takes one line. */
+/** One row in three columns, name, text and seconds, cut to one line. */
 export function rowText(terminal: Terminal, row: { name: string; text: string; seconds: number }): string {
   const room = Math.max(20, Math.min(terminal.columns, WIDEST) - MARGIN - NAME_COLUMNS - SECONDS_COLUMNS);
   const name = row.name.padEnd(NAME_COLUMNS);
@@ -33,7 +33,7 @@ export function rowText(terminal: Terminal, row: { name: string; text: string; s
   return `${name}${text}${paint(terminal, "dim", seconds(row.seconds).padStart(SECONDS_COLUMNS))}`;
 }
 
-/** A line below a row, as quiet as it may be, cut so that it stays one. */
+/** A dim line below a row, cut to one line. */
 export function noteText(terminal: Terminal, note: string): string {
   return paint(terminal, "dim", fit(note, Math.min(terminal.columns, WIDEST) - MARGIN));
 }

@@ -1,4 +1,4 @@
-/** A table that is redrawn in place, with a spinner for each check that is under way. */
+/** A table that is redrawn in place, with a spinner for each running check. */
 import type { WriteStream } from "node:tty";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
 import type { ChecklistResult, CheckResult, Outcome, View } from "../checklist.ts";
@@ -6,8 +6,8 @@ import { COLOUR, GLYPH, noteText, paint, rowText, seconds, type Terminal } from 
 import { summary } from "./plain_view.ts";
 
 /**
- * listr2 decides by stdout whether its live renderer may run; ours draws on stderr, so that stdout stays a pipe for
- * results. The launcher has looked at stderr already when it picks this view.
+ * listr2 decides by stdout whether its live renderer may run; ours draws on stderr, since stdout is for
+ * results. The launcher has checked stderr already when it picks this view.
  */
 class StderrRenderer extends DefaultRenderer {
   static override nonTTY = true;
@@ -61,7 +61,7 @@ export function liveView(stream: WriteStream, terminal: () => Terminal): View {
   };
 }
 
-/** What a checklist as a whole came to. */
+/** The outcome of a checklist as a whole. */
 function worstOf(checks: readonly CheckResult[]): Outcome {
   const has = (outcome: Outcome) => checks.some((check) => check.outcome === outcome);
   if (has("failed")) return "failed";
@@ -69,7 +69,7 @@ function worstOf(checks: readonly CheckResult[]): Outcome {
   return has("skipped") && !has("ok") ? "skipped" : "ok";
 }
 
-/** listr2 knows no warnings, so that the glyphs are ours, in the title. */
+/** listr2 has no warnings, so the glyphs are ours, in the title. */
 function withGlyph(terminal: Terminal, outcome: Outcome, text: string): string {
   return `${paint(terminal, COLOUR[outcome], GLYPH[outcome])} ${text}`;
 }

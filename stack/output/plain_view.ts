@@ -18,7 +18,7 @@ export function plainView(write: (text: string) => void, terminal: Terminal): Vi
   };
 }
 
-/** "7 ok, 1 warning, 2 failed, 1 skipped"; what is none is not named. */
+/** "7 ok, 1 warning, 2 failed, 1 skipped", without zeros. */
 export function summary(result: ChecklistResult): string {
   const count = (outcome: string) => result.checks.filter((check) => check.outcome === outcome).length;
   const parts: [number, string][] = [

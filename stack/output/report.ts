@@ -1,4 +1,4 @@
-/** What a verb found out; printed for a person, or as one JSON object. */
+/** The result of a verb; printed for a person, or as one JSON object. */
 import { type ChecklistResult, failuresOf } from "../checklist.ts";
 import type { Context } from "../context.ts";
 import type { DrillResult } from "../drill/drill.ts";
@@ -35,19 +35,22 @@ export interface Report {
   /** Opens the proof thought's trace. */
   readonly traceUrl?: string;
   readonly traceId?: string;
-  /** The drills there are. */
+  /** The list of drills. */
   readonly drills?: DrillList;
-  /** How a drill went. */
+  /** The result of a drill. */
   readonly drill?: DrillResult;
-  /** What traffic came to. */
+  /** The result of traffic. */
   readonly traffic?: TrafficTally;
   /** Services that were adopted, each with its metrics' address. */
   readonly adopted?: readonly { readonly name: string; readonly url: string }[];
-  /** Log lines, where they go into the report. */
+  /** Log lines, if they are part of the report. */
   readonly lines?: readonly string[];
 }
 
-/** The report of a verb. @param more whatever differs from: no checklists, and the failures of those there are */
+/**
+ * The report of a verb.
+ * @param more overrides of the defaults: no checklists, and the failures of those given
+ */
 export function createReport(context: Context, more: Partial<Report> = {}): Report {
   const { host, options, selection, startedAt } = context;
   const checklists = more.checklists ?? [];
@@ -61,7 +64,7 @@ export function createReport(context: Context, more: Partial<Report> = {}): Repo
   };
 }
 
-/** The report of a verb that ended before it had anything else to say. */
+/** The report of a verb that ended before it had another result. */
 export function failureReport(verb: string, failure: LaunchFailure): Report {
   return { verb, seconds: 0, checklists: [], failures: [failure], leftOut: [] };
 }
@@ -72,7 +75,7 @@ export function exitCode(failures: readonly LaunchFailure[]): number {
   return codes.length === 0 ? EXIT.ok : Math.min(...codes);
 }
 
-/** No passwords: this goes into CI's logs. `passwordIn` says where they are. */
+/** No passwords: this ends up in CI's logs. `passwordIn` says where they are. */
 export function toJson(report: Report, launcher: Launcher): string {
   const {
     verb,
@@ -131,7 +134,7 @@ export function toJson(report: Report, launcher: Launcher): string {
   );
 }
 
-/** What failed, why, and what to do now. */
+/** What failed, why, and the next step. */
 export function failureText(terminal: Terminal, failure: LaunchFailure, launcher: Launcher): string {
   const part = (name: string, text: string) =>
     `  ${paint(terminal, "dim", name.padEnd(7))}${wrap(text, terminal.columns, " ".repeat(9))}\n`;

@@ -24,7 +24,7 @@ const worker = (port: number): Address => ({
 const launcher = { command: "tp", packed: true };
 const plain = { colour: false, columns: 80 };
 
-Deno.test("exitCode() is that of what comes first on the way", () => {
+Deno.test("exitCode() is that of the first cause", () => {
   assert.equal(exitCode([]), EXIT.ok);
   assert.equal(exitCode([failure("proof"), failure("target")]), EXIT.target);
   assert.equal(exitCode([failure("target"), failure("service")]), EXIT.service);

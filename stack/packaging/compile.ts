@@ -1,6 +1,6 @@
 /**
  * Packs the launcher with everything Docker needs: `dist/thought-processor.js` for those who have Deno, and
- * `dist/thought-processor`, one binary out of that.
+ * `dist/thought-processor`, a binary made from it.
  *
  *   deno task compile [--bundle-only]
  */
@@ -12,8 +12,8 @@ import { collectPayload } from "./payload.ts";
 const { env, run } = config.permissions.launcher;
 
 /**
- * What a packed launcher may do: the same as in a checkout, but for files. It lays its own out in the user's state
- * directory, which is known when it runs and not when it is packed.
+ * A packed launcher's permissions: the same as in a checkout, except for files. It writes its own below the
+ * user's state directory, which is known only when it runs.
  */
 export const PERMISSIONS = [
   "--no-prompt",
@@ -26,7 +26,8 @@ export const PERMISSIONS = [
 ];
 
 /**
- * Packs into a folder. The binary is made from the bundle, so that it carries one script instead of every package.
+ * Packs into a folder. The binary is made from the bundle, so that it carries one script instead of every
+ * package.
  *
  * @throws {Error} when Deno cannot pack it
  */

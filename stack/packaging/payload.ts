@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import type { Payload } from "../paths.ts";
 
-/** What Docker needs of a checkout: the compose file, what it mounts, and what the image is built from. */
+/** What Docker needs from a checkout: the compose file, what it mounts, and what the image is built from. */
 const SHIPPED = [
   ".dockerignore",
   ".env.example",
@@ -18,7 +18,7 @@ const SHIPPED = [
   "docs/runbooks.md",
 ];
 
-/** Only tests need these, or they are the own files of whoever packs. */
+/** Needed by tests alone, or private files of the person who packs. */
 const LEFT_BEHIND =
   /_test\.tsx?$|^config\/prometheus\/tests\/|^config\/extensions\/(?!README\.md$|.*\.example$)/;
 

@@ -1,4 +1,4 @@
-/** Grafana has its data sources and dashboards. */
+/** Checks Grafana's data sources and dashboards. */
 import type { Dashboard } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
 import { createGrafana } from "../clients/grafana.ts";
@@ -10,7 +10,7 @@ import type { RunningStack } from "../running_stack.ts";
 
 const PROVISIONED_MS = 60_000;
 
-/** A path of each data source that returns 200 when it works: uid (also the service's name) and path. */
+/** For each data source a path that returns 200 if it works: uid (also the service's name) and path. */
 const SOURCES = [
   ["prometheus", "api/v1/query?query=1"],
   ["loki", "loki/api/v1/labels"],
@@ -31,7 +31,7 @@ export async function sourcesReachable(stack: RunningStack, { say, signal }: Pro
     deadlineMs: PROVISIONED_MS,
     signal,
     say,
-    late: (why) => notProvisioned("Grafana does not reach a data source", why),
+    late: (why) => notProvisioned("Grafana cannot reach a data source", why),
   });
 }
 
@@ -61,9 +61,9 @@ export async function dashboardsLoaded(
 function refusedLogin(error: unknown): never {
   if (!(error instanceof Unreachable) || error.status !== 401) throw error;
   throw new LaunchFailure("proof", {
-    what: "Grafana refuses the password that this folder has for it",
+    what: "Grafana refuses this folder's password",
     cause:
-      "its volume was made with another one: Grafana reads GRAFANA_ADMIN_PASSWORD on its first start only",
+      "its volume was created with another one: Grafana reads GRAFANA_ADMIN_PASSWORD on its first start only",
     next: [
       "restore the old .env",
       "or set the password in the container: grafana cli admin reset-admin-password",

@@ -36,7 +36,7 @@ Deno.test("a refused password fails at once: Grafana locks the account after fiv
   );
   const failure = await sourcesReachable(stack, testProgress()).catch((error) => error);
   assert.ok(failure instanceof LaunchFailure);
-  assert.match(failure.message, /refuses the password/);
+  assert.match(failure.message, /refuses this folder.s password/);
   assert.deepEqual([host.requests.length, host.slept], [1, 0]);
 });
 

@@ -1,4 +1,4 @@
-/** Loki has lines of both services that carry the trace id. */
+/** Checks that Loki has lines of both services with the trace id. */
 import { LaunchFailure } from "../failure.ts";
 import { createLoki } from "../clients/loki.ts";
 import type { Progress } from "../checklist.ts";

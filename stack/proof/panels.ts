@@ -1,4 +1,4 @@
-/** Every panel of every dashboard has data, or an explanation. */
+/** Checks that every panel of every dashboard has data, or an explanation. */
 import type { Dashboard, Panel } from "../dashboards/model.ts";
 import { metricsOf } from "../dashboards/promql.ts";
 import { LaunchFailure } from "../failure.ts";
@@ -12,9 +12,9 @@ import type { ProofThought } from "./thought.ts";
 const FILLED_MS = 75_000;
 /** Between two rounds of traffic. */
 const TRAFFIC_MS = 3_000;
-/** Scrapes of every target after which more waiting brings no new series. */
+/** Scrapes of every target after which waiting brings no new series. */
 const SCRAPES_THAT_TELL = 4;
-/** Rules that are evaluated less often than this are not waited for. */
+/** Rules evaluated less often than this are not awaited. */
 const SLOW_RULE_SECONDS = 60;
 
 interface Shown {
@@ -26,13 +26,13 @@ interface Shown {
 /** Why a panel is empty. */
 interface Reason {
   readonly why: string;
-  /** Whether the panel is empty as it should be. */
+  /** Whether the panel is expected to be empty. */
   readonly explained: boolean;
   /** Whether some traffic and another scrape may fill it. */
   readonly mayCome: boolean;
 }
 
-/** Runs every panel's queries, with some traffic to draw, and says of each empty one why. */
+/** Runs every panel's queries, with some traffic to draw, and explains each empty one. */
 export async function panelsFilled(
   stack: RunningStack,
   dashboards: readonly Dashboard[],
@@ -73,13 +73,13 @@ export async function panelsFilled(
   }
 }
 
-/** Without its searches for traces: whether there are any is the proof of a trace, not of a panel. */
+/** Without its searches for traces, which are another check's task. */
 function withMeasurements(panel: Panel): Panel {
   const queries = panel.queries.filter(({ language }) => language === "promql" || language === "logql");
   return { ...panel, queries };
 }
 
-/** One line for each reason, with the panels that it holds for. */
+/** One line for each reason, with its panels. */
 function byReason(panels: readonly (readonly [where: string, why: string])[]): string[] {
   const reasons = Map.groupBy(panels, ([, why]) => why);
   return [...reasons].map(([why, those]) =>
@@ -139,7 +139,7 @@ async function reasonFor(
       return { why: `no series is named ${metric}`, explained: false, mayCome: more };
     }
   }
-  return { why: "its series are there, none matches now", explained: true, mayCome: more };
+  return { why: "its series exist, none matches now", explained: true, mayCome: more };
 }
 
 function recorded(metric: string, { intervalSeconds, error }: Recording): Reason {
@@ -148,7 +148,7 @@ function recorded(metric: string, { intervalSeconds, error }: Recording): Reason
   return { why, explained: true, mayCome: intervalSeconds < SLOW_RULE_SECONDS };
 }
 
-/** Whether waiting for another scrape is in vain. */
+/** Whether waiting for another scrape is useless. */
 async function scrapedOften(prometheus: Prometheus): Promise<boolean> {
   const [least = 0] = await prometheus.instant("min(count_over_time(up[5m]))");
   return least >= SCRAPES_THAT_TELL;

@@ -1,4 +1,4 @@
-/** What the proof says of panels with and without data, against a Prometheus that says what it is told to. */
+/** What the proof says about panels with and without data, against a scripted Prometheus. */
 import assert from "node:assert/strict";
 import { fakeHost, testProgress } from "../../tests/launcher/fake_host.ts";
 import type { Dashboard, Panel } from "../dashboards/model.ts";

@@ -18,7 +18,7 @@ interface ProofCheck extends Check {
   readonly needs: readonly ServiceName[];
 }
 
-/** The monitoring sees the stack; `up` waits for these with and without the proof. */
+/** Whether the monitoring sees the stack; `up` waits for these with and without the proof. */
 export function readinessChecks(stack: RunningStack, dashboards: readonly Dashboard[]): Check[] {
   return select(stack, readiness(stack, dashboards));
 }
@@ -80,8 +80,8 @@ function readiness(stack: RunningStack, dashboards: readonly Dashboard[]): Proof
 }
 
 /**
- * The checks that can be made with the services that are wanted. Where the others were not left out on purpose, what
- * cannot be checked is said, and holds up nothing.
+ * The checks that the wanted services allow. Where the others were not left out on purpose, what cannot be
+ * checked is said, and holds up nothing.
  */
 function select({ selection, howToGive }: RunningStack, checks: readonly ProofCheck[]): Check[] {
   const made = checks.filter((check) => selection.has(...check.needs)).map(({ name }) => name);
@@ -97,7 +97,7 @@ function select({ selection, howToGive }: RunningStack, checks: readonly ProofCh
   });
 }
 
-/** A server that goes away during a check is a failure of the stack, not a bug. */
+/** A server that stops during a check is a failure of the stack, not a bug. */
 function lostContact(error: unknown): never {
   if (!(error instanceof Unreachable)) throw error;
   throw new LaunchFailure("proof", {

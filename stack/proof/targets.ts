@@ -1,4 +1,4 @@
-/** Every Prometheus target of the selected services is up, one for each worker. */
+/** Checks that every Prometheus target of the selected services is up, one for each worker. */
 import { LaunchFailure } from "../failure.ts";
 import type { Finding, Progress } from "../checklist.ts";
 import { createPrometheus, type Target } from "../clients/prometheus.ts";
@@ -6,14 +6,16 @@ import { SERVICES } from "../services.ts";
 import { until } from "../wait.ts";
 import type { RunningStack } from "../running_stack.ts";
 
-/** The jobs that rules and dashboards of ours are about. */
+/** The jobs that our rules and dashboards use. */
 const OURS: readonly string[] = SERVICES.flatMap(({ jobs }) => jobs);
-/** The first scrape of a target comes within an interval of 15 s; new replicas are looked up every few seconds. */
+/**
+ * The first scrape of a target comes within an interval of 15 s; new replicas are discovered within seconds.
+ */
 const TARGETS_MS = 90_000;
-/** After the second scrape that failed since the first poll, a target does not come up by itself. */
+/** After two failed scrapes since the first poll, a target does not recover by itself. */
 const MOST_FAILED_SCRAPES = 2;
 
-/** A person's own services are not part of the stack: one that is down is told, and fails nothing. */
+/** A person's own services are not part of the stack: one that is down is reported, and fails nothing. */
 export async function targetsUp(stack: RunningStack, { say, signal }: Progress): Promise<string | Finding> {
   const { host, endpoints, selection, workers } = stack;
   const prometheus = createPrometheus({ host, url: endpoints.of("prometheus") });

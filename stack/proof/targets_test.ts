@@ -13,7 +13,9 @@ interface Seen {
   readonly url?: string;
 }
 
-/** Looks at targets of a stack with Prometheus, API and workers alone; a scrape passes between two looks. */
+/**
+ * Polls the targets of a stack with Prometheus, API and workers alone; a scrape happens between two polls.
+ */
 async function look(looks: Seen[][], workers = 1) {
   let i = 0;
   const host = fakeHost({
@@ -83,7 +85,7 @@ Deno.test("every worker has a target of its own", async () => {
   assert.equal(looks(), 2);
 });
 
-Deno.test("one failed scrape is forgiven, a second one since we look is not", async () => {
+Deno.test("one failed scrape is forgiven, a second one since the first poll is not", async () => {
   const down = [...up("prometheus", "kafka-worker"), { job: "thoughtprocessor-api", health: "down" }];
   const forgiven = await look([down, down, ALL]);
   const stays = await look([down]);

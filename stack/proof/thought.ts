@@ -15,7 +15,7 @@ const USER = "launcher-proof";
 export type ProofThought = ReturnType<typeof createProofThought>;
 
 export function createProofThought(stack: RunningStack) {
-  /** Chosen here, so that it is known before the thought is sent. */
+  /** Chosen here, and so known before the thought is sent. */
   const traceId = hex(16);
   let postedNs = "";
   let id = "";
@@ -31,11 +31,11 @@ export function createProofThought(stack: RunningStack) {
     before = await processed().catch(
       notThere("A worker does not respond", "kafka-worker"),
     );
-    // A second of slack for clocks that differ: a virtual machine's drifts.
+    // A second of slack for clock drift of virtual machines.
     postedNs = `${Date.now() - 1_000}000000`;
-    // The trace id makes the text new: one that was seen before would come out of the cache.
+    // The trace id makes the text unique: a known one would come from the cache.
     const text = `Show that a thought comes through every part. Run ${traceId}.`;
-    // The sampled flag (01): a parent's decision stands above the service's own ratio.
+    // The sampled flag (01): a parent's decision overrides the service's own ratio.
     const reply = await thoughts.post({ user: USER, text }, {
       traceparent: `00-${traceId}-${hex(8)}-01`,
     })
@@ -52,14 +52,14 @@ export function createProofThought(stack: RunningStack) {
     return `POST /thoughts 201${kept ? ", our trace id kept" : ""}: ${reply.id}`;
   }
 
-  /** A worker has stored its result. */
+  /** Checks that a worker has stored its result. */
   async function completed({ say, signal }: Progress): Promise<string> {
     const { host } = stack;
     const from = host.now();
     return await until(async () => {
       const { status, attempts, error } = await thoughts.get(id);
       if (status === "failed") {
-        throw failed("The worker gave up on the proof thought", error ?? "it gave no reason", "kafka-worker");
+        throw failed("The proof thought failed", error ?? "it gave no reason", "kafka-worker");
       }
       if (status === "completed") {
         return { ready: `result stored after ${seconds((host.now() - from) / 1_000)}` };
@@ -84,7 +84,7 @@ export function createProofThought(stack: RunningStack) {
     });
   }
 
-  /** The workers' counter has moved. */
+  /** Checks that the workers' counter has moved. */
   async function counted({ say, signal }: Progress): Promise<string> {
     const { host, workers: count } = stack;
     const over = stack.counter ? "" : ` over ${count} ${count === 1 ? "worker" : "workers"}`;
@@ -101,7 +101,7 @@ export function createProofThought(stack: RunningStack) {
     });
   }
 
-  /** Posts one more thought, as traffic for rates and quantiles; its result is not awaited. */
+  /** Posts another thought, as traffic for rates and quantiles; its result is not awaited. */
   async function sendTraffic(): Promise<void> {
     const text = `Traffic for the dashboards. Run ${hex(16)}.`;
     const { id } = await thoughts.post({ user: USER, text }).catch(() => ({ id: "" }));

@@ -1,4 +1,4 @@
-/** One trace has spans of the API and of a worker. */
+/** Checks that one trace has spans of the API and of a worker. */
 import * as z from "zod";
 import { LaunchFailure } from "../failure.ts";
 import { askJson } from "../clients/http.ts";

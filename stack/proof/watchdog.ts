@@ -1,4 +1,4 @@
-/** The alert that always fires has reached Alertmanager, so the path of every alert works. */
+/** Checks that the alert that always fires has reached Alertmanager: the path of every alert works. */
 import * as z from "zod";
 import { LaunchFailure } from "../failure.ts";
 import { askJson } from "../clients/http.ts";

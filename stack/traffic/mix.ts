@@ -1,4 +1,4 @@
-/** What traffic is made of: kinds of requests and how often each comes. */
+/** The mix of traffic: kinds of requests and the share of each. */
 
 /** Each kind's share of all requests, as whole numbers. */
 export const DEFAULT_MIX = {
@@ -36,7 +36,7 @@ export function parseMix(text: string): Mix {
   return mix;
 }
 
-/** The kinds one after the other, for ever, each as often as its share and spread evenly. */
+/** The kinds in turn, for ever, each as often as its share and evenly spread. */
 export function* sequence(mix: Mix): Generator<Kind, never> {
   const total = KINDS.reduce((sum, kind) => sum + mix[kind], 0);
   const credit = new Map(KINDS.map((kind) => [kind, 0]));

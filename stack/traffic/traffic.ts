@@ -1,4 +1,7 @@
-/** Clients that use the API as people do: fresh and repeated thoughts, bad requests, reads, lists, and followers. */
+/**
+ * Clients that use the API as people do: fresh and repeated thoughts, bad requests, reads, lists, and
+ * followers.
+ */
 import { ask, Unreachable } from "../clients/http.ts";
 import type { Host } from "../host.ts";
 import { type Kind, type Mix, sequence } from "./mix.ts";
@@ -20,11 +23,11 @@ export interface TrafficTally {
   readonly responses: Readonly<Record<string, number>>;
 }
 
-/** Requests under way at once; beyond them none is sent until one has ended. */
+/** Requests in progress at once; beyond them none is sent until one has ended. */
 const AT_ONCE = 32;
 /** Thoughts kept at once: older ones are deleted as new ones come. */
 const MOST_THOUGHTS = 1_000;
-/** Reserved for traffic: everything of these users is deleted in the end. */
+/** Reserved for traffic: all their thoughts are deleted in the end. */
 const USERS = Array.from({ length: 7 }, (_, at) => `launcher-traffic-${at}`);
 const REQUEST_MS = 30_000;
 const REPEATED = ["Call the dentist", "Plan the garden", "Learn to sail"];
@@ -33,7 +36,7 @@ const LONG = "What I would like to think through before the summer, and why it m
 export type Traffic = ReturnType<typeof createTraffic>;
 
 export function createTraffic({ host, url, key, perSecond, mix }: TrafficOptions) {
-  /** For what has to be done after Ctrl-C too. */
+  /** For work that has to be done after Ctrl-C too. */
   const steady = host.uninterrupted();
   const kinds = sequence(mix);
   const thoughts: string[] = [];
@@ -41,7 +44,11 @@ export function createTraffic({ host, url, key, perSecond, mix }: TrafficOptions
   const responses: Record<string, number> = {};
   let sent = 0;
 
-  /** Sends until the time is over, at random intervals of that mean. @throws the signal's reason when it is aborted */
+  /**
+   * Sends until the time is over, at random intervals with that mean.
+   * @throws the signal's reason when it is
+   * aborted
+   */
   async function run(
     forMs: number,
     signal: AbortSignal,
@@ -61,7 +68,10 @@ export function createTraffic({ host, url, key, perSecond, mix }: TrafficOptions
     return { sent, responses: { ...responses } };
   }
 
-  /** Deletes every thought that was posted, also those whose response was lost; traces, log lines and metrics stay. */
+  /**
+   * Deletes every thought that was posted, also those whose response was lost; traces, log lines and metrics
+   * stay.
+   */
   async function forget(): Promise<void> {
     await Promise.all(underWay);
     await Promise.all(USERS.map((user) => remove(`/thoughts?user_id=${user}`)));
@@ -115,7 +125,7 @@ export function createTraffic({ host, url, key, perSecond, mix }: TrafficOptions
 
   async function remove(path: string): Promise<void> {
     await ask(steady, `${url}${path}`, { method: "DELETE", key, deadlineMs: REQUEST_MS }).catch((error) => {
-      if (!(error instanceof Unreachable)) throw error; // it stays; its user says whose it is
+      if (!(error instanceof Unreachable)) throw error; // it stays; its user says what it is
     });
   }
 

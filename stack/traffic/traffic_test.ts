@@ -1,4 +1,4 @@
-/** Traffic against a scripted API: its mix, its rate, and what it leaves. */
+/** Traffic against a scripted API: its mix, its rate, and what it leaves behind. */
 import assert from "node:assert/strict";
 import { fakeHost } from "../../tests/launcher/fake_host.ts";
 import { DEFAULT_MIX, KINDS, parseMix, sequence } from "./mix.ts";
@@ -65,7 +65,7 @@ Deno.test("it sends at about its rate, counts the responses, and deletes what it
   assert.equal(thoughts.size, 0);
 });
 
-Deno.test("Ctrl-C ends it, and what it posted is deleted all the same", async () => {
+Deno.test("Ctrl-C stops it, and what it posted is still deleted", async () => {
   const interrupt = new AbortController();
   const { host, thoughts } = api(interrupt.signal);
   const traffic = createTraffic({ host, url: "http://api", perSecond: 10, mix: DEFAULT_MIX });
@@ -75,7 +75,7 @@ Deno.test("Ctrl-C ends it, and what it posted is deleted all the same", async ()
   assert.equal(thoughts.size, 0);
 });
 
-Deno.test("however long it goes on, it keeps at most a thousand thoughts", async () => {
+Deno.test("however long it runs, it keeps at most a thousand thoughts", async () => {
   const { host, thoughts, posted } = api();
   const traffic = createTraffic({ host, url: "http://api", perSecond: 100, mix: parseMix("fresh=1") });
   await traffic.run(30_000, never, () => {});

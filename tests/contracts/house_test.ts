@@ -1,4 +1,7 @@
-/** House rules that a program can check: who reads the environment, who prints, and that every file says what it is. */
+/**
+ * House rules that a program can check: who reads the environment, who prints, and that every file says what
+ * it is.
+ */
 import assert from "node:assert/strict";
 import { dirname } from "node:path/posix";
 import { isTest, readModules } from "./modules.ts";
@@ -27,6 +30,7 @@ const HEADER = /^(#!.*\n|\/\/ deno-[^\n]*\n|\/\*\* @jsx[^\n]*\n)*\/\*\*/;
 const EVERYWHERE = [
   "api",
   "bench",
+  "canary",
   "core",
   "dev.ts",
   "stack",
@@ -37,7 +41,7 @@ const EVERYWHERE = [
 ];
 const files = await readModules(EVERYWHERE, () => true);
 const product = files.filter(({ path }) =>
-  /^(core|api|worker|stack)\/|^(dev|start_monitoring)\.ts$/.test(path) && !isTest(path)
+  /^(core|api|canary|worker|stack)\/|^(dev|start_monitoring)\.ts$/.test(path) && !isTest(path)
 );
 
 const none = (offences: readonly string[]) => assert.deepEqual(offences, []);

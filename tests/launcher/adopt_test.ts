@@ -149,8 +149,8 @@ Deno.test("what cannot be adopted changes nothing, and the exit code says why", 
   await using on = await setting({});
   const at = ({ addr }: { addr: Deno.NetAddr }) => `http://localhost:${addr.port}`;
   const cases: [args: string[], code: number, said: RegExp][] = [
-    [[at(page), "--name", "shop"], EXIT.target, /is not metrics[\s\S]*doctype/],
-    [[at(missing), "--name", "shop"], EXIT.target, /it answers 404/],
+    [[at(page), "--name", "shop"], EXIT.target, /does not return metrics[\s\S]*doctype/],
+    [[at(missing), "--name", "shop"], EXIT.target, /it returns 404/],
     [["http://localhost:1/metrics", "--name", "shop"], EXIT.target, /localhost:1 is not responding/],
     [[at(fresh), "--name", "shop"], EXIT.prerequisite, /has not answered a request yet/],
     [[at(shop), "--name", "grafana"], EXIT.usage, /The name grafana is taken[\s\S]*the stack's grafana/],
@@ -183,8 +183,8 @@ Deno.test("a target that stays down, and a Prometheus that refuses the files, un
   const args = ["adopt", `http://localhost:${shop.addr.port}`, "--name", "shop"];
   for (
     const [behaviour, code, said] of [
-      [{ ownError: "connection refused" }, EXIT.target, /does not reach shop[\s\S]*connection refused/],
-      [{ refusesReload: true }, EXIT.service, /does not take the new files/],
+      [{ ownError: "connection refused" }, EXIT.target, /cannot reach shop[\s\S]*connection refused/],
+      [{ refusesReload: true }, EXIT.service, /rejects the new files/],
     ] as const
   ) {
     await using on = await setting(behaviour);
