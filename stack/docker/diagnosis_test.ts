@@ -11,7 +11,7 @@ Deno.test("likelyCause() reads what programs say when they fail", () => {
     ['FATAL: password authentication failed for user "thoughts"', /password in \.env/],
     ["WRONGPASS invalid username-password pair", /password in \.env/],
     ["FATAL: database files are incompatible with server", /another version/],
-    ["open /etc/x.yml: permission denied", /not allowed to read or write/],
+    ["open /etc/x.yml: permission denied", /may not read or write/],
     ["failed parsing config: yaml: line 3", /configuration/],
     ["dial tcp: lookup kafka on 127.0.0.11:53: no such host", /name of another service/],
   ];
