@@ -36,6 +36,9 @@ await runProcess(log, async (stack) => {
     startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
   );
 
+  // What making the database has left behind, hundreds of megabytes, would stay as long as nothing much goes on.
+  (globalThis as { gc?: () => void }).gc?.();
+
   const data = config.databaseUrl === undefined ? resolve(config.dataDir) : database.name;
   // deno-lint-ignore no-console -- what a person needs to go on; the logs are on stdout
   console.error(`

@@ -2,7 +2,7 @@
 /**
  * `deno task docs`: rewrites what repeats code. These are the tables in the docs, between `<!-- generated: NAME -->` and
  * `<!-- end -->`, the variables in deno.json's permissions, and those that the Helm
- * chart's values may set. With `--check` it writes nothing and names the files
+ * chart's values may set, and the packages of programs.lock. With `--check` it writes nothing and names the files
  * that differ.
  */
 import manifest from "../deno.json" with { type: "json" };
@@ -12,6 +12,7 @@ import { decisions } from "./decisions_page.ts";
 import { endpointAnswers } from "./endpoint_answers_page.ts";
 import { licences, packages } from "./licences_page.ts";
 import { readPackages } from "./packages.ts";
+import { programsLock } from "./programs_lock.ts";
 import { panels } from "./panels_page.ts";
 import { withPermissions } from "./permissions.ts";
 import { scaleSizes, scaleWaits } from "./scale_page.ts";
@@ -53,6 +54,7 @@ const stale: string[] = [];
 for (const path of DOCUMENTS) await update(path, async (text) => await formatted(filled(path, text)));
 await update("deno.json", withPermissions);
 await update("deploy/helm/thought-processor/values.schema.json", withSettings);
+await update("programs.lock", async () => programsLock(await Deno.readTextFile("deno.lock"), used));
 
 if (check && stale.length > 0) {
   console.error(`Not up to date: ${stale.join(", ")}. Run: deno task docs`);

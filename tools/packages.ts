@@ -19,7 +19,7 @@ export interface Package {
 /** What is built from this repository, and the programs in it. */
 const PRODUCTS = {
   launcher: ["start_monitoring.ts"],
-  image: ["api/main.ts", "api/migrate.ts", "worker/main.ts", "worker/operate.ts"],
+  image: ["api/main.ts", "api/migrate.ts", "worker/main.ts", "worker/operate.ts", "canary/main.ts"],
 } as const;
 
 export type Product = keyof typeof PRODUCTS;

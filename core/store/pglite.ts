@@ -16,6 +16,9 @@ export interface PgliteOptions {
 /** PGlite's major version of PostgreSQL: it cannot read folders of others. */
 export const MAJOR_VERSION = "18";
 
+/** A quarter of PGlite's default: as memory of WebAssembly it stays resident once it was used. */
+const SHARED_BUFFERS = "32MB";
+
 /** Opens a database. Takes seconds. */
 export async function openPglite(options: PgliteOptions = {}): Promise<Database> {
   const { folder, log = createLogger({ service: "database", level: "WARN" }), vacuumEveryMs = 10_000 } =
@@ -119,7 +122,8 @@ function runVacuum({ db, log, signal, everyMs, count }: VacuumOptions): Promise<
 }
 
 async function start(folder: string | undefined): Promise<PGlite> {
-  if (folder === undefined) return await PGlite.create();
+  const startParams = [...PGlite.defaultStartParams, "-c", `shared_buffers=${SHARED_BUFFERS}`];
+  if (folder === undefined) return await PGlite.create({ startParams });
   const version = await Deno.readTextFile(`${folder}/PG_VERSION`).then(
     (text) => text.trim(),
     () => undefined,
@@ -131,7 +135,7 @@ async function start(folder: string | undefined): Promise<PGlite> {
     );
   }
   try {
-    return await PGlite.create({ dataDir: folder });
+    return await PGlite.create({ dataDir: folder, startParams });
   } catch (error) {
     throw new Error(
       `Cannot open ${folder} (${

@@ -9,7 +9,7 @@ const SHIPPED = [
   "Dockerfile",
   "docker-compose.yml",
   "deno.json",
-  "deno.lock",
+  "programs.lock",
   "config",
   "core",
   "api",

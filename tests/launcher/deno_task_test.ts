@@ -11,6 +11,7 @@ import { psJson, scriptDocker } from "./scripted_docker.ts";
 const CHECKOUT = [
   "deno.json",
   "deno.lock",
+  "tools",
   "start_monitoring.ts",
   "docker-compose.yml",
   ".env.example",
