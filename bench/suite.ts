@@ -6,11 +6,12 @@ import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
+import { measureModel, type ModelRun } from "./model.ts";
 import { startSink } from "./otlp_sink.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
-export const PARTS = ["api", "worker", "scrape", "end-to-end", "costs"] as const;
+export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "costs"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -37,6 +38,8 @@ export interface Results {
     /** The highest rate tried whose backlog did not grow. */
     readonly sustainedPerSecond: number;
   };
+  /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
+  models?: readonly ModelRun[];
   scrape?: Scrapes;
   scrapeIdle?: Scrapes;
   /** By what is switched on or off. */
@@ -62,6 +65,9 @@ interface Variant {
 const WARM_UP_S = 3;
 /** `none` answers a constant, so that the pipeline alone is measured. */
 const ANALYSERS = ["none", "local"] as const;
+/** Worker processes before the simulated model. */
+const MODEL_WORKERS = [1, 3] as const;
+const MODEL_SEED = 14;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
@@ -121,6 +127,22 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
   }
   if (parts.includes("end-to-end")) {
     results.endToEnd = await measureWholeWay(stores, { seconds, onStep });
+  }
+  if (parts.includes("model")) {
+    const models: ModelRun[] = [];
+    for (const workers of MODEL_WORKERS) {
+      onStep(`a slow model before ${workers} worker${workers === 1 ? "" : "s"}, about two minutes`);
+      await forget(services.databaseUrl);
+      models.push(
+        await measureModel(services, {
+          workers,
+          seed: MODEL_SEED,
+          startApi: (env) => startApi(stores, { env, sampled: 0 }),
+          startWorker: (env) => startWorker(stores, { env, sampled: 0 }),
+        }),
+      );
+    }
+    results.models = models;
   }
   if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
   return results;

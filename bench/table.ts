@@ -13,7 +13,7 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, workers, endToEnd, scrape, scrapeIdle, costs } = results;
+  const { embedded, api, apiIdempotent, workers, models, endToEnd, scrape, scrapeIdle, costs } = results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -58,6 +58,27 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     ]);
   }
   if (endToEnd) rows.push(["sustained", perSecond(endToEnd.sustainedPerSecond), "6,000 /s"]);
+  for (const run of models ?? []) {
+    const name = `model, ${run.workers} worker${run.workers === 1 ? "" : "s"}, ${run.lanes} lanes`;
+    rows.push(
+      [`${name}: lanes busy while work waits`, percent(run.lanesBusy), "95 %"],
+      [
+        `${name}: completed, of the ideal`,
+        `${run.perSecond.toFixed(2)} of ${run.idealPerSecond.toFixed(2)} /s (${
+          percent(run.perSecond / run.idealPerSecond)
+        })`,
+      ],
+      [`${name}: wait of users with one thought, p50 / p95`, waits(run.waits.others), "p95 3 s"],
+      [`${name}: wait of the user with ${run.greedy}, p50 / p95`, waits(run.waits.greedy)],
+      [`${name}: calls, of these errors`, `${run.calls}, ${run.errors}`],
+      [`${name}: paid twice, sent again, failed`, `${run.paidTwice}, ${run.sentAgain}, ${run.failed}`, "0"],
+      [
+        `${name}: results again after an outage of ${run.outageS} s`,
+        `${run.resumedAfterS.toFixed(1)} s`,
+        "10 s",
+      ],
+    );
+  }
   if (scrape) {
     rows.push([
       `scrape of ${scrape.series} series under load, p50 / p95`,
@@ -82,6 +103,8 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
 }
 
 const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")} /s`;
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const waits = ({ p50S, p95S }: { p50S: number; p95S: number }) => `${p50S.toFixed(1)} / ${p95S.toFixed(1)} s`;
 const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 const cost = ({ msPer1000, ratio, lowest, highest }: Cost) =>

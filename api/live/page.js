@@ -1,6 +1,7 @@
 /** The live page: posts thoughts and follows them, and keeps tiles, plots and the list current. */
 import { ApiError, call, follow, useKey } from "./api.js";
 import { createList } from "./list.js";
+import { createNotice } from "./notice.js";
 import { createPlots } from "./plots.js";
 import { drawThought } from "./thought.js";
 import { drawStations, duration } from "./timeline.js";
@@ -15,6 +16,7 @@ const LEVELS = { info: "low", warn: "warning", critical: "critical" };
 
 const byId = (id) => document.getElementById(id);
 const drawPlots = createPlots();
+const showNotice = createNotice({ box: byId("notice"), resume: byId("resume"), complain });
 let monitored = false;
 
 /** Where Grafana shows a trace; undefined while nothing does. */
@@ -89,6 +91,7 @@ byId("example").querySelector("button").addEventListener("click", (event) => {
 
 byId("key").addEventListener("change", () => {
   useKey(byId("key").value);
+  showNotice(); // what it may tell and offer depends on the key
   complain();
   refreshList();
 });
@@ -159,7 +162,7 @@ async function refreshList() {
 
 async function state() {
   try {
-    const { tiles, history, monitored: now } = await (await call("samples")).json();
+    const { tiles, history, notice, monitored: now } = await (await call("samples")).json();
     monitored = now;
     for (const [key, { value, level }] of Object.entries(tiles)) {
       const tile = byId(`tile-${key}`);
@@ -168,6 +171,7 @@ async function state() {
       tile.querySelector(".level").textContent = LEVELS[level] ?? "";
     }
     drawPlots(history);
+    await showNotice(notice);
     const newest = history.at.at(-1);
     const old = newest !== undefined && Date.now() - newest > STALE_MS;
     showAge(old ? "These numbers are old: the database is not responding." : "");

@@ -38,6 +38,10 @@ export function Page({ version }: { readonly version: string }) {
             Write down what is on your mind: a worker reads it and says what kind of thought it is, what it is
             worth to you, what to do next and how soon.
           </p>
+          <div id="notice" class="notice" hidden>
+            <p role="status"></p>
+            <button id="resume" type="button" class="secondary" hidden>Resume</button>
+          </div>
           <Post />
           <Recent />
           <Now />

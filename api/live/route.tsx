@@ -2,6 +2,7 @@
 import { pageHeaders } from "../headers.ts";
 import { addFiles, type PageFile } from "../files.ts";
 import type { Routes } from "../routes.ts";
+import { noticeOf } from "./notice.ts";
 import { Page } from "./page.tsx";
 import type { Sampler } from "./sampler.ts";
 import { TILES } from "./tiles.ts";
@@ -43,6 +44,10 @@ const FILES: Readonly<Record<string, PageFile>> = {
     "text/javascript",
     () => import("./list.js", { with: { type: "text" } }) as unknown as Text,
   ),
+  "notice.js": file(
+    "text/javascript",
+    () => import("./notice.js", { with: { type: "text" } }) as unknown as Text,
+  ),
   "api.js": file("text/javascript", () => import("./api.js", { with: { type: "text" } }) as unknown as Text),
   "plots.js": file(
     "text/javascript",
@@ -68,6 +73,7 @@ export function addPage(routes: Routes, { sampler, version, monitored }: PageOpt
     const series = (key: "at" | "accepted" | "processed" | "waiting") => samples.map((sample) => sample[key]);
     return c.json({
       monitored: monitored(),
+      notice: newest && noticeOf(newest),
       tiles: newest === undefined ? {} : Object.fromEntries(
         TILES.map(({ key, value, level }) => [key, { value: value(newest), level: level(newest) }]),
       ),

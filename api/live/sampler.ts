@@ -25,6 +25,8 @@ export interface Sample {
   readonly workers: number;
   /** Workers that should be running, as those that run believe. */
   readonly expectedWorkers: number;
+  /** Why the workers begin no analysis, and since when in milliseconds since the epoch; null while they may. */
+  readonly closed: { readonly reason: string; readonly since: number } | null;
 }
 
 export interface Sampler extends Disposable {
@@ -100,6 +102,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       waiting,
       workers: workers.filter(({ active }) => active).length,
       expectedWorkers: Math.max(1, ...workers.map(({ expected }) => expected)),
+      closed: closedGate(workers),
     });
     readings.push(reading);
     if (samples.length > KEPT_SAMPLES) samples.shift();
@@ -136,6 +139,16 @@ function processedPerSecond(before: readonly Present[], after: readonly Present[
     const done = now.processed + now.failed - then.processed - then.failed;
     return sum + 1_000 * done / (now.seenAtMs - then.seenAtMs);
   }, 0);
+}
+
+/** Closed is what every worker says: one that has not heard yet of a gate that opened must not cover the others. */
+function closedGate(workers: readonly Present[]): Sample["closed"] {
+  const gates = workers.map(({ gate }) => gate);
+  if (gates.length === 0 || gates.some(({ status }) => status === "open")) return null;
+  const [first] = gates.toSorted((one, other) => (one.since ?? Infinity) - (other.since ?? Infinity));
+  return first!.reason === null || first!.since === null
+    ? null
+    : { reason: first!.reason, since: first!.since };
 }
 
 function hitRatio(before: readonly Present[], after: readonly Present[]): number | null {

@@ -3,8 +3,11 @@ import { createLogger } from "../../core/telemetry/log.ts";
 import { createMetrics } from "../../core/telemetry/metrics.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { openTestApp } from "../../tests/support/test_app.ts";
+import type { Heartbeat } from "../../core/store/heartbeats.ts";
+import { noticeOf } from "./notice.ts";
 import { countsByBound, quantile } from "./quantile.ts";
 import { createSampler, type Sample } from "./sampler.ts";
+import { GATE_REASONS } from "../../worker/gate.ts";
 import { TILES } from "./tiles.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
@@ -47,8 +50,8 @@ function worker(
   cacheHits = 0,
   cacheMisses = 0,
   active = true,
+  gate: Heartbeat["gate"] = { status: "open", reason: null, since: null },
 ) {
-  const gate = { status: "open", reason: null, since: null } as const;
   return { id, seenAtMs, processed, failed: 0, cacheHits, cacheMisses, active, expected: 3, gate };
 }
 
@@ -74,6 +77,26 @@ Deno.test("the sampler turns growing counts into rates, over the workers that we
   assert.equal(second.cacheHits, 0.75);
   assert.equal(second.waiting, 7);
   assert.equal(second.workers, 3, "members only");
+});
+
+Deno.test("why the workers are closed is known once all of them say so, since the first of them was", async () => {
+  const { state, sampler, at } = system();
+  using _ = sampler;
+  const away = (since: number) => ({ status: "closed", reason: "outage", since }) as const;
+  state.workers = [["a", 0, 0, 0, 0, true, away(7)], ["b", 0, 0]];
+  assert.equal((await at(0)).closed, null);
+  state.workers = [["a", 1, 0, 0, 0, true, away(7)], ["b", 1, 0, 0, 0, true, away(5)]];
+  const sample = await at(1);
+  assert.deepEqual(sample.closed, { reason: "outage", since: 5 });
+  assert.deepEqual(noticeOf(sample), { reason: "outage", text: "The language model is away", since: 5 });
+  state.workers = [];
+  assert.equal(noticeOf(await at(2)), undefined);
+});
+
+Deno.test("every reason that a gate is closed for has words of its own", () => {
+  const texts = GATE_REASONS.map((reason) => noticeOf({ closed: { reason, since: 0 } })!.text);
+  assert.equal(new Set(texts).size, GATE_REASONS.length);
+  assert.ok(!texts.includes(noticeOf({ closed: { reason: "another", since: 0 } })!.text));
 });
 
 Deno.test("a clock that goes back starts the sampler anew, without a rate below 0", async () => {
@@ -139,6 +162,7 @@ Deno.test("tiles take the thresholds' colours", () => {
     waiting: 0,
     workers: 3,
     expectedWorkers: 3,
+    closed: null,
   };
   const shown = (sample: Partial<Sample>, key: string) => {
     const tile = TILES.find((tile) => tile.key === key)!;

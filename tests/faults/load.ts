@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly clients?: number;
   /** The text of the nth thought. @default a short one of its own */
   readonly text?: (n: number) => string;
+  /** Who posts the nth thought. @default one of a hundred users */
+  readonly user?: (n: number) => string;
 }
 
 export interface Load {
@@ -30,7 +32,7 @@ const AGAIN_MS = 200;
 
 /** Starts posting. A request made again carries the same Idempotency-Key, so it can't be stored twice. */
 export function startLoad(options: LoadOptions): Load {
-  const { api, thoughts, perSecond, clients = 16, text = defaultText } = options;
+  const { api, thoughts, perSecond, clients = 16, text = defaultText, user = defaultUser } = options;
   const accepted: string[] = [];
   const keys = crypto.randomUUID();
   const startedAt = performance.now();
@@ -43,7 +45,7 @@ export function startLoad(options: LoadOptions): Load {
       const response = await fetch(`${api()}/thoughts`, {
         method: "POST",
         headers: { "content-type": "application/json", "idempotency-key": `${keys}-${n}` },
-        body: JSON.stringify({ user_id: `user-${n % 100}`, text }),
+        body: JSON.stringify({ user_id: user(n), text }),
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
       const body = await response.text();
@@ -84,6 +86,10 @@ export function startLoad(options: LoadOptions): Load {
     },
     done,
   };
+}
+
+function defaultUser(n: number): string {
+  return `user-${n % 100}`;
 }
 
 function defaultText(n: number): string {

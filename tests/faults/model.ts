@@ -8,6 +8,10 @@ export interface Model extends AsyncDisposable {
   readonly url: string;
   /** Questions that have not been answered yet. */
   readonly waiting: number;
+  /** The most that there were at once. */
+  readonly mostWaiting: number;
+  /** When a thought was asked about first, by performance.now(); undefined before. */
+  askedAt(thought: string): number | undefined;
   /** Answers nobody until {@link release}. */
   holdBack(): void;
   release(): void;
@@ -27,6 +31,8 @@ export interface ModelOptions {
 
 export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = {}): Model {
   let waiting = 0;
+  let mostWaiting = 0;
+  const askedAt = new Map<string, number>();
   let mended = false;
   let away = false;
   let gate = Promise.withResolvers<void>();
@@ -43,6 +49,7 @@ export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = 
     const { messages } = await request.json() as { messages: { role: string; content: string }[] };
     const question = messages.find(({ role }) => role === "user")!.content;
     const { thought } = JSON.parse(question) as { thought: string };
+    if (!askedAt.has(thought)) askedAt.set(thought, performance.now());
     const asked = (trigger: string) => !mended && thought.includes(trigger);
     // A status that blames the thought: after a 5xx it would wait, uncharged, and everybody with it.
     if (asked(TRIGGERS.error)) return Response.json({ error: { message: "broken" } }, { status: 422 });
@@ -59,7 +66,7 @@ export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = 
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async (request) => {
-      waiting++;
+      mostWaiting = Math.max(mostWaiting, ++waiting);
       try {
         return await answer(request);
       } finally {
@@ -72,6 +79,10 @@ export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = 
     get waiting() {
       return waiting;
     },
+    get mostWaiting() {
+      return mostWaiting;
+    },
+    askedAt: (thought) => askedAt.get(thought),
     holdBack: () => void (gate = Promise.withResolvers()),
     release: () => gate.resolve(),
     goAway: () => void (away = true),

@@ -432,6 +432,47 @@ Deno.test({
       await page.locator("#stations li[aria-current=step]", { hasText: "Stored" }).waitFor();
     });
 
+    await t.step(
+      "a pause is said, with who, why and since when; who may end it can, and work goes on",
+      async () => {
+        const { page, errors } = await open(browser, url, { viewport: { width: 1_200, height: 900 } });
+        const pause = await fetch(`${url}/pause`, {
+          method: "PUT",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ reason: "the invoice is too high" }),
+        });
+        assert.equal(pause.status, 200);
+        await pause.body?.cancel();
+        const notice = page.getByRole("status").filter({
+          hasText: /Paused by anonymous since .*\d\d.*: “the invoice is too high”/,
+        });
+        await notice.waitFor();
+        assert.deepEqual(await violations(page), []);
+        if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/live-page-paused.png` });
+        await page.getByLabel("Thought", { exact: true }).fill("Walk the dog while they are paused");
+        await page.getByRole("button", { name: "Post", exact: true }).click();
+        await page.locator("#recent li", { hasText: "Walk the dog" }).getByText("pending").waitFor();
+        await page.getByRole("button", { name: "Resume" }).click();
+        await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+        await waitFor("the notice to go", async () => !(await page.locator("#notice").isVisible()));
+        assert.deepEqual(errors, []);
+      },
+    );
+
+    await t.step("whoever may not operate is told of a pause, not by whom, and cannot end it", async () => {
+      const { page } = await open(browser, url, {});
+      await page.route(/\/samples$/, async (route) => {
+        const response = await route.fetch();
+        const notice = { reason: "paused", text: "An operator paused the workers", since: Date.now() };
+        await route.fulfill({ response, json: { ...await response.json(), notice } });
+      });
+      const refusal = { status: 403, json: { status: 403, title: "Not with this key" } };
+      await page.route(/\/pause$/, (route) => route.fulfill(refusal));
+      await page.getByRole("status").filter({ hasText: /^An operator paused the workers \(since / })
+        .waitFor();
+      assert.ok(!(await page.getByRole("button", { name: "Resume" }).isVisible()));
+    });
+
     await t.step("an API that goes away is said, and the page recovers by itself", async () => {
       const { page } = desk;
       await page.context().setOffline(true);
