@@ -1,7 +1,8 @@
 /** Checks that every panel of every dashboard has data, or an explanation. */
-import type { Dashboard, Panel } from "../dashboards/model.ts";
+import { type Dashboard, LOOK_BACK_MINUTES, type Panel, STEP_SECONDS } from "../dashboards/model.ts";
 import { metricsOf } from "../dashboards/promql.ts";
 import { LaunchFailure } from "../failure.ts";
+import { createLoki } from "../clients/loki.ts";
 import { type Reading, readPanel } from "../clients/panel_reading.ts";
 import type { Finding, Progress } from "../checklist.ts";
 import { createPrometheus, type Prometheus, type Recording } from "../clients/prometheus.ts";
@@ -129,6 +130,9 @@ async function reasonFor(
   }
   const recordings = await prometheus.recordings();
   for (const { source, expr } of panel.queries) {
+    if (source === "loki" && isFiltered(expr) && await hasLines(stack, expr)) {
+      return { why: "no line like that", explained: true, mayCome: false };
+    }
     if (source !== "prometheus") {
       return { why: `${source} has nothing for ${expr}`, explained: false, mayCome: more };
     }
@@ -140,6 +144,21 @@ async function reasonFor(
     }
   }
   return { why: "its series exist, none matches now", explained: true, mayCome: more };
+}
+
+/** Whether a LogQL query picks among the lines of its streams; that none is among them may be good news. */
+function isFiltered(logql: string): boolean {
+  return streamsOf(logql) !== logql.trim();
+}
+
+async function hasLines({ host, endpoints }: RunningStack, logql: string): Promise<boolean> {
+  const loki = createLoki({ host, url: endpoints.of("loki") });
+  return (await loki.range(streamsOf(logql), LOOK_BACK_MINUTES, STEP_SECONDS)).length > 0;
+}
+
+/** The selector of a LogQL query's streams, `{…}`. */
+function streamsOf(logql: string): string {
+  return /\{(?:[^}"]|"(?:[^"\\]|\\.)*")*\}/.exec(logql)?.[0] ?? logql;
 }
 
 function recorded(metric: string, { intervalSeconds, error }: Recording): Reason {

@@ -47,6 +47,10 @@ async function look(exprs: Record<string, string>, metrics: Metrics) {
         const groups = Object.entries(rules).map(([name, interval]) => ({ interval, rules: [{ name }] }));
         return Response.json({ data: { groups } });
       }
+      if (pathname === "/loki/api/v1/query_range") {
+        const values = samples[searchParams.get("query")!]?.(posted).map((line) => ["1", line]) ?? [];
+        return Response.json({ data: { result: values.length > 0 ? [{ values }] : [] } });
+      }
       if (pathname !== "/api/v1/query") return Response.json({}, { status: 500 });
       const query = searchParams.get("query")!;
       const values = query.includes("count_over_time") ? [`${scrapes}`] : samples[query]?.(posted) ?? [];
@@ -126,6 +130,15 @@ Deno.test("a panel of a service that was left out is explained by that", async (
   });
   assert.ok(!(finding instanceof LaunchFailure), `${finding}`);
   assert.deepEqual(finding.notes, ["needs tempo, which was left out: D: spans, D: calls"]);
+});
+
+Deno.test("that no line is an error may be good news; that there are no lines is none", async () => {
+  const exprs = { errors: '{service=~"a|b}"} |= "ERROR"' };
+  const lines = { samples: { '{service=~"a|b}"}': () => ["INFO started"] } };
+  const quiet = await look(exprs, { ...lines, source: "loki" });
+  assert.deepEqual(quiet.finding, { text: "0 of 1 have data", notes: ["no line like that: D: errors"] });
+  const silent = await look(exprs, { source: "loki" });
+  assert.ok(silent.finding instanceof LaunchFailure);
 });
 
 Deno.test("a panel of log lines is explained where nothing ships them", async () => {
