@@ -99,7 +99,7 @@ async function existing({ paths }: Context, files: readonly string[]): Promise<s
 }
 
 function adoptionChecks(context: Context, live: Live, url: URL, name: string): Check[] {
-  const { host, paths } = context;
+  const { paths } = context;
   let metrics: Awaited<ReturnType<typeof readMetrics>> | undefined;
   let target = "";
   const free = async () => {
@@ -112,7 +112,7 @@ function adoptionChecks(context: Context, live: Live, url: URL, name: string): C
     });
   };
   const read = async () => {
-    metrics = await readMetrics(host, url);
+    metrics = await readMetrics(live, url);
     return { text: metrics.summary, notes: metrics.found };
   };
   const write = async () => {

@@ -311,12 +311,12 @@ export function lastValue(): common.ReduceDataOptionsBuilder {
  * The JSON that Grafana's file provider reads: stable, with a newline at its end. Panels are numbered in
  * order, which keeps links to panels valid.
  */
-export function toJson(built: Dashboard): string {
+export function toJson(built: Dashboard, { editable = false } = {}): string {
   let id = 0;
   const panels = built.panels?.map((panel) => {
     const own = { id: ++id, ...panel };
     if (!("panels" in panel) || !panel.panels) return own;
     return { ...own, panels: panel.panels.map((inner) => ({ id: ++id, ...inner })) };
   });
-  return JSON.stringify({ ...built, panels, editable: false }, null, 2) + "\n";
+  return JSON.stringify({ ...built, panels, editable }, null, 2) + "\n";
 }

@@ -2,8 +2,9 @@
 import { type Family, parseExposition } from "../clients/exposition.ts";
 import { ask, type Reply, Unreachable } from "../clients/http.ts";
 import { LaunchFailure, prerequisite } from "../failure.ts";
-import type { Host } from "../host.ts";
 import { recognise, type Recognised } from "./known_metrics.ts";
+import type { Live } from "./live.ts";
+import { isThisMachine } from "./reach.ts";
 
 export interface Metrics extends Recognised {
   /** "42 metrics, requests by http_requests_total" */
@@ -15,9 +16,14 @@ const ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;vers
 /** More is not a page of metrics worth scraping. */
 const MOST_BYTES = 50_000_000;
 
-/** @throws {LaunchFailure} of kind target, when there is no response or it is not metrics */
-export async function readMetrics(host: Host, url: URL): Promise<Metrics> {
-  const reply = await ask(host, url.href, { headers: { accept: ACCEPT } }).catch(unreachable(url));
+/**
+ * Requests them from this machine; a service inside the stack, which has no address here, from Prometheus's container.
+ *
+ * @throws {LaunchFailure} of kind target, when there is no response or it is not metrics
+ */
+export async function readMetrics(live: Live, url: URL): Promise<Metrics> {
+  const reply = await ask(live.host, url.href, { headers: { accept: ACCEPT } })
+    .catch(async (error) => await askInside(live, url) ?? unreachable(url)(error));
   if (reply.status !== 200) {
     throw notMetrics(
       url,
@@ -37,6 +43,12 @@ export async function readMetrics(host: Host, url: URL): Promise<Metrics> {
     ? `requests by ${recognised.requests.counter}`
     : "no HTTP requests among them";
   return { ...recognised, summary: `${families.size} metrics, ${by}` };
+}
+
+async function askInside({ compose, endpoints }: Live, url: URL): Promise<Reply | undefined> {
+  if (endpoints.all("prometheus").length === 0 || isThisMachine(url)) return undefined;
+  const { code, stdout } = await compose.exec("prometheus", ["wget", "-q", "-T", "5", "-O", "-", url.href]);
+  return code === 0 ? { status: 200, headers: new Headers(), text: stdout } : undefined;
 }
 
 function parsed(url: URL, { text, headers }: Reply): ReadonlyMap<string, Family> {

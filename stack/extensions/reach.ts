@@ -14,6 +14,11 @@ export interface Reach {
 const MACHINE = "host.docker.internal";
 const LOOPBACK = /^(localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 
+/** Whether an address means this machine by its loopback. */
+export function isThisMachine({ hostname }: URL): boolean {
+  return LOOPBACK.test(hostname);
+}
+
 /**
  * On a Mac and on Windows the virtual machine forwards to this machine's loopback. On Linux a container sees
  * only what listens on Docker's bridge, or on every address.
@@ -26,7 +31,7 @@ export async function reachFromContainers(
   name: string,
 ): Promise<Reach> {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  if (!LOOPBACK.test(url.hostname)) {
+  if (!isThisMachine(url)) {
     return { target: `${url.hostname}:${port}`, finding: `${url.host}, as given` };
   }
   const target = `${MACHINE}:${port}`;

@@ -28,7 +28,7 @@ export function serviceFiles(service: Service): Map<string, string> {
   return new Map([
     [`scrape/${name}.yml`, scrapeFile(service)],
     [`rules/${name}.yml`, rulesFile(service)],
-    [`dashboards/${name}.json`, toJson(serviceDashboard(service))],
+    [`dashboards/${name}.json`, toJson(serviceDashboard(service), { editable: true })],
   ]);
 }
 

@@ -61,7 +61,7 @@ const CASES: readonly Case[] = [
   {
     name: "10 % of failures",
     series: [up("1x80"), requests(200, 18), requests(500, 2)],
-    expected: { ServiceErrors: "10% of its requests are answered with a 5xx (limit 5 %)." },
+    expected: { ServiceErrors: "10% of its requests return a 5xx (limit 5 %)." },
   },
   {
     name: "4 % of failures",
@@ -76,7 +76,7 @@ const CASES: readonly Case[] = [
   {
     name: "one of ten slower than 1 s",
     series: [up("1x80"), requests(200, 20), took("1", 18), took("2", 20), took("+Inf", 20)],
-    expected: { ServiceSlow: "One request of 20 takes longer than 1.5s (limit 1 s)." },
+    expected: { ServiceSlow: "One request in 20 takes longer than 1.5s (limit 1 s)." },
   },
   {
     name: "one of fifty slower than 1 s",

@@ -141,6 +141,14 @@ Deno.test("on Docker Desktop loopback is enough", async () => {
   assert.equal(run.code, EXIT.ok, run.stderr);
 });
 
+Deno.test("a service inside the stack, which has no address on this machine, is asked from there", async () => {
+  await using on = await setting({}, [{ when: "* exec -T prometheus wget *", stdout: METRICS }]);
+  const run = await on.machine.launch("adopt", "http://till.invalid:3000/metrics", "--name", "till");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  const [job] = parse(await Deno.readTextFile(join(on.extensions, "scrape/till.yml"))).scrape_configs;
+  assert.deepEqual(job.static_configs[0].targets, ["till.invalid:3000"]);
+});
+
 Deno.test("what cannot be adopted changes nothing, and the exit code says why", async () => {
   await using page = service("<!doctype html>\n<p>Welcome</p>");
   await using missing = service("not found", { status: 404 });
