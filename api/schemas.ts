@@ -156,6 +156,13 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""
   throw new Problem("invalid-request", { errors: errors.slice(0, 20) });
 }
 
+/** A request's fields under this program's names. core/thought_json.ts does the same for thoughts. */
+export function named<T extends { readonly user_id?: string | undefined }>(
+  { user_id, ...same }: T,
+): Omit<T, "user_id"> & { readonly userId: T["user_id"] } {
+  return { ...same, userId: user_id };
+}
+
 /** A cursor is the last id of a page, opaque so that it may become something else. */
 export function toCursor(id: string): string {
   return Uint8Array.fromHex(id.replaceAll("-", "")).toBase64({ alphabet: "base64url", omitPadding: true });

@@ -26,6 +26,7 @@ import {
   fromCursor,
   IdempotencyKey,
   ListQuery,
+  named,
   parse,
   ThoughtId,
   ThoughtJson,
@@ -102,7 +103,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const key = c.req.header("idempotency-key");
       const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");
       const { text: raw, json } = await readJson(c.req.raw, body);
-      const { user_id: userId, text, context = null, priority = "interactive" } = parse(CreateThought, json);
+      const { userId, text, context = null, priority = "interactive" } = named(parse(CreateThought, json));
       refuseDuplicateKeys(raw);
       if (!reaches(c.get("grant"), userId)) {
         throw new Problem("forbidden", {
@@ -162,7 +163,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       summary: "List thoughts, the newest first",
       description:
         "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: one that " +
-        "would have to look through many others of another status ends before, as does one of long thoughts.",
+        "would have to scan many thoughts of another status ends early, as does one of long thoughts.",
       request: { query: ListQuery },
       responses: {
         200: {
@@ -174,8 +175,8 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     },
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
-      const { status, limit, cursor, user_id } = parse(ListQuery, queryOf(c), "query.");
-      const userId = user_id ?? c.get("grant")?.user ?? undefined;
+      const { status, limit, cursor, ...asked } = named(parse(ListQuery, queryOf(c), "query."));
+      const userId = asked.userId ?? c.get("grant")?.user ?? undefined;
       if (userId !== undefined && !reaches(c.get("grant"), userId)) throw new Problem("thought-not-found");
       const { thoughts, next } = await store.list({
         limit,
@@ -198,7 +199,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       operationId: "deleteThought",
       summary: "Delete a thought",
       description:
-        "Whatever its state. An analysis under way is thrown away, a copy of it in the cache stays " +
+        "Whatever its state. An analysis in progress is discarded; a copy of it in the cache stays " +
         "there under a hash of the text until it expires.",
       request: byId,
       responses: { 204: { description: "Deleted" } },
@@ -222,14 +223,14 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       scope: "delete",
       summary: "Forget a user: delete every thought of theirs, whatever its state",
       description:
-        "Their results leave the cache within seconds. Nothing of them is in logs or traces; Kafka holds ids of thoughts " +
-        "until its retention ends; backups are yours.",
+        "Their results leave the cache within seconds. Logs and traces contain nothing of them; Kafka keeps ids of thoughts " +
+        "until its retention ends; backups are your responsibility.",
       request: { query: ForgetQuery },
       responses: { 200: { description: "How many were deleted", content: json(Forgotten) } },
     },
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
-      const { user_id: userId } = parse(ForgetQuery, queryOf(c), "query.");
+      const { userId } = named(parse(ForgetQuery, queryOf(c), "query."));
       if (!reaches(c.get("grant"), userId)) throw new Problem("thought-not-found");
       const thoughts = await retention.forget(userId);
       metrics.thoughts_forgotten_total.inc(thoughts);

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a command line program
 /**
- * Counts files and lines of production code per folder, at a commit:
+ * Counts files and lines of production code per folder, and classes and fields per part, at a commit:
  *
  *   deno run --allow-run=git tools/rooms.ts [COMMIT]
  */
@@ -26,6 +26,21 @@ const total = [...rooms.values()].reduce((sum, room) => ({
   lines: sum.lines + room.lines,
 }));
 console.log(table(["folder", "files", "lines"], [...rows, ["together", `${total.files}`, `${total.lines}`]]));
+
+/** One dialect: no classes but errors, and `readonly` fields of types. */
+const DIALECT = {
+  classes: /^(export )?(default )?(abstract )?class /,
+  "of them errors": /^(export )?class \w+ extends (\w*Error|Unreachable)\b/,
+  "readonly fields": /^  readonly \w+\??: /,
+  "plain fields": /^  [a-z]\w*\??: [^,]*;$/,
+};
+const dialect = await Promise.all(["api", "worker", "core", "stack"].map(async (part) => {
+  const files = [`${part}/*.ts`, ":!*_test.ts", ":!*/test_*.ts"];
+  const lines = (await git("grep", "-h", "", commit, "--", ...files)).split("\n");
+  const counts = Object.values(DIALECT).map((pattern) => lines.filter((line) => pattern.test(line)).length);
+  return [`\`${part}/\``, ...counts.map(String)];
+}));
+console.log(table(["part", ...Object.keys(DIALECT)], dialect));
 
 async function git(...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command("git", { args }).output();

@@ -212,30 +212,30 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
 }
 
 interface ClaimRow {
-  id: string;
-  attempts: number;
-  charged: number;
-  text: string;
-  context: string | null;
-  priority: ThoughtPriority;
-  traceparent: string | null;
-  created_at: Date;
-  canary: boolean;
+  readonly id: string;
+  readonly attempts: number;
+  readonly charged: number;
+  readonly text: string;
+  readonly context: string | null;
+  readonly priority: ThoughtPriority;
+  readonly traceparent: string | null;
+  readonly created_at: Date;
+  readonly canary: boolean;
 }
 
 interface LookRow {
-  kind: "stale" | "announced" | "next";
-  id: string;
-  attempt: number;
-  queued_at: string;
+  readonly kind: "stale" | "announced" | "next";
+  readonly id: string;
+  readonly attempt: number;
+  readonly queued_at: string;
 }
 
 interface WaitingRow {
-  total: number;
-  batch: number;
-  oldest_interactive: number;
-  oldest_batch: number;
-  outbox: number;
+  readonly total: number;
+  readonly batch: number;
+  readonly oldest_interactive: number;
+  readonly oldest_batch: number;
+  readonly outbox: number;
 }
 
 function fromRow(row: ClaimRow): Claim {

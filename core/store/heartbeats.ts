@@ -76,17 +76,17 @@ export function createHeartbeats(database: Database): Heartbeats {
 }
 
 interface PresentRow {
-  id: string;
-  active: boolean;
-  expected: number;
-  processed: string | number;
-  failed: string | number;
-  cache_hits: string | number;
-  cache_misses: string | number;
-  gate_status: Heartbeat["gate"]["status"];
-  gate_reason: string | null;
-  gate_since_ms: number | null;
-  seen_at_ms: string | number;
+  readonly id: string;
+  readonly active: boolean;
+  readonly expected: number;
+  readonly processed: string | number;
+  readonly failed: string | number;
+  readonly cache_hits: string | number;
+  readonly cache_misses: string | number;
+  readonly gate_status: Heartbeat["gate"]["status"];
+  readonly gate_reason: string | null;
+  readonly gate_since_ms: number | null;
+  readonly seen_at_ms: string | number;
 }
 
 const BEAT = `

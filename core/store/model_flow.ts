@@ -127,12 +127,12 @@ export function createModelFlow(
 }
 
 interface LeaseRow {
-  day: string;
-  count: number;
-  requests: number;
-  tokens: number;
-  affordable: number;
-  spent_usd: number;
+  readonly day: string;
+  readonly count: number;
+  readonly requests: number;
+  readonly tokens: number;
+  readonly affordable: number;
+  readonly spent_usd: number;
 }
 
 const TODAY = `(now() at time zone 'utc')::date`;

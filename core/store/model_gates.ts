@@ -99,19 +99,19 @@ export function createModelGates(database: Database, provider: string, model: st
 }
 
 interface CircuitRow {
-  closures: string | number;
-  reason: ClosedReason | null;
-  detail: string | null;
-  since_ms: number | null;
-  probe_in_ms: number;
-  probing: boolean;
-  blocked_for_ms: number;
+  readonly closures: string | number;
+  readonly reason: ClosedReason | null;
+  readonly detail: string | null;
+  readonly since_ms: number | null;
+  readonly probe_in_ms: number;
+  readonly probing: boolean;
+  readonly blocked_for_ms: number;
 }
 
 interface ProbeRow {
-  probes: string | number;
-  closures: string | number;
-  failed_probes: number;
+  readonly probes: string | number;
+  readonly closures: string | number;
+  readonly failed_probes: number;
 }
 
 function toCircuit(row: CircuitRow): Circuit {

@@ -58,13 +58,13 @@ export function createOutbox(database: Database): Outbox {
 }
 
 interface TakenRow {
-  thought_id: string;
-  flow: string;
-  traceparent: string | null;
+  readonly thought_id: string;
+  readonly flow: string;
+  readonly traceparent: string | null;
   /** Which of its flow's messages it is, from 1. */
-  turn: number;
+  readonly turn: number;
   /** Where its flow stands in the round. */
-  place: number;
+  readonly place: number;
 }
 
 /**

@@ -103,9 +103,8 @@ export function createStore(database: Database): Store {
   async function settle(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
     const repeated = thoughts.filter(({ id }) => !stored.has(id));
     const rows = await database.query<RepeatedRow>(FIND_REPEATED, [JSON.stringify(repeated)]);
-    const earlier = new Map(rows.map((row) => [JSON.stringify([row.user_id, row.idempotency_key]), row]));
-    const earlierOf = ({ userId, idempotencyKey }: Insertion) =>
-      earlier.get(JSON.stringify([userId, idempotencyKey]));
+    const earlier = new Map(rows.map((row) => [row.asked, row]));
+    const earlierOf = ({ id }: Insertion) => earlier.get(id);
     // A thought deleted since has freed its key.
     const freed = repeated.filter((thought) => earlierOf(thought) === undefined);
     const again = new Map(
@@ -161,15 +160,20 @@ export function createStore(database: Database): Store {
   };
 }
 
-const INSERT_ALL = `
-  with given as (
-    select * from jsonb_to_recordset($1::text::jsonb) as given(
+/** A CTE of insertions under the columns' names; {@link progressOf} is the way back. */
+const GIVEN = `
+  given (id, user_id, text, context, idempotency_key, request_hash, priority, flow, traceparent) as (
+    select id, "userId", text, context, "idempotencyKey", "requestHash", priority, flow, traceparent
+    from jsonb_to_recordset($1::text::jsonb) as insertion(
       id uuid, "userId" text, text text, context text, "idempotencyKey" text, "requestHash" text, priority text,
       flow text, traceparent text)
-  ), stored as (
+  )`;
+
+const INSERT_ALL = `
+  with ${GIVEN}, stored as (
     insert into thoughts (id, user_id, text, context, idempotency_key, request_hash, priority, flow, traceparent)
-    select id, "userId", text, context, "idempotencyKey", "requestHash", priority, flow, traceparent from given
-    order by "userId", "idempotencyKey" -- two processes with the same keys then wait in turn, not for each other
+    select id, user_id, text, context, idempotency_key, request_hash, priority, flow, traceparent from given
+    order by user_id, idempotency_key -- two processes with the same keys then wait in turn, not for each other
     on conflict do nothing
     returning id, attempts, flow, user_id, priority, traceparent
   ), ${announceNow("stored")}`;
@@ -184,9 +188,9 @@ const INSERT_AND_TELL = `${INSERT_ALL}, told as materialized (select pg_notify('
   select id from stored cross join told`;
 
 const FIND_REPEATED = `
-  select t.user_id, t.idempotency_key, t.id, t.status, t.request_hash
-  from jsonb_to_recordset($1::text::jsonb) as given("userId" text, "idempotencyKey" text)
-  join thoughts t on t.user_id = given."userId" and t.idempotency_key = given."idempotencyKey"`;
+  with ${GIVEN}
+  select given.id as asked, t.id, t.status, t.request_hash
+  from given join thoughts t on t.user_id = given.user_id and t.idempotency_key = given.idempotency_key`;
 
 const PROGRESS =
   "id, user_id, status, attempts, error, traceparent, created_at, queued_at, published_at, claimed_at, analysed_at, " +
@@ -194,11 +198,11 @@ const PROGRESS =
 const COLUMNS = `${PROGRESS}, text, context, priority, result`;
 
 interface RepeatedRow {
-  user_id: string;
-  idempotency_key: string;
-  id: string;
-  status: Status;
-  request_hash: string;
+  /** The id that the repeated request would have had. */
+  readonly asked: string;
+  readonly id: string;
+  readonly status: Status;
+  readonly request_hash: string;
 }
 
 /** The most a page scans: some tens of milliseconds. */
@@ -232,26 +236,26 @@ const lastLookedAtStatement = (listing: Listing) => `
   select id ${lookedAt(listing)} offset ${MOST_LOOKED_AT - 1} limit 1`;
 
 interface ProgressRow {
-  id: string;
-  user_id: string;
-  status: Status;
-  attempts: number;
-  error: string | null;
-  traceparent: Traceparent | null;
-  created_at: Date;
-  queued_at: Date;
-  published_at: Date | null;
-  claimed_at: Date | null;
-  analysed_at: Date | null;
-  from_cache: boolean | null;
-  finished_at: Date | null;
+  readonly id: string;
+  readonly user_id: string;
+  readonly status: Status;
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly traceparent: Traceparent | null;
+  readonly created_at: Date;
+  readonly queued_at: Date;
+  readonly published_at: Date | null;
+  readonly claimed_at: Date | null;
+  readonly analysed_at: Date | null;
+  readonly from_cache: boolean | null;
+  readonly finished_at: Date | null;
 }
 
 interface ThoughtRow extends ProgressRow {
-  text: string;
-  context: string | null;
-  priority: ThoughtPriority;
-  result: Thought["result"];
+  readonly text: string;
+  readonly context: string | null;
+  readonly priority: ThoughtPriority;
+  readonly result: Thought["result"];
 }
 
 function fromRow(row: ThoughtRow): Thought {
