@@ -1,6 +1,7 @@
 /** Configuration: every setting, declared once, and the only place that reads the environment. */
 import { z } from "zod";
 import { HORIZON_MS } from "./store/clock_skew.ts";
+import { DEAD_TOPIC, GROUP, PARTITIONS, THOUGHTS_TOPIC } from "./queue/queue.ts";
 import { parseRedisAddress } from "./cache/redis_address.ts";
 import { parsePostgresAddress } from "./store/postgres_address.ts";
 import { LEVELS } from "./telemetry/log.ts";
@@ -114,25 +115,25 @@ export const SETTINGS = {
   kafkaTopic: {
     on: ["worker"],
     env: "KAFKA_TOPIC",
-    schema: topic("thoughts"),
+    schema: topic(THOUGHTS_TOPIC),
     help: "Topic on which thoughts are announced.",
   },
   kafkaDeadTopic: {
     on: ["worker"],
     env: "KAFKA_DEAD_TOPIC",
-    schema: topic("thoughts.dead"),
+    schema: topic(DEAD_TOPIC),
     help: "Topic of the dead letters.",
   },
   kafkaGroup: {
     on: ["worker"],
     env: "KAFKA_GROUP",
-    schema: topic("batch-processor"),
+    schema: topic(GROUP),
     help: "Consumer group that the workers share.",
   },
   kafkaPartitions: {
     on: ["worker"],
     env: "KAFKA_PARTITIONS",
-    schema: count(6, 1_000),
+    schema: count(PARTITIONS, 1_000),
     help: "Partitions of the topic, if a worker creates it: at least as many as there will be workers.",
   },
   kafkaReplication: {

@@ -1,10 +1,11 @@
 /** Kafka & Batch Processing: are thoughts processed, and is anything piling up? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { GROUP, THOUGHTS_TOPIC } from "../../core/queue/queue.ts";
 import { closedSection, COLOURS, dashboard, section, variable } from "./theme.ts";
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
 
 const JOB = 'job="kafka-worker"';
-const GROUP = 'consumergroup="batch-processor", topic="thoughts"';
+const GROUP_LAG = `consumergroup="${GROUP}", topic="${THOUGHTS_TOPIC}"`;
 const LOGS = '{service="kafka-worker"}';
 const PICKED = 'instance=~"$instance"';
 
@@ -94,7 +95,9 @@ export function kafkaDashboard(): Dashboard {
       threshold: "consumerLag",
       min: 0,
       upTo: 10,
-      series: { "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP}} >= 0)` },
+      series: {
+        "partition {{partition}}": `sum by (partition) (kafka_consumergroup_lag{${GROUP_LAG}} >= 0)`,
+      },
     }))
     .withPanel(graph({
       title: "Processing time",
@@ -226,7 +229,7 @@ export function kafkaDashboard(): Dashboard {
       series: {
         expected: "max(batch_processor_expected_workers)",
         active: "worker:active_workers:sum",
-        members: 'sum(kafka_consumergroup_members{consumergroup="batch-processor"})',
+        members: `sum(kafka_consumergroup_members{consumergroup="${GROUP}"})`,
       },
       min: 0,
     }))

@@ -108,7 +108,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "core/queue": ["core/telemetry/*"],
   "core/store": ["core/telemetry/*", "core/queue/queue.ts"],
   "worker/analysers": ["core/telemetry/*"],
-  "stack/dashboards": ["core/telemetry/*"],
+  "stack/dashboards": ["core/telemetry/*", "core/queue/queue.ts"],
   "stack/packaging": ["stack/paths.ts", "deno.json"],
 };
 for (const [room, allowed] of Object.entries(ROOMS)) {

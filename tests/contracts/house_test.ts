@@ -80,3 +80,11 @@ Deno.test("nothing is printed past the log, but by programs that answer a person
   const speakers = product.filter(({ source }) => /\bconsole\.\w+\(/.test(source));
   none(speakers.map(({ path }) => path).filter((path) => !SPEAKS.includes(path)));
 });
+
+Deno.test("a name changes its case in one place on each way: requests, JSON of thoughts, rows", () => {
+  const mappers = ["api/schemas.ts", "core/thought_json.ts", "core/store/thoughts.ts"];
+  const renames =
+    /user_id: *\w*\.?userId|userId: *\w*\.?user_id|"userId"|finished_at: *\w*\.?finishedAt|finishedAt: *\w*\.?finished_at/;
+  const renaming = product.filter(({ path, source }) => !mappers.includes(path) && renames.test(source));
+  none(renaming.map(({ path }) => path));
+});
