@@ -82,6 +82,16 @@ export const DRILLS: readonly Drill[] = [
     load: { burst: 0, perSecond: 3 },
   },
   {
+    name: "model-slow",
+    does: "makes the language model slow",
+    alert: "LanesFull",
+    severity: "warning",
+    fault: slowAnalyser,
+    // Slow workers do 1.5 a second: more waits than there are lanes, but not for so long that OldestThoughtWaiting is
+    // critical, which would be told in its place.
+    load: { burst: 200, perSecond: 1.6 },
+  },
+  {
     name: "model-down",
     does: "takes the language model away",
     alert: "ModelUnavailable",

@@ -2,12 +2,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import { DRILLS } from "../../stack/drill/drills.ts";
 import { JOBS, writeFastConfig } from "../../stack/drill/fast_config.ts";
 import { firesAfter } from "../../stack/drill/rules.ts";
 import { SERVICES } from "../../stack/services.ts";
+import { createSlowAnalyser } from "../../worker/analysers/slow.ts";
 import { readRules } from "./rules.ts";
 
+/** As docker-compose.yml starts. */
+const WORKERS = 3;
+/** What the slow analyser takes for a thought. */
+const SLOW_S = THRESHOLDS.processingP95.warn + 1;
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PROGRAMS = {
   promtool: Deno.env.get("PROMTOOL") ?? "promtool",
@@ -38,6 +44,23 @@ Deno.test("drills have names of their own, and a row each in docs/drills.md", as
   const names = DRILLS.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   for (const { name, alert } of DRILLS) assert.match(page, new RegExp(`\\| ${name} .*${alert}`), name);
+});
+
+Deno.test("model-slow keeps every lane busy until its alert fires, and no thought waits so long that another takes its place", async () => {
+  const { load } = DRILLS.find(({ name }) => name === "model-slow")!;
+  const lanes = WORKERS * createSlowAnalyser().concurrency;
+  const perSecond = lanes / SLOW_S;
+  const rules = await readRules();
+  const forS = 60 * Number.parseInt(rules.find(({ alert }) => alert === "LanesFull")!.for!);
+  const critical = rules.find(({ alert, labels }) =>
+    alert === "OldestThoughtWaiting" && labels?.severity === "critical"
+  )!;
+  const mostS = Number(/> (\d+)$/.exec(critical.expr)![1]);
+  for (const elapsedS of [lanes / load.burst, forS + 2 * 60]) {
+    const waiting = load.burst + (load.perSecond - perSecond) * elapsedS - lanes;
+    assert.ok(waiting > lanes, `${waiting} wait after ${elapsedS} s, for ${lanes} lanes`);
+    assert.ok(waiting / perSecond + SLOW_S < mostS, `the last waits ${waiting / perSecond + SLOW_S} s`);
+  }
 });
 
 for (const drill of DRILLS) {
