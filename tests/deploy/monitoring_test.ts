@@ -59,7 +59,7 @@ testWithHelm("alerts lead to this installation, and name nothing of Docker", asy
   assert.deepEqual(foreign, []);
   for (const { alert, key, text } of annotations) {
     if (key === "runbook_url") assert.equal(text, `https://runbooks.example.com/thoughts/${alert}`);
-    if (key === "dashboard_url") assert.match(text, /^https:\/\/grafana\.example\.com\/d\/tp-/);
+    if (key === "dashboard_url") assert.match(text, /^https:\/\/grafana\.example\.com\/d\/(tp-|\{\{ if )/);
   }
 });
 
@@ -99,12 +99,19 @@ testWithHelm("dashboards are Compose's, to the byte, with the label of Grafana's
   }
 });
 
-testWithHelm("a data source of another uid is put into every dashboard", async () => {
-  const [board] = (await render("managed", "monitoring.dashboards.datasources.prometheus=mimir"))
+testWithHelm("a data source of another uid is every dashboard's first choice", async () => {
+  const boards = (await render("managed", "monitoring.dashboards.datasources.prometheus=mimir"))
     .filter(({ kind }) => kind === "ConfigMap");
-  const [text] = Object.values(board!.data!);
-  assert.match(text!, /"uid": "mimir"/);
-  assert.doesNotMatch(text!, /"uid": "prometheus"/);
+  assert.ok(boards.length > 0);
+  for (const { data } of boards) {
+    const [text = ""] = Object.values(data!);
+    const { templating } = JSON.parse(text);
+    const choices = templating.list.map(({ name, current }: { name: string; current?: { value: string } }) =>
+      `${name} ${current?.value}`
+    );
+    assert.ok(choices.includes("prometheus_datasource mimir"), choices.join());
+    assert.doesNotMatch(text, /"(uid|datasource)": "prometheus"/);
+  }
 });
 
 testWithHelm("targets have the job and the component that they have in Compose", async () => {
