@@ -8,11 +8,11 @@ import { Problem } from "./problem.ts";
 import { createRateLimit, type RateLimit } from "./rate_limit.ts";
 
 export interface AccessOptions {
-  /** Keys that are admitted. @default everybody is */
+  /** Keys that are admitted. @default none are needed */
   readonly keys?: Keys | undefined;
   /**
-   * Host names accepted without a key, no ports. A page of another site whose name is made to point at this machine (DNS
-   * rebinding) has the same origin for its browser, but it still sends its own name.
+   * Host names accepted without a key, no ports. To a browser, a page of another site whose name is made to
+   * point at this machine (DNS rebinding) has the same origin, but the browser still sends that name.
    *
    * @default any
    */
@@ -25,7 +25,7 @@ export interface AccessOptions {
 
 /** Requests without a valid key that one address may make in a minute. */
 const FAILURES_PER_MINUTE = 60;
-/** Notifications of alerts that one caller may deliver in a minute; the rate limit does not count them. */
+/** Notifications of alerts that one caller may deliver in a minute; the rate limit ignores them. */
 const ALERTS_PER_MINUTE = 300;
 
 /** @returns the checks that guard a route of a scope, in the order they run */
@@ -78,13 +78,13 @@ export function guards(
   };
 }
 
-/** Whom limits count: the key where there are keys, else the address. */
+/** The caller that limits count: the key if there is one, otherwise the address. */
 export function callerOf(c: Context<Env>, trustProxy: boolean): string {
   const grant = c.get("grant");
   return grant === undefined ? `address:${addressOf(c, trustProxy)}` : `key:${grant.name}`;
 }
 
-/** Whether a caller reaches the thoughts of a user; without keys everybody does. */
+/** Whether a caller may access the thoughts of a user; without keys every caller may. */
 export function reaches(grant: Grant | undefined, userId: string): boolean {
   return grant === undefined || grant.user === null || grant.user === userId;
 }

@@ -14,7 +14,7 @@ const log = createLogger({ service: "test", write: () => {} });
 const ada = makeKey({ name: "ada" });
 const bob = makeKey({ name: "bob" });
 
-/** Shared: what is tested here stores nothing. */
+/** Shared, since these tests store nothing. */
 const database: Database = await openTestDatabase("pglite");
 
 function serve(access: NonNullable<ApiOptions["access"]>, host = "127.0.0.1"): Api {
@@ -63,7 +63,7 @@ Deno.test("without keys the API listens on loopback only, unless told that it ma
   assert.equal(await statusOf(list(allowed)), 200);
 });
 
-Deno.test("without keys the API answers only to its own names: no page whose name was made to point here", async () => {
+Deno.test("without keys the API accepts only its own names, and no page whose name was made to point here", async () => {
   await using api = serve({ hosts: ["localhost", "[::1]"] });
   for (const host of ["localhost", "LocalHost:8000", "[::1]:8000"]) {
     assert.match(await calledAs(api, host), /^HTTP\/1\.1 200/, host);
@@ -86,12 +86,12 @@ Deno.test("with keys any name will do: no page of another site has one", async (
   assert.match(await calledAs(api, "thoughts.example.com", "/thoughts?user_id=me", key), /^HTTP\/1\.1 200/);
 });
 
-/** The whole answer to a request with this `Host`, which fetch would choose by itself. */
+/** The whole response to a request with this `Host`, which fetch would set itself. */
 async function calledAs(api: Api, host: string, path = "/thoughts?user_id=me", ...headers: string[]) {
   return (await sendRaw(api.url, getRequest(path, `host: ${host}`, ...headers))).text;
 }
 
-Deno.test("a caller over the limit is told when to come back; the others go on", async () => {
+Deno.test("a caller over the limit is told when to come back; others are served", async () => {
   using file = createKeyFile(ada.line, bob.line);
   await using rateLimit = createRateLimit({ perMinute: 3 });
   await using api = serve({ keys: openKeys({ paths: [file.path], log }), rateLimit });
@@ -138,14 +138,14 @@ Deno.test("addresses with ports, in other spellings and of one /64 count as one 
   }
 });
 
-Deno.test("what is not an address in X-Forwarded-For makes no caller of its own", async () => {
+Deno.test("what is not an address in X-Forwarded-For does not count as another caller", async () => {
   await using rateLimit = createRateLimit({ perMinute: 1 });
   await using api = serve({ rateLimit, trustProxy: true });
   assert.equal(await statusOf(list(api, { "x-forwarded-for": "unknown" })), 200);
   assert.equal(await statusOf(list(api, { "x-forwarded-for": "_hidden" })), 429);
 });
 
-Deno.test("an address that keeps trying keys is told to wait; a valid key from there goes on", async () => {
+Deno.test("an address that keeps trying keys is told to wait; a valid key from there still works", async () => {
   using file = createKeyFile(ada.line);
   await using api = serve({ keys: openKeys({ paths: [file.path], log }) });
   const statuses = new Map<number, number>();
@@ -157,7 +157,7 @@ Deno.test("an address that keeps trying keys is told to wait; a valid key from t
   assert.equal(await statusOf(list(api, { authorization: `Bearer ${ada.key}` })), 200);
 });
 
-Deno.test("a response says what is left of the limit, and when it starts anew", async () => {
+Deno.test("a response says what is left of the limit, and when it resets", async () => {
   await using rateLimit = createRateLimit({ perMinute: 2 });
   await using api = serve({ rateLimit });
   const { headers, body } = await list(api);
@@ -275,7 +275,7 @@ Deno.test("a key taken away ends its streams within seconds, and no other's", as
   assert.match(rest, /event: completed/);
 });
 
-Deno.test("access lines name the caller's address where that is wanted, also of a refused one", async () => {
+Deno.test("access lines name the caller's address if configured, also of a refused one", async () => {
   for (const logAddresses of [true, false]) {
     const lines: string[] = [];
     const log = createLogger({ service: "test", write: (text) => lines.push(text) });

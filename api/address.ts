@@ -1,4 +1,4 @@
-/** Which address a request comes from, spelled in one way so that limits and logs count one caller once. */
+/** The address of a request's caller, in one spelling: limits and logs count one caller once. */
 import { isIP, isIPv6 } from "node:net";
 import type { Context } from "hono";
 
@@ -8,10 +8,11 @@ interface Connection {
 }
 
 /**
- * The caller's address: an IPv4 address, or the /64 of an IPv6 one, since whoever has one of these has them all.
+ * The caller's address: an IPv4 address, or the /64 of an IPv6 one, since its owner has all of it.
  *
- * @param trustProxy whether a reverse proxy names the caller in `X-Forwarded-For`. Its last entry is what the proxy saw;
- *   those before it are the caller's own words
+ * @param trustProxy whether a reverse proxy names the caller in `X-Forwarded-For`. Its last entry is what the
+ * proxy saw;
+ *   those before it come from the caller
  */
 export function addressOf(c: Context, trustProxy: boolean): string {
   const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",").at(-1) : undefined;
@@ -32,7 +33,9 @@ function canonical(text: string): string | undefined {
   }
 }
 
-/** `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]` without port and brackets, as some proxies write them. */
+/**
+ * `1.2.3.4:80`, `[2001:db8::1]:80` and `[2001:db8::1]` without port and brackets, as some proxies write them.
+ */
 function withoutPort(text: string): string {
   const bracketed = /^"?\[([^\]]+)\](?::\d+)?"?$/.exec(text)?.[1];
   if (bracketed !== undefined) return bracketed;

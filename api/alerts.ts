@@ -1,4 +1,7 @@
-/** Alertmanager's webhook: each alert becomes a log line and a count, so that delivery can be seen without an account. */
+/**
+ * Alertmanager's webhook: each alert becomes a log line and a count, which shows delivery without any
+ * account.
+ */
 import { z } from "@hono/zod-openapi";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
@@ -13,7 +16,7 @@ const STATUSES = ["firing", "resolved"] as const;
 
 const Labels = z.record(z.string(), z.string());
 
-/** Version 4 of the payload, as far as it is used. Unknown fields pass: newer versions add some. */
+/** Version 4 of the payload, as far as it is used. Unknown fields are allowed: newer versions add some. */
 const Notification = z.object({
   alerts: z.array(z.object({
     status: z.enum(STATUSES),

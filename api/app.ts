@@ -1,4 +1,4 @@
-/** The HTTP API, put together from what it is handed: no environment, no sockets. Tests call `app.request`. */
+/** The HTTP API, built from what it is given: no environment, no sockets. Tests call `app.request`. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { createDeadline } from "../core/deadline.ts";
@@ -58,13 +58,13 @@ export interface AppOptions {
   readonly version: string;
   readonly readiness: () => Promise<Health>;
   readonly limits?: Limits;
-  /** @default everybody may do everything */
+  /** @default every caller may do everything */
   readonly access?: AccessOptions;
   /** Whether access lines name the caller's address. @default false */
   readonly logAddresses?: boolean;
 }
 
-/** Makes the app. Disposing it ends its streams; what is being stored is stored. */
+/** Makes the app. Disposing it ends its streams; inserts in progress finish. */
 export function createApp(options: AppOptions): { readonly app: App } & AsyncDisposable {
   const {
     store,

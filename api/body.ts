@@ -39,13 +39,16 @@ export async function readJson(
   try {
     return { text, json: JSON.parse(text) };
   } catch (error) {
-    // V8's message quotes the body; only the place is passed on.
+    // V8's message quotes the body; only the position is passed on.
     const at = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
     throw invalidBody(text === "" ? "is empty" : `is not valid JSON${at ? ` (at ${at})` : ""}`);
   }
 }
 
-/** Refuses an object with a key twice: the two ends of a wire may disagree on which one counts (RFC 8259, section 4). */
+/**
+ * Refuses an object with a duplicate key: sender and receiver may disagree on which one counts (RFC 8259,
+ * section 4).
+ */
 export function refuseDuplicateKeys(flatObject: string): void {
   const seen = new Set<string>();
   for (const [, name, colon] of flatObject.matchAll(/("(?:[^"\\]|\\.)*")\s*(:)?/g)) {

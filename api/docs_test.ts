@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import { openTestApp } from "../tests/support/test_app.ts";
 
-Deno.test("the OpenAPI document tells of every route and answer, with the limits that validation has", async () => {
+Deno.test("the OpenAPI document describes every route and response, with the limits of validation", async () => {
   await using api = await openTestApp({ kind: "away" });
   const response = await api.request("/openapi.json");
   assert.equal(response.headers.get("content-type"), "application/json");
@@ -67,7 +67,7 @@ Deno.test("/docs loads nothing from another host", async () => {
   assert.equal((await api.request("/docs/constructor")).status, 404);
 });
 
-Deno.test("what does not change is not sent again, and compressed where the client takes it", async () => {
+Deno.test("what does not change is not sent again, and compressed if the client accepts it", async () => {
   await using api = await openTestApp({ kind: "away" });
   for (const path of ["/openapi.json", "/docs/swagger-ui.js", "/live/page.js"]) {
     const plain = await api.request(path);

@@ -20,22 +20,25 @@ const Event = z.strictObject({
 export interface EventsOptions {
   readonly store: Pick<Store, "progress">;
   readonly watch: Watch;
-  /** Whom the limit of streams counts. */
+  /** The caller that the limit of streams counts. */
   readonly callerOf: (c: Context<Env>) => string;
-  /** A stream ends after this; browsers come back by themselves. @default 300_000 */
+  /** A stream ends after this; browsers reconnect by themselves. @default 300_000 */
   readonly deadlineMs?: number;
-  /** A comment goes out this often: proxies keep the connection, and a dead one is noticed. @default 15_000 */
+  /** A comment is sent this often: proxies keep the connection, and a dead one is noticed. @default 15_000 */
   readonly keepAliveMs?: number;
 }
 
-/** How long a browser waits before it comes back, in milliseconds. */
+/** How long a browser waits before it reconnects, in milliseconds. */
 const RETRY_MS = 2_000;
-/** Bytes of a stream nobody reads; more than its few events can be, so only keep-alives of a dead one get there. */
+/**
+ * Buffered bytes of an unread stream; its few events are smaller, so only keep-alives of a dead one reach
+ * this.
+ */
 const MAX_UNREAD_BYTES = 16 * 1_024;
 const STREAM_HEADERS = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
-  "x-accel-buffering": "no", // nginx would hold events back
+  "x-accel-buffering": "no", // nginx would buffer events
 };
 const encoder = new TextEncoder();
 
@@ -63,7 +66,7 @@ export function addEvents(routes: Routes, options: EventsOptions): void {
     async (c) => {
       const progress = reachable(c, (await store.progress([idOf(c)]))[0]);
       const seen = STATUSES.find((status) => status === c.req.header("last-event-id"));
-      // Only where it still stands there: a redrive takes a thought on again after its last event.
+      // Only if it is still there: a redrive continues a thought after its last event.
       if (seen !== undefined && isFinal(seen) && seen === progress.status) return c.body(null, 204);
       if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
       const after = seen !== undefined && isFinal(seen) ? undefined : seen;
@@ -86,7 +89,7 @@ interface Opened {
   readonly revoked: AbortSignal | undefined;
 }
 
-/** @returns the events as a stream, and a promise of its end, whoever ends it */
+/** @returns the events as a stream, and a promise of its end, whichever side ends it */
 function stream({ progress, after, caller, revoked }: Opened, options: EventsOptions) {
   const { watch, deadlineMs = 300_000, keepAliveMs = 15_000 } = options;
   const { promise: closed, resolve } = Promise.withResolvers<void>();

@@ -38,14 +38,14 @@ Deno.test("events", async (t) => {
     }
   });
 
-  await t.step("a state that passed between two looks is filled in", async () => {
+  await t.step("a state that passed between two polls is filled in", async () => {
     const id = await api.accepted("a");
     const read = names(await follow(id));
     await api.move(id, "failed");
     assert.deepEqual(await read, ["pending", "processing", "failed"]);
   });
 
-  await t.step("a finished thought's stream tells all and ends at once", async () => {
+  await t.step("a finished thought's stream sends all states and ends at once", async () => {
     const id = await api.accepted("a");
     await api.move(id, "completed");
     assert.deepEqual(await names(await follow(id)), ["pending", "processing", "completed"]);
@@ -75,7 +75,7 @@ Deno.test("events", async (t) => {
     assert.deepEqual(await read, ["pending"]);
   });
 
-  await t.step("HEAD opens no stream: it answers and is over", async () => {
+  await t.step("HEAD opens no stream: it returns at once", async () => {
     const id = await api.accepted("a");
     for (let n = 0; n < 10; n++) {
       const head = await api.request(`/thoughts/${id}/events`, { method: "HEAD" });
@@ -157,7 +157,7 @@ Deno.test("one caller's streams leave places for the others", async () => {
   await Promise.all(open.map((response) => response.text()));
 });
 
-Deno.test("a look at the database that fails is made again; nobody's stream breaks", async () => {
+Deno.test("a poll of the database that fails is repeated; no stream breaks", async () => {
   let looks = 0;
   const id = "01890a5d-ac96-774b-bcce-b302099a8057";
   const at = (status: "pending" | "completed") => [aProgress({ id, status, attempts: 1 })];
@@ -179,7 +179,7 @@ Deno.test("a look at the database that fails is made again; nobody's stream brea
   assert.ok(api.lines().some((line) => line.level === "WARN" && /gone/.test(String(line.reason))));
 });
 
-Deno.test("watchers of many thoughts share one query per look, and without any there is none", async () => {
+Deno.test("watchers of many thoughts share one query per poll, and without any there is none", async () => {
   const asked: number[] = [];
   let status: "pending" | "completed" = "pending";
   await using api = await openTestApp({

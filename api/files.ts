@@ -1,4 +1,4 @@
-/** Files of a page, out of this program or an npm package: read when first asked for, and only those named. */
+/** Files of a page, from this program or an npm package: read when first requested, and only those named. */
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
 import { staticText } from "./static_text.ts";
@@ -8,7 +8,7 @@ export interface PageFile {
   readonly load: () => Promise<string>;
 }
 
-/** Serves files below a folder. They are not part of the API and stand in no document. */
+/** Serves files below a folder. They are not part of the API and in no document. */
 export function addFiles(routes: Routes, folder: string, files: Readonly<Record<string, PageFile>>): void {
   const headers = { "cache-control": "public, max-age=300" };
   const byName = new Map(

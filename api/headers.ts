@@ -1,11 +1,11 @@
 /**
- * Security headers of every response. Set before the handler runs, so that they are part of the response from the start:
- * changing a finished one, as Hono's middleware does, took a quarter of the time of a POST (docs/decisions/0041).
+ * Security headers of every response. Set before the handler runs: changing a finished response, as Hono's
+ * middleware does, took a quarter of the time of a POST (docs/decisions/0041).
  */
 import type { MiddlewareHandler } from "hono";
 
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
-  // Nothing may be loaded by, or frame, what is not a page; pages bring their own policy.
+  // A response that is not a page may load nothing and not be framed; pages have their own policy.
   ["content-security-policy", "default-src 'none'; frame-ancestors 'none'"],
   ["x-content-type-options", "nosniff"],
   ["referrer-policy", "no-referrer"],
@@ -13,8 +13,8 @@ const HEADERS: readonly (readonly [name: string, value: string])[] = [
 ];
 
 /**
- * Headers of a page beyond those of every response. An opener matters to pages alone, and Deno sends a head and a body of
- * more than 512 bytes together as two packets: with it, every POST was.
+ * Headers of a page beyond those of every response. An opener policy matters to pages alone, and Deno sends a
+ * head and a body of together more than 512 bytes as two packets: with it, every POST's response was.
  *
  * @param policy the page's Content-Security-Policy
  */

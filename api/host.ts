@@ -1,13 +1,15 @@
 /**
- * The name by which a request calls the API. Deno puts `Host` before the path to make the URL, so a `Host` with a `/` or
- * a `#` would choose the route: past a proxy that filters by path, `Host: x/metrics#` would reach the metrics.
+ * The host name of a request. Deno puts `Host` before the path to make the URL, so a `Host` with a `/` or a
+ * `#` would choose the route: past a proxy that filters by path, `Host: x/metrics#` would reach the metrics.
  */
 import { getPath } from "hono/utils/url";
 
-/** The path that requests with such a name get; a real one has no space. */
+/** The path given to requests with such a name; a real one has no space. */
 export const BAD_HOST_PATH = "/ bad host";
 
-/** What Deno puts in the URL of an HTTP/1.1 request without `Host`. (HTTP/2 to this very name looks the same.) */
+/**
+ * What Deno puts in the URL of an HTTP/1.1 request without `Host`. (HTTP/2 to this very name looks the same.)
+ */
 const NO_HOST = /^localhost:\d+$/;
 const HOST = /^(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 

@@ -1,6 +1,6 @@
 /**
- * Group commit: the thoughts of concurrent requests are stored by one statement. While inserts are under way the next
- * one gathers, so batches grow with the load by themselves and a lone request waits for nobody.
+ * Group commit: the thoughts of concurrent requests are stored by one statement. While inserts are in
+ * progress the next one gathers: batches grow with the load, and a lone request never waits.
  */
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import { Problem } from "./problem.ts";
@@ -11,9 +11,9 @@ export interface IntakeOptions {
   readonly maxBatch?: number;
   /** Thoughts that may wait; more are refused. @default 10_000 */
   readonly maxWaiting?: number;
-  /** Characters of the thoughts that may wait, which bounds the memory they take. @default 16 Mi */
+  /** Characters of the thoughts that may wait, which bounds their memory. @default 16 Mi */
   readonly maxWaitingChars?: number;
-  /** Inserts under way at once: one commits while the next is parsed. @default 2 */
+  /** Inserts in progress at once: one commits while the next is parsed. @default 2 */
   readonly maxInFlight?: number;
   /** A thought that has waited this long for its turn is refused, unstored. @default 5_000 */
   readonly deadlineMs?: number;
@@ -48,14 +48,17 @@ export function createIntake(options: IntakeOptions): Intake {
   let scheduled = false;
   let sweeping: ReturnType<typeof setTimeout> | undefined;
 
-  /** Once this turn's requests have all been read: batches were a third larger than when the first one went alone. */
+  /**
+   * Deferred until this turn's requests have all been read: batches were a third larger than when the first
+   * one went alone.
+   */
   function sendSoon() {
     if (scheduled) return;
     scheduled = true;
     setImmediate(send);
   }
 
-  /** Starts what may be started. */
+  /** Starts as many inserts as may run. */
   function send() {
     scheduled = false;
     while (waiting.length > 0 && inFlight < maxInFlight) {
@@ -68,7 +71,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (waiting.length > 0) sweeping ??= setTimeout(sweep, waiting[0]!.givenUpAt - performance.now());
   }
 
-  /** Takes the first ones out of the line. */
+  /** Takes the first ones from the queue. */
   function take(count: number): Entry[] {
     const taken = waiting.splice(0, count);
     for (const { thought } of taken) waitingChars -= chars(thought);
@@ -85,7 +88,7 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
-  /** Gives up on those that have waited too long; they stand in the order they came. */
+  /** Refuses those that have waited too long; they are in the order they came. */
   function sweep() {
     sweeping = undefined;
     const now = performance.now();

@@ -69,7 +69,7 @@ Deno.test("the intake keeps to the largest batch", async () => {
   assert.deepEqual(sizes, [3, 3, 2]);
 });
 
-Deno.test("the intake refuses what would wait behind too many", async () => {
+Deno.test("the intake refuses a thought that would wait behind too many", async () => {
   const { batches, insert } = slowStore();
   const intake = createIntake({ insert, maxInFlight: 1, maxWaiting: 2 });
   const stored = intake.add(thought("a"));
@@ -82,7 +82,7 @@ Deno.test("the intake refuses what would wait behind too many", async () => {
   assert.equal((await Promise.all([stored, ...waiting])).length, 3);
 });
 
-Deno.test("the intake refuses what would wait behind too much text", async () => {
+Deno.test("the intake refuses a thought that would wait behind too much text", async () => {
   const { insert } = slowStore();
   const intake = createIntake({ insert, maxInFlight: 1, maxWaitingChars: 10 });
   intake.add(thought("a"));
@@ -106,7 +106,7 @@ Deno.test("the intake gives up on a thought whose turn does not come, and never 
   assert.deepEqual(batches.map(({ ids }) => ids), [["a"], ["c"]]);
 });
 
-Deno.test("a failed insert is told to its own requests only", async () => {
+Deno.test("a failed insert fails only its own requests", async () => {
   const { batches, insert } = slowStore();
   const intake = createIntake({ insert });
   const bad = intake.add(thought("a"));

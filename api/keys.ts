@@ -1,7 +1,7 @@
 /**
  * API keys. A file holds one key a line, `name:sha256-of-the-key user=… scopes=… expires=…`; `#` starts a
- * comment. It is read again when it changes, so keys come and go without a restart. A line that cannot be
- * read admits nobody, a file that cannot be read admits nobody either; both are logged and counted.
+ * comment. It is read again when it changes: keys come and go without a restart. A line that cannot be read
+ * admits nobody, a file that cannot be read admits nobody either; both are logged and counted.
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -14,16 +14,16 @@ export type Scope = (typeof SCOPES)[number];
 /** Scopes of a key that names none. */
 const DEFAULT_SCOPES: readonly Scope[] = ["read", "write", "delete"];
 
-/** What a key stands for. */
+/** What a key grants. */
 export interface Grant {
   /** Names the key in logs, limits and queues; never the key itself. */
   readonly name: string;
-  /** The user whose thoughts it reaches; null reaches everybody's. */
+  /** The user whose thoughts it reaches; null reaches every user's. */
   readonly user: string | null;
   readonly scopes: ReadonlySet<Scope>;
   /** Milliseconds since the epoch; null never expires. */
   readonly expiresAt: number | null;
-  /** Aborts once the key is taken away, changed or expired. */
+  /** Aborts once the key is revoked, changed or expired. */
   readonly revoked: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export interface KeyCounts {
 }
 
 export interface Keys extends Disposable {
-  /** What a key stands for; undefined for one that is unknown or expired. */
+  /** What a key grants; undefined if it is unknown or expired. */
   find(key: string): Grant | undefined;
   counts(): KeyCounts;
 }
@@ -65,7 +65,7 @@ export function openKeys({ paths, log, everyMs = 1_000, now = Date.now }: KeysOp
     const { entries, second } = unite(files);
     broken = second.length + files.reduce((sum, file) => sum + file.broken.length, 0);
     const before = grants;
-    // A key whose line is as it was keeps its grant, and the streams that hang on it.
+    // A key whose line is unchanged keeps its grant, and its streams.
     grants = new Map(entries.map((entry) => {
       const same = before.get(entry.hash);
       return [entry.hash, same?.line === entry.line ? same : hold(entry)];
@@ -99,7 +99,7 @@ export function openKeys({ paths, log, everyMs = 1_000, now = Date.now }: KeysOp
 
   return {
     find(key) {
-      // The hash of a secret of 256 bits: how long its lookup takes reveals nothing about the secret.
+      // The hash of a secret of 256 bits: the time of its lookup reveals nothing about the secret.
       const held = grants.get(hashOf(key));
       if (held === undefined || held.grant.revoked.aborted || expired(held)) return undefined;
       return held.grant;
@@ -147,7 +147,7 @@ export function makeKey(
 }
 
 const MAKE_ONE = "Make one with: deno task key NAME";
-/** In place of the version of a file that is there. */
+/** Instead of the version of an existing file. */
 const UNREADABLE = "unreadable";
 
 interface File {
@@ -229,7 +229,7 @@ function versionOf(path: string): string {
   return `${mtime?.getTime()} ${size} ${ino}`;
 }
 
-/** Reads every line by itself. `broken` says which line is wrong and why, and quotes nothing of it. */
+/** Parses each line independently. `broken` says which line is wrong and why, and quotes nothing of it. */
 function parse(text: string): { readonly entries: readonly Entry[]; readonly broken: readonly string[] } {
   const entries = new Map<string, Entry>();
   const broken: string[] = [];

@@ -1,4 +1,7 @@
-/** Brings the database's schema up to date and ends: the step before a rollout. API and workers do the same when they start. */
+/**
+ * Migrates the database's schema and exits: the step before a rollout. API and workers do the same when they
+ * start.
+ */
 import "../core/no_environment.ts";
 import { loadConfigOrExit } from "../core/config.ts";
 import { openDatabase } from "../core/open.ts";

@@ -1,4 +1,4 @@
-/** What every request leaves behind: metrics by route pattern, a named span, an access line, and an id to ask about. */
+/** Observes every request: metrics by route pattern, a named span, an access line, and an id to refer to. */
 import type { Context, MiddlewareHandler } from "hono";
 import { matchedRoutes } from "hono/route";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -16,16 +16,16 @@ import {
 import { BAD_HOST_PATH } from "./host.ts";
 import type { Grant } from "./keys.ts";
 
-/** What Hono's context carries from the middleware to handlers and errors. */
+/** What Hono's context passes from middleware to handlers and errors. */
 export interface Env {
   Variables: {
-    /** Leads from a response to its log line: the trace's id, or one of our own when nothing is traced. */
+    /** Links a response to its log line: the trace's id, or one of our own if nothing is traced. */
     ids: { readonly trace_id: string } | { readonly request_id: string };
-    /** What the caller's API key stands for, where there are keys. */
+    /** What the caller's API key grants, if there are keys. */
     grant?: Grant;
-    /** Where a reverse proxy serves the API, as in `/thoughts-api`; unset at its root. */
+    /** The path at which a reverse proxy serves the API, such as `/thoughts-api`; unset at its root. */
     prefix?: string;
-    /** Set by a handler whose response goes on after it returned: when that ends. */
+    /** Set by a handler whose response continues after it returned: when that ends. */
     streaming?: Promise<void>;
   };
 }
@@ -38,10 +38,10 @@ export interface DeclaredRoute {
   readonly statuses: readonly number[];
 }
 
-/** Any path that no route matches. One value, so that scanners can't make label values. */
+/** Any path that no route matches. One value: scanners can't create label values. */
 const UNMATCHED = "unmatched";
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Asked every few seconds by machines and the live page; their lines would drown the others. */
+/** Polled by machines and the live page; their lines would drown the others. */
 const QUIET = /^\/(metrics|samples|health\/|live\/)/;
 
 /** A request that took longer than this keeps its span at any sampling rate, in seconds. */
@@ -54,7 +54,10 @@ export interface ObserveOptions {
   readonly addressOf?: ((c: Context) => string) | undefined;
 }
 
-/** Observes every request. A stream counts as answered when it starts, and as in progress until it ends. */
+/**
+ * Observes every request. A stream counts as a completed request when it starts, and as in progress until it
+ * ends.
+ */
 export function observe({ metrics, log, addressOf }: ObserveOptions): MiddlewareHandler<Env> {
   const {
     http_requests_total: requests,
@@ -119,7 +122,7 @@ interface Ending {
   readonly seconds: number;
 }
 
-/** Ends a request's span. One that is not sampled is recorded all the same when the request failed or was slow. */
+/** Ends a request's span. One that is not sampled is still recorded if the request failed or was slow. */
 function endSpan(span: Span, { name, traceparent, method, route, path, status, seconds }: Ending): void {
   const failed = status >= 500;
   const recording = span.isRecording();
@@ -146,7 +149,7 @@ function endSpan(span: Span, { name, traceparent, method, route, path, status, s
   });
 }
 
-/** Starts the label sets that are known in advance at 0, so that rates and ratios are never missing. */
+/** Starts the label sets that are known in advance at 0, which keeps rates and ratios from being absent. */
 export function startAtZero(metrics: Metrics<"api">, routes: readonly DeclaredRoute[]): void {
   for (const { method: declared, path: route, statuses } of routes) {
     const method = declared.toUpperCase();

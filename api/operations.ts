@@ -1,4 +1,4 @@
-/** What machines ask for: health and metrics. */
+/** Endpoints for machines: health and metrics. */
 import { z } from "@hono/zod-openapi";
 import type { Health } from "../core/health.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
@@ -28,7 +28,7 @@ export interface OperationsOptions {
 /** Prometheus scrapes every 15 s; after this long without a scrape it counts as gone. */
 const SCRAPED_WITHIN_MS = 60_000;
 
-/** @returns whether Prometheus has scraped this process lately: then the monitoring stack is up */
+/** @returns whether Prometheus has scraped this process recently: then the monitoring stack is up */
 export function addOperations(
   routes: Routes,
   { metrics, readiness, keys }: OperationsOptions,

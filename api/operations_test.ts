@@ -16,7 +16,7 @@ Deno.test("an API whose database is down is alive and not ready, and says which 
   assert.match(JSON.stringify(api.lines()), /connection refused/);
 });
 
-Deno.test("/metrics exposes every metric of the catalogue, and every route's usual answers at 0", async () => {
+Deno.test("/metrics exposes every metric of the catalogue, and every route's usual statuses at 0", async () => {
   await using api = await openTestApp({ kind: "away" });
   const response = await api.request("/metrics");
   assert.match(response.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
@@ -56,7 +56,7 @@ Deno.test("/metrics speaks OpenMetrics when asked, again and again", async () =>
   }
 });
 
-Deno.test("paths and methods that nobody foresaw make no series of their own", async () => {
+Deno.test("unforeseen paths and methods create no series", async () => {
   await using api = await openTestApp({ kind: "away" });
   const series = async () => (await api.metrics.expose()).body.split("\n").length;
   await api.request("/first-scan", { method: "PROPFIND" });

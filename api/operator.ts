@@ -212,7 +212,7 @@ export function addOperator(table: Pick<Routes, "add">, { operator, log, body }:
   }
 }
 
-/** @throws {Problem} `forbidden` for the key of one user: what operators do concerns everybody */
+/** @throws {Problem} `forbidden` for the key of one user: operators act on every user's thoughts */
 function requireEverybodysKey(c: Context<Env>): void {
   const grant = c.get("grant");
   if (grant === undefined || grant.user === null) return;
@@ -221,7 +221,7 @@ function requireEverybodysKey(c: Context<Env>): void {
   });
 }
 
-/** Who asks, as pauses and log lines name it. */
+/** The author, as pauses and log lines name it. */
 function authorOf(c: Context<Env>): string {
   return c.get("grant")?.name ?? "anonymous";
 }

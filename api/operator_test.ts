@@ -18,7 +18,7 @@ Deno.test("operators", async (t) => {
   await using app = await openTestApp();
 
   await t.step(
-    "a pause is set, told and ended; repeats are harmless, and each is logged with its author",
+    "a pause is set, reported and ended; repeats are harmless, and each is logged with its author",
     async () => {
       assert.equal((await call(app, "GET", "/pause")).body.paused, false);
       const paused = await call(app, "PUT", "/pause", { reason: "a new model" });

@@ -1,6 +1,7 @@
 /**
- * Bodies in pieces. Deno hands a whole body to the connection at once and keeps it until the client has read it, however
- * long that takes; in pieces a client that does not read holds one piece, and after a deadline nothing.
+ * Sends bodies in pieces. Deno hands a whole body to the connection at once and keeps it until the client has
+ * read it, however long that takes; in pieces, a client that does not read holds one piece, and after a
+ * deadline nothing.
  */
 
 /** Bytes handed over at a time; a smaller body goes whole. */

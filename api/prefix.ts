@@ -1,4 +1,7 @@
-/** Where a reverse proxy serves the API: links in responses begin there. Pages need no prefix, their links are relative. */
+/**
+ * The path at which a reverse proxy serves the API: links in responses begin with it. Pages need no prefix,
+ * their links are relative.
+ */
 import type { MiddlewareHandler } from "hono";
 import type { Env } from "./observe.ts";
 

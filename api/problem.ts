@@ -8,7 +8,7 @@ import type { Env } from "./observe.ts";
 export interface ProblemDeclaration {
   readonly status: ContentfulStatusCode;
   readonly title: string;
-  /** What a client can do about it; stands on the page that the problem's type leads to. */
+  /** What a client can do about it; shown on the page that the problem's type links to. */
   readonly help: string;
   /** Seconds after which to try again. */
   readonly retryAfterS?: number;

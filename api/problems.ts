@@ -1,4 +1,4 @@
-/** The pages that problem types lead to: what each means, and what a client can do. */
+/** The pages that problem types link to: what each means, and what a client can do. */
 import { pageHeaders } from "./headers.ts";
 import { z } from "@hono/zod-openapi";
 import { Problem, PROBLEM_CODES, type ProblemCode, type ProblemDeclaration, PROBLEMS } from "./problem.ts";

@@ -1,4 +1,4 @@
-/** How often one caller may ask: counted in Redis for all API processes together, or in memory. */
+/** Rate limits per caller: counted in Redis for all API processes together, or in memory. */
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -10,7 +10,7 @@ import { connectRedis, type RedisConnectionOptions } from "../core/cache/redis.t
 export interface RateLimitOptions {
   /** Requests that one caller may make in a minute. */
   readonly perMinute: number;
-  /** Tells limits apart, in Redis and in response headers. @default "requests" */
+  /** Distinguishes limits, in Redis and in response headers. @default "requests" */
   readonly name?: string;
   /** Shared counters; while Redis is down each process counts for itself. @default in memory */
   readonly redis?: RedisConnectionOptions | undefined;
@@ -27,7 +27,7 @@ export interface RateLimit extends AsyncDisposable {
 export interface Quota {
   readonly allowed: boolean;
   readonly remaining: number;
-  /** Seconds until the caller starts anew, at least 1. */
+  /** Seconds until the window resets, at least 1. */
   readonly resetS: number;
 }
 
@@ -55,7 +55,7 @@ export function createRateLimit({ perMinute, name = "requests", redis }: RateLim
         if (!(refusal instanceof RateLimiterRes)) return whole;
         const refused = quota(false, refusal);
         if (refused.resetS <= WINDOW_S) return refused;
-        // Longer than any window: the clock by which it ends went back. The caller starts a new one.
+        // Longer than any window: its clock went back. The caller gets a new one.
         await limiter.delete(caller).catch(() => {});
         return whole;
       }

@@ -41,7 +41,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `a window that Redis's clock has made an hour longer is begun anew${
+  name: `a window that Redis's clock has made an hour longer is restarted${
     redisUrl === undefined ? " (skipped: no TEST_REDIS_URL)" : ""
   }`,
   ignore: redisUrl === undefined,

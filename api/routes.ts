@@ -1,6 +1,6 @@
 /**
- * The table of routes. Each is declared once, in OpenAPI's words; the document, the router, the checks of
- * access, the metrics that start at 0 and the response to a wrong method are all made from it.
+ * The table of routes. Each is declared once, in OpenAPI's words; the document, the router, access checks,
+ * the metrics that start at 0 and the response to a wrong method are all derived from it.
  */
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type { Handler, MiddlewareHandler } from "hono";
@@ -22,14 +22,14 @@ export interface Route extends Omit<RouteConfig, "security"> {
 export interface Routes {
   /** Adds a route. `problems` join its documented responses; every route may also return 500. */
   add(route: Route, problems: readonly ProblemCode[], handler: Handler<Env>): void;
-  /** Adds something to GET that is not part of the API and stands in no document, such as a page's file. */
+  /** Adds a resource that is not part of the API and in no document, such as a page's file. */
   addPage(path: string, handler: Handler<Env>): void;
-  /** Refuses the methods that no route takes. Call it after the last `add`. */
+  /** Refuses the methods that no route supports. Call it after the last `add`. */
   refuseOtherMethods(): void;
   readonly declared: readonly DeclaredRoute[];
 }
 
-/** What only some may see is kept by no cache. */
+/** No cache may store what only some may see. */
 const noStore: MiddlewareHandler = (c, next) => {
   c.header("cache-control", "no-store");
   return next();
@@ -77,7 +77,7 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
       const limited = scope !== undefined;
       const refusals = limited ? ["unauthorized", "forbidden", "misdirected", "rate-limited"] as const : [];
       const responses = { ...route.responses };
-      // A host name that is not one is refused everywhere.
+      // An invalid host name is refused everywhere.
       for (const code of [...problems, ...refusals, "invalid-request", "internal"] as const) {
         const { status, title } = PROBLEMS[code];
         responses[status] ??= { description: title, content: problemContent };

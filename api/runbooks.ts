@@ -1,4 +1,6 @@
-/** `/runbooks` and `/runbooks/NAME`: what to do about an alert, out of docs/runbooks.md, without a network too. */
+/**
+ * `/runbooks` and `/runbooks/NAME`: what to do about an alert, from docs/runbooks.md, also without a network.
+ */
 import { pageHeaders } from "./headers.ts";
 import { z } from "@hono/zod-openapi";
 import { Marked } from "marked";
@@ -67,7 +69,7 @@ export function addRunbooks(routes: Routes): void {
   );
 }
 
-/** The sections of docs/runbooks.md by their headings; what stands before the first has the name "". */
+/** The sections of docs/runbooks.md by their headings; the text before the first has the name "". */
 async function readPages(): Promise<ReadonlyMap<string, Page>> {
   const { default: text } = await import("../docs/runbooks.md", { with: { type: "text" } });
   return new Map(

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { openTestApp } from "../tests/support/test_app.ts";
 
-Deno.test("every alert's link leads to its runbook, and that to others", async () => {
+Deno.test("every alert's link opens its runbook, and that links to others", async () => {
   await using api = await openTestApp({ kind: "away" });
   const rules = ["alerts", "slo"].flatMap((name) => {
     const { groups } = parse(Deno.readTextFileSync(`config/prometheus/${name}.yml`));

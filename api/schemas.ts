@@ -1,4 +1,4 @@
-/** What goes over the wire. The same schemas validate requests and make the OpenAPI document. */
+/** The wire format. The same schemas validate requests and generate the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { ResultSchema } from "../core/result.ts";
 import { ANALYSED_BY, isAtMost, LIMITS, STATUSES, THOUGHT_PRIORITIES } from "../core/thought.ts";
@@ -22,7 +22,7 @@ export const CreateThought = z.strictObject({
     .describe("`batch` waits behind `interactive`, the default: its turn costs its user more"),
 }).openapi("CreateThought", { example: { user_id: "ada", text: "I should call the dentist tomorrow" } });
 
-/** Several lines of one header arrive as one, with a comma between them; so a key has none. */
+/** Several lines of one header arrive as one, with a comma between them, so a key must not contain one. */
 export const IdempotencyKey = z.string()
   .regex(/^[\x20-\x2b\x2d-\x7e]+$/, "must be one line of printable ASCII without a comma")
   .max(LIMITS.idempotencyKeyChars);
@@ -138,7 +138,7 @@ export const ProblemJson = z.object({
 /**
  * Parses a value of the request.
  *
- * @param where goes before the field's name: `query.`, `path.`, or nothing for the body
+ * @param where prefix of the field's name: `query.`, `path.`, or nothing for the body
  * @throws {Problem} 400 naming each field that is wrong
  */
 export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ""): z.output<T> {
@@ -163,7 +163,7 @@ export function named<T extends { readonly user_id?: string | undefined }>(
   return { ...same, userId: user_id };
 }
 
-/** A cursor is the last id of a page, opaque so that it may become something else. */
+/** A cursor is the last id of a page, opaque because it may become something else. */
 export function toCursor(id: string): string {
   return Uint8Array.fromHex(id.replaceAll("-", "")).toBase64({ alphabet: "base64url", omitPadding: true });
 }

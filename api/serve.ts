@@ -41,8 +41,8 @@ export interface Api extends AsyncDisposable {
 const DRAIN_MS = 15_000;
 
 /**
- * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests under
- * way.
+ * Starts the API. Disposing it refuses new connections, ends the streams and waits for the requests in
+ * progress.
  *
  * @throws {Error} when the port is taken, or when other machines could use the API without a key
  */

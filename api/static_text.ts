@@ -1,4 +1,7 @@
-/** A text that does not change while the program runs: made when first asked for, compressed once, not sent again. */
+/**
+ * A text that does not change while the program runs: built on the first request, compressed once, not sent
+ * again.
+ */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
@@ -12,12 +15,12 @@ export interface StaticTextOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** @returns a handler: 200 with an ETag, in gzip where the client takes it, or 304 */
+/** @returns a handler: 200 with an ETag, gzipped if the client accepts it, or 304 */
 export function staticText(options: StaticTextOptions): (c: Context) => Promise<Response> {
   let made: Promise<Made> | undefined;
   return async (c) => {
     made ??= make(options).catch((error) => {
-      made = undefined; // a load that failed is made again
+      made = undefined; // a failed load is repeated
       throw error;
     });
     const { plain, gzip, etag } = await made;

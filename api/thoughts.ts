@@ -122,7 +122,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         flow: c.get("grant")?.name ?? "",
         traceparent,
       };
-      // A span that nobody records would still cost the request.
+      // A span that is not recorded would still cost time.
       const inserted = isSampled(traceparent)
         ? await withSpan("INSERT thoughts", INSERT_SPAN, () => intake.add(thought))
         : await intake.add(thought);
@@ -245,7 +245,9 @@ export function idOf(c: Context<Env>): string {
   return parse(ThoughtId, c.req.param("id"), "path.id").toLowerCase();
 }
 
-/** @throws {Problem} `thought-not-found`, also for another user's thought: a caller cannot tell the two apart */
+/**
+ * @throws {Problem} `thought-not-found`, also for another user's thought: a caller cannot tell the two apart
+ */
 export function reachable<T extends { readonly userId: string }>(
   c: Context<Env>,
   thought: T | null | undefined,
@@ -300,9 +302,9 @@ function created(c: Context<Env>, inserted: Inserted): Response {
 }
 
 /**
- * Query parameters as an object; one given twice becomes an array, which no schema takes.
+ * Query parameters as an object; one given twice becomes an array, which no schema accepts.
  *
- * @throws {Problem} 400 for what is not percent-encoded UTF-8, which a lenient parser would take as it stands
+ * @throws {Problem} 400 for what is not percent-encoded UTF-8, which a lenient parser would accept unchanged
  */
 function queryOf(c: Context<Env>): Record<string, string | string[]> {
   const query = /\?([^#]*)/.exec(c.req.url)?.[1] ?? "";
@@ -326,7 +328,10 @@ function decode(text: string, name: string): string {
   }
 }
 
-/** A request's hash under its key. Priority joins it only when it is not the default, as hashes made before it had none. */
+/**
+ * A request's hash under its key. Priority is part of it only if it is not the default, since older hashes
+ * have none.
+ */
 function hash(text: string, context: string | null, priority: ThoughtPriority): string {
   const request = priority === "interactive" ? [text, context] : [text, context, priority];
   return createHash("sha256").update(JSON.stringify(request)).digest("base64url");

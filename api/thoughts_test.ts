@@ -219,7 +219,7 @@ for (const { kind, ignore } of DATABASES) {
   });
 }
 
-Deno.test("a database that is away is answered 503 with Retry-After, and said in the log", async () => {
+Deno.test("while the database is down requests get 503 with Retry-After, and the log says so", async () => {
   await using api = await openTestApp({ kind: "away" });
   const path = "/thoughts/01890a5d-ac96-774b-bcce-b302099a8057";
   for (const response of [await api.post(GOOD), await api.request(path), await api.request("/thoughts")]) {
@@ -227,7 +227,7 @@ Deno.test("a database that is away is answered 503 with Retry-After, and said in
     assert.ok(Number(response.headers.get("retry-after")) > 0);
     const problem = await response.json();
     assert.equal(problem.type, "/problems/unavailable");
-    assert.doesNotMatch(JSON.stringify(problem), /refused/, "what the database said is for the log");
+    assert.doesNotMatch(JSON.stringify(problem), /refused/, "the database's own words are for the log");
     const line = api.lines().find((line) =>
       line.msg === "request failed" && line.request_id === problem.request_id
     );
@@ -235,7 +235,7 @@ Deno.test("a database that is away is answered 503 with Retry-After, and said in
   }
 });
 
-Deno.test("an error nobody foresaw is a plain 500, with an id that leads to its log line", async () => {
+Deno.test("an unforeseen error is a plain 500, with an id that leads to its log line", async () => {
   const insert = () => Promise.reject(new TypeError("canary of a bug"));
   await using api = await openTestApp({ kind: "away", store: { insert } });
   const response = await api.post(GOOD);

@@ -1,6 +1,6 @@
 /**
- * Watching thoughts: one poller asks for all watched thoughts together, so a thousand watchers cost the database one
- * small query per look, and no watcher costs nothing.
+ * Watches thoughts: one poller queries all watched thoughts together, so a thousand watchers cost one small
+ * query per poll, and none cost nothing.
  */
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -9,9 +9,11 @@ import { isFinal, type Status } from "../core/thought.ts";
 import { Problem } from "./problem.ts";
 
 export interface Watcher {
-  /** Whom the limit counts. */
+  /** The caller that the limit counts. */
   readonly caller: string;
-  /** The thought reached a state. Called once for each, in order, also for one that passed between two looks. */
+  /**
+   * The thought reached a state. Called once for each, in order, also for one that passed between two polls.
+   */
   reached(status: Status, progress: Progress): void;
   /** Nothing further will come: the thought is finished, was deleted, or the watch ends. */
   ended(): void;
@@ -20,17 +22,17 @@ export interface Watcher {
 export interface WatchOptions {
   readonly store: Pick<Store, "progress">;
   readonly log: Logger;
-  /** Between two looks. @default 200 */
+  /** Between two polls. @default 200 */
   readonly pollMs?: number;
   /** Watchers at once; more are refused. @default 1_000 */
   readonly maxWatchers?: number;
-  /** Watchers of one caller at once, so that nobody takes all places. @default a quarter of `maxWatchers` */
+  /** Watchers of one caller at once: no caller can take all places. @default a quarter of `maxWatchers` */
   readonly maxPerCaller?: number;
 }
 
 export interface Watch extends Disposable {
   /**
-   * Watches a thought from where it stands.
+   * Watches a thought from its present state.
    *
    * @param after the last state the watcher has seen already
    * @returns stops watching; `ended` is not called then
@@ -39,7 +41,7 @@ export interface Watch extends Disposable {
   follow(progress: Progress, watcher: Watcher, after?: Status): () => void;
 }
 
-/** How far along a status is. A retry goes back to pending, which a watcher isn't told: it stays processing to it. */
+/** How far along a status is. A retry goes back to pending, but to a watcher it stays processing. */
 const STEPS: Record<Status, number> = { pending: 0, processing: 1, completed: 2, failed: 2 };
 /** Ids in one query. */
 const MAX_IDS = 1_000;
@@ -115,11 +117,11 @@ export function createWatch(options: WatchOptions): Watch {
 interface Follower {
   readonly id: string;
   readonly watcher: Watcher;
-  /** The last step told. */
+  /** The last step reported. */
   step: number;
 }
 
-/** Tells a follower the states its thought has reached since. True when the last one is among them. */
+/** Reports to a watcher the states its thought has reached since. True if the last one is among them. */
 function advance(follower: Follower, progress: Progress): boolean {
   const order: Status[] = ["pending", "processing", isFinal(progress.status) ? progress.status : "completed"];
   for (; follower.step < STEPS[progress.status]; follower.step++) {

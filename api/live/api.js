@@ -1,6 +1,6 @@
-/** The API as the page calls it. Where it asks for keys, the key that the person gave goes along. */
+/** The API as the page calls it, with the person's key if one is needed. */
 
-/** An ordinary call that takes longer has failed; a stream may take as long as it likes. */
+/** An ordinary call that takes longer fails; a stream has no limit. */
 const CALL_MS = 15_000;
 const RECONNECT_MS = 2_000;
 
@@ -11,7 +11,7 @@ export function useKey(/** @type {string} */ given) {
   sessionStorage.setItem("key", key);
 }
 
-/** Thrown when the API returns a problem, or nothing; the message is fit for a person. */
+/** Thrown when the API returns a problem, or nothing; the message is for a person. */
 export class ApiError extends Error {
   constructor(status, message) {
     super(message);
@@ -43,8 +43,8 @@ async function request(path, init) {
 }
 
 /**
- * Follows a thought by server-sent events, as EventSource does, but with a key where one is needed. Reconnects when the
- * connection breaks, and ends with the last state or with the signal.
+ * Follows a thought by server-sent events, as EventSource does, but with a key where one is needed.
+ * Reconnects when the connection breaks, and ends with the last state or with the signal.
  */
 export async function follow(id, signal, onStatus) {
   let last = "";

@@ -1,4 +1,4 @@
-/** The list of recent thoughts: page by page, by status, kept current. */
+/** The list of recent thoughts: paged, filtered by status, kept current. */
 import { call } from "./api.js";
 import { drawItem } from "./thought.js";
 
@@ -7,7 +7,7 @@ const PAGE = 10;
 const MOST = 100;
 
 /**
- * @param options.traceUrl a trace's address by its id; undefined where nothing shows traces
+ * @param options.traceUrl a trace's address by its id; undefined if nothing shows traces
  * @param options.act called with "delete" or "retry" and the thought
  * @returns `refresh`, which throws ApiErrors
  */
@@ -28,7 +28,7 @@ export function createList({ items, empty, more, status, traceUrl, act, complain
     const page = await fetchPage(Math.max(PAGE, thoughts.length));
     if (mine !== turn) return;
     const last = page.thoughts.at(-1)?.id ?? "";
-    // What lies beyond the first page stays as it was fetched.
+    // Later pages stay as they were fetched.
     const older = page.next_cursor === null ? [] : thoughts.filter(({ id }) => id < last);
     if (older.length === 0) next = page.next_cursor;
     thoughts = [...page.thoughts, ...older];

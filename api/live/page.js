@@ -11,7 +11,7 @@ const LIST_EVERY_MS = 10_000;
 const COUNT_EVERY_MS = 100;
 /** Samples older than this are shown as old. */
 const STALE_MS = 15_000;
-/** Colour alone does not tell everybody. */
+/** Colour alone is not enough for everyone. */
 const LEVELS = { info: "low", warn: "warning", critical: "critical" };
 
 const byId = (id) => document.getElementById(id);
@@ -19,7 +19,7 @@ const drawPlots = createPlots();
 const showNotice = createNotice({ box: byId("notice"), resume: byId("resume"), complain });
 let monitored = false;
 
-/** Where Grafana shows a trace; undefined while nothing does. */
+/** Grafana's address of a trace; undefined while there is none. */
 function traceUrl() {
   if (!monitored) return undefined;
   return (traceId) => {
@@ -113,7 +113,7 @@ function randomKey() {
     .join("");
 }
 
-let following; // the stream of the thought on show; a browser has few connections to one host
+let following; // the stream of the displayed thought; a browser has few connections per host
 
 async function showProgress(id) {
   following?.abort();
@@ -155,7 +155,7 @@ async function refreshList() {
   try {
     await list.refresh();
   } catch (error) {
-    // state() tells of an outage; here only a missing key needs the person.
+    // state() reports outages; here only a missing key needs the person.
     if (error.status === 401 || error.status === 403) complain(error);
   }
 }
@@ -175,7 +175,7 @@ async function state() {
     const newest = history.at.at(-1);
     const old = newest !== undefined && Date.now() - newest > STALE_MS;
     showAge(old ? "These numbers are old: the database is not responding." : "");
-    if (complaint?.status === 0) complain(); // it answers again
+    if (complaint?.status === 0) complain(); // it responds again
     for (const link of document.querySelectorAll("[data-port]")) {
       link.hidden = !monitored;
       link.href = `http://${location.hostname}:${link.dataset.port}`;
@@ -185,7 +185,7 @@ async function state() {
   }
 }
 
-/** Says that the figures are old, and greys them; an empty text says that they are current. */
+/** Says that the figures are old, and greys them; an empty text means that they are current. */
 function showAge(text) {
   byId("stale").textContent = text;
   byId("tiles").classList.toggle("old", text !== "");
@@ -193,7 +193,7 @@ function showAge(text) {
 
 let complaint;
 
-/** Says what went wrong, beside the form; without an error takes it back. */
+/** Shows an error beside the form; without one removes it. */
 function complain(error) {
   if (error !== undefined && !(error instanceof ApiError)) throw error;
   complaint = error;
@@ -203,7 +203,7 @@ function complain(error) {
   byId("key").focus();
 }
 
-/** Repeats while the page can be seen; one round ends before the next begins. */
+/** Repeats while the page is visible; one round ends before the next begins. */
 async function keep(everyMs, run) {
   for (;;) {
     if (!document.hidden) await run();

@@ -2,7 +2,7 @@
 import { LIMITS, STATUSES } from "../../core/thought.ts";
 import { TILES } from "./tiles.ts";
 
-/** Sent by a click, for who wants to see it work first. */
+/** Sent by a click, for those who want to see it work first. */
 const EXAMPLE = "I should call the dentist before Friday, I have been putting it off";
 
 export function Page({ version }: { readonly version: string }) {

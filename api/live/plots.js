@@ -8,7 +8,7 @@ const SHORTEST_S = 60;
 
 const clock = (seconds) => new Date(1000 * seconds).toLocaleTimeString([], { timeStyle: "short" });
 
-/** Makes a plot in an element; the function it returns draws it anew, and follows width and colour scheme. */
+/** Makes a plot in an element; the returned function redraws it, following width and colour scheme. */
 function createPlot(element, series) {
   let plot;
   let data = [[], ...series.map(() => [])];

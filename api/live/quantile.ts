@@ -1,4 +1,4 @@
-/** Quantiles out of prom-client's request histogram. */
+/** Quantiles from prom-client's request histogram. */
 
 /** Observations up to each bound, `Infinity` included, in the order of the bounds. */
 export type Buckets = ReadonlyMap<number, number>;
@@ -9,7 +9,7 @@ interface Value {
   readonly value: number;
 }
 
-/** Routes and methods that this page itself asks again and again, or that stay open: they would be all it shows. */
+/** Routes and methods that this page itself polls, or that stay open: they would dominate. */
 const OWN = new Set(["GET /thoughts", "GET /thoughts/:id/events"]);
 
 /** Adds up the buckets of all requests for thoughts that succeeded, but for the page's own. */
@@ -26,8 +26,8 @@ export function countsByBound(values: readonly Value[]): Buckets {
 }
 
 /**
- * The quantile of what was observed between two looks, in seconds, interpolated inside its bucket as Prometheus's
- * `histogram_quantile` does; null when nothing was.
+ * The quantile of what was observed between two samples, in seconds, interpolated inside its bucket as
+ * Prometheus's `histogram_quantile` does; null if nothing was.
  *
  * @param q 0 to 1
  */

@@ -10,7 +10,7 @@ import { TILES } from "./tiles.ts";
 export interface PageOptions {
   readonly sampler: Sampler;
   readonly version: string;
-  /** Whether Prometheus is there: it scraped this API lately. */
+  /** Whether Prometheus is up: it scraped this API recently. */
   readonly monitored: () => boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The sampler: what the live page shows of the whole system, sampled every two seconds while the page is open. However
- * many viewers there are, the database is read once a sample.
+ * The sampler: the live page's view of the whole system, sampled every two seconds while the page is open.
+ * However many viewers there are, the database is read once per sample.
  */
 import type { Heartbeat, Heartbeats } from "../../core/store/heartbeats.ts";
 import { repeat } from "../../core/retry.ts";
@@ -23,9 +23,11 @@ export interface Sample {
   /** Thoughts not finished, at most {@link MOST_WAITING}. */
   readonly waiting: number;
   readonly workers: number;
-  /** Workers that should be running, as those that run believe. */
+  /** Workers that should be running, according to those that are. */
   readonly expectedWorkers: number;
-  /** Why the workers begin no analysis, and since when in milliseconds since the epoch; null while they may. */
+  /**
+   * Why the workers begin no analysis, and since when in milliseconds since the epoch; null while they may.
+   */
   readonly closed: { readonly reason: string; readonly since: number } | null;
 }
 
@@ -41,13 +43,13 @@ export interface SamplerOptions {
   readonly log: Logger;
   /** Between two samples. @default 2_000 */
   readonly everyMs?: number;
-  /** Sampling stops when nobody has looked for this long. @default 300_000 */
+  /** Sampling stops when no viewer has asked for this long. @default 300_000 */
   readonly idleMs?: number;
   /** @default Date.now */
   readonly now?: () => number;
 }
 
-/** Beyond this "more" is all that the page says. */
+/** Beyond this the page only says "more". */
 export const MOST_WAITING = 10_000;
 const KEPT_SAMPLES = 150;
 const MINUTE_MS = 60_000;
@@ -56,7 +58,7 @@ const RATES_OVER_MS = 10_000;
 
 type Present = Heartbeat & { readonly seenAtMs: number };
 
-/** What a sample is worked out from: counts that only grow. */
+/** What a sample is computed from: counts that only grow. */
 interface Reading {
   readonly at: number;
   readonly accepted: number;
@@ -89,7 +91,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       latency: countsByBound(latency.values),
       workers,
     };
-    // What was read before the clock went back can't be compared with what is read now.
+    // A reading from before the clock went back can't be compared with the present one.
     if (readings.some(({ at }) => at > reading.at)) samples.length = readings.length = 0;
     const minuteAgo = readings.find(({ at }) => at >= reading.at - MINUTE_MS) ?? null;
     const lately = readings.find(({ at }) => at >= reading.at - RATES_OVER_MS) ?? null;
@@ -125,7 +127,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   };
 }
 
-/** A worker that has come or gone between the two looks is left out. */
+/** A worker that has come or gone between the two readings is left out. */
 function inBoth(before: readonly Present[], after: readonly Present[]): [Present, Present][] {
   const earlier = new Map(before.map((worker) => [worker.id, worker]));
   return after.flatMap((worker): [Present, Present][] => {
@@ -141,7 +143,10 @@ function processedPerSecond(before: readonly Present[], after: readonly Present[
   }, 0);
 }
 
-/** Closed is what every worker says: one that has not heard yet of a gate that opened must not cover the others. */
+/**
+ * Closed is what every worker says: one that has not heard yet of a gate that opened must not cover the
+ * others.
+ */
 function closedGate(workers: readonly Present[]): Sample["closed"] {
   const gates = workers.map(({ gate }) => gate);
   if (gates.length === 0 || gates.some(({ status }) => status === "open")) return null;

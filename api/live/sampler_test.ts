@@ -12,7 +12,7 @@ import { TILES } from "./tiles.ts";
 
 const log = createLogger({ service: "test", write: () => {} });
 
-/** A system of which the test sets the clock, the workers and the backlog. */
+/** A system whose clock, workers and backlog the test sets. */
 function system() {
   const metrics = createMetrics("api", "0.0.0");
   const state = { now: 0, waiting: 0, workers: [] as Parameters<typeof worker>[], asked: 0 };
@@ -65,7 +65,7 @@ Deno.test("the sampler turns growing counts into rates, over the workers that we
 
   metrics.thoughts_accepted_total.inc(50);
   state.waiting = 7;
-  // One worker went on, one was replaced, one has not joined yet, and one's next beat is late.
+  // One worker continued, one was replaced, one has not joined yet, and one's next heartbeat is late.
   state.workers = [["a", 5_000, 1_100, 40, 20], ["c", 5_000, 9_999], ["d", 5_000, 0, 0, 0, false], [
     "late",
     0,
@@ -99,7 +99,7 @@ Deno.test("every reason that a gate is closed for has words of its own", () => {
   assert.ok(!texts.includes(noticeOf({ closed: { reason: "another", since: 0 } })!.text));
 });
 
-Deno.test("a clock that goes back starts the sampler anew, without a rate below 0", async () => {
+Deno.test("a clock that goes back restarts the sampler, without a rate below 0", async () => {
   const { metrics, state, sampler, at } = system();
   using _ = sampler;
   await at(3_600_000);
@@ -111,7 +111,7 @@ Deno.test("a clock that goes back starts the sampler anew, without a rate below 
   assert.equal((await at(6_000)).accepted, 10);
 });
 
-Deno.test("the sampler keeps five minutes, and asks nothing while nobody looks", async () => {
+Deno.test("the sampler keeps five minutes, and queries nothing without viewers", async () => {
   const { state, sampler, at } = system();
   using _ = sampler;
   for (let n = 0; n < 160; n++) await at(n * 2_000);
@@ -124,11 +124,11 @@ Deno.test("the sampler keeps five minutes, and asks nothing while nobody looks",
     asked = state.asked;
     return asked === before;
   });
-  assert.deepEqual(sampler.read(), [], "what is old is not shown as if it were new");
+  assert.deepEqual(sampler.read(), [], "old samples are not shown as current");
   await waitFor("sampling to go on", () => Promise.resolve(state.asked > asked));
 });
 
-Deno.test("a quantile is worked out from what was observed between two looks", async () => {
+Deno.test("a quantile is computed from what was observed between two samples", async () => {
   const metrics = createMetrics("api", "0.0.0");
   const durations = metrics.http_request_duration_seconds;
   const observe = (route: string, status: string, value: number, times: number) => {

@@ -1,4 +1,4 @@
-/** Draws thoughts and results. Everything a person or a model wrote goes in as text, never as HTML. */
+/** Draws thoughts and results. Everything a person or a model wrote is inserted as text, never as HTML. */
 import { el } from "./element.js";
 import { drawStations, duration } from "./timeline.js";
 
@@ -58,7 +58,7 @@ function drawValue(value) {
   );
 }
 
-/** A bar filled to a share, 0 to 1. The number stands beside it, so it says nothing of its own. */
+/** A bar filled to a share, 0 to 1. The number is beside it, so it is hidden from screen readers. */
 function bar(share, kind) {
   const filled = el("span", { class: "filled" });
   filled.style.width = `${Math.round(100 * share)}%`;

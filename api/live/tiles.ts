@@ -2,13 +2,13 @@
 import { type Level as Severity, levelOf, THRESHOLDS } from "../../core/telemetry/thresholds.ts";
 import { MOST_WAITING, type Sample } from "./sampler.ts";
 
-/** `none` where no value is bad; `info` where it is worth knowing and nothing to act on. */
+/** `none` if no value is bad; `info` if it is worth knowing but needs no action. */
 export type Level = Severity | "none" | "info";
 
 export interface Tile {
   readonly key: string;
   readonly title: string;
-  /** What the number means and from where on it is bad, for those who ask. */
+  /** What the number means and when it is bad, on request. */
   readonly help: string;
   readonly value: (sample: Sample) => string;
   readonly level: (sample: Sample) => Level;
