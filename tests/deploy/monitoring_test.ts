@@ -21,9 +21,9 @@ interface Group {
 const LEFT_OUT = ["monitoring"];
 /** Alerts whose expression depends on what is deployed, and what it is in the chart. */
 const OTHER_EXPRESSIONS: Readonly<Record<string, string>> = {
-  TargetDown: 'up{job=~"thoughtprocessor-api|kafka-worker"} == 0',
+  TargetDown: 'up{job=~"thoughtprocessor-api|kafka-worker|canary"} == 0',
   JobAbsent:
-    'absent(up{job="thoughtprocessor-api", component="api"}) or absent(up{job="kafka-worker", component="workers"})',
+    'absent(up{job="thoughtprocessor-api", component="api"}) or absent(up{job="kafka-worker", component="workers"}) or absent(up{job="canary", component="monitoring"})',
 };
 const EXPECTED = "scalar(max(batch_processor_expected_workers))";
 const WANTED =
@@ -133,9 +133,10 @@ testWithHelm("targets have the job and the component that they have in Compose",
   const manifests = await render("managed");
   const endpoints = [
     ...find(manifests, "ServiceMonitor").spec.endpoints,
-    ...find(manifests, "PodMonitor").spec.podMetricsEndpoints,
+    ...find(manifests, "PodMonitor", "-worker").spec.podMetricsEndpoints,
+    ...find(manifests, "PodMonitor", "-canary").spec.podMetricsEndpoints,
   ];
-  assert.equal(endpoints.length, 2);
+  assert.equal(endpoints.length, 3);
   for (const { relabelings } of endpoints) {
     const label = (name: string) =>
       relabelings.find(({ targetLabel }: { targetLabel: string }) => targetLabel === name).replacement;

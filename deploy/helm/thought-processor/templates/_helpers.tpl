@@ -240,6 +240,9 @@ failureThreshold: {{ index . 3 }}
 {{- if not (or .api.keysSecret.name .api.allowAnonymous) -}}
 {{- fail "api.keysSecret: name the Secret with the API keys, or set api.allowAnonymous=true where something else keeps strangers out" -}}
 {{- end -}}
+{{- if and .canary.enabled .api.keysSecret.name (not .canary.keySecret.name) -}}
+{{- fail "canary.keySecret: the API wants keys; make one for the canary: deno task key canary --user thought-processor-canary" -}}
+{{- end -}}
 {{- if and .ingress.enabled (not (and .ingress.host .ingress.tlsSecret)) -}}
 {{- fail "ingress: needs host and tlsSecret; keys and thoughts do not travel in the clear" -}}
 {{- end -}}
