@@ -13,6 +13,7 @@ import type { Store } from "../core/store/thoughts.ts";
 import { addressOf } from "./address.ts";
 import { type AccessOptions, callerOf, guards } from "./access.ts";
 import { addAlerts } from "./alerts.ts";
+import { addBulk, type BulkOptions } from "./bulk.ts";
 import { addDocs } from "./docs.ts";
 import { addEvents, type EventsOptions } from "./events.ts";
 import { securityHeaders } from "./headers.ts";
@@ -41,6 +42,7 @@ export interface Limits {
   /** A body must have arrived within this. @default 10_000 */
   readonly bodyTimeoutMs?: number;
   readonly intake?: Omit<IntakeOptions, "insert" | "onBatch">;
+  readonly bulk?: Pick<BulkOptions, "maxAtOnce">;
   readonly watch?: Omit<WatchOptions, "store" | "log">;
   readonly events?: Pick<EventsOptions, "deadlineMs" | "keepAliveMs">;
   readonly sampler?: Pick<SamplerOptions, "everyMs" | "idleMs">;
@@ -106,6 +108,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   });
 
   const routes = createRoutes(app, guards(access));
+  addBulk(routes, { store, intake, metrics, log, body, ...limits.bulk });
   addThoughts(routes, { store, retention, intake, metrics, log, body });
   addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
   addOperator(routes, { operator, log, body });

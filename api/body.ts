@@ -46,14 +46,19 @@ export async function readJson(
 }
 
 /**
- * Refuses an object with a duplicate key: sender and receiver may disagree on which one counts (RFC 8259,
- * section 4).
+ * Refuses an object with a duplicate key, at any depth: sender and receiver may disagree on which one counts (RFC
+ * 8259, section 4).
+ *
+ * @param json valid JSON
  */
-export function refuseDuplicateKeys(flatObject: string): void {
-  const seen = new Set<string>();
-  for (const [, name, colon] of flatObject.matchAll(/("(?:[^"\\]|\\.)*")\s*(:)?/g)) {
+export function refuseDuplicateKeys(json: string): void {
+  const open: Set<string>[] = []; // the keys so far of each object that is not closed yet
+  for (const [brace, name, colon] of json.matchAll(/[{}]|("(?:[^"\\]|\\.)*")\s*(:)?/g)) {
+    if (brace === "{") open.push(new Set());
+    else if (brace === "}") open.pop();
     if (colon === undefined) continue;
     const key = JSON.parse(name!) as string;
+    const seen = open.at(-1)!;
     if (seen.has(key)) throw invalidBody("is given twice", key);
     seen.add(key);
   }

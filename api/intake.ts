@@ -29,12 +29,19 @@ export interface Intake {
    * @throws {DatabaseUnavailableError} when the database fails: it may or may not be stored
    */
   add(thought: Insertion): Promise<Inserted>;
+  /**
+   * Stores thoughts by one statement, at most `maxBatch` of them. Returns what became of them, in their order.
+   *
+   * @throws as {@link add} does, for all of them
+   */
+  addAll(thoughts: readonly Insertion[]): Promise<Inserted[]>;
 }
 
+/** Thoughts that came by one request. */
 interface Entry {
-  readonly thought: Insertion;
+  readonly thoughts: readonly Insertion[];
   readonly givenUpAt: number;
-  readonly resolve: (inserted: Inserted) => void;
+  readonly resolve: (inserted: Inserted[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -43,6 +50,7 @@ export function createIntake(options: IntakeOptions): Intake {
     options;
   const { maxInFlight = 2, deadlineMs = 5_000 } = options;
   const waiting: Entry[] = [];
+  let waitingThoughts = 0;
   let waitingChars = 0;
   let inFlight = 0;
   let scheduled = false;
@@ -63,7 +71,7 @@ export function createIntake(options: IntakeOptions): Intake {
     scheduled = false;
     while (waiting.length > 0 && inFlight < maxInFlight) {
       inFlight++;
-      store(take(maxBatch)).finally(() => {
+      store(take(batchLength())).finally(() => {
         inFlight--;
         sendSoon();
       });
@@ -71,18 +79,30 @@ export function createIntake(options: IntakeOptions): Intake {
     if (waiting.length > 0) sweeping ??= setTimeout(sweep, waiting[0]!.givenUpAt - performance.now());
   }
 
+  /** How many entries go into the next statement: the first one, and those after it that have room. */
+  function batchLength(): number {
+    let thoughts = 0;
+    const tooMany = waiting.findIndex((entry) => (thoughts += entry.thoughts.length) > maxBatch);
+    return tooMany < 0 ? waiting.length : Math.max(1, tooMany);
+  }
+
   /** Takes the first ones from the queue. */
   function take(count: number): Entry[] {
     const taken = waiting.splice(0, count);
-    for (const { thought } of taken) waitingChars -= chars(thought);
+    for (const { thoughts } of taken) {
+      waitingThoughts -= thoughts.length;
+      waitingChars -= chars(thoughts);
+    }
     return taken;
   }
 
   async function store(batch: readonly Entry[]) {
-    onBatch?.(batch.length);
+    const thoughts = batch.flatMap((entry) => entry.thoughts);
+    onBatch?.(thoughts.length);
     try {
-      const inserted = await insert(batch.map((entry) => entry.thought));
-      batch.forEach((entry, index) => entry.resolve(inserted[index]!));
+      const inserted = await insert(thoughts);
+      let at = 0;
+      for (const { thoughts: { length }, resolve } of batch) resolve(inserted.slice(at, at += length));
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
@@ -99,20 +119,21 @@ export function createIntake(options: IntakeOptions): Intake {
     send();
   }
 
-  return {
-    add(thought) {
-      if (waiting.length >= maxWaiting || waitingChars >= maxWaitingChars) {
-        return Promise.reject(new Problem("overloaded"));
-      }
-      waitingChars += chars(thought);
-      return new Promise((resolve, reject) => {
-        waiting.push({ thought, givenUpAt: performance.now() + deadlineMs, resolve, reject });
-        sendSoon();
-      });
-    },
-  };
+  function addAll(thoughts: readonly Insertion[]): Promise<Inserted[]> {
+    if (waitingThoughts >= maxWaiting || waitingChars >= maxWaitingChars) {
+      return Promise.reject(new Problem("overloaded"));
+    }
+    waitingThoughts += thoughts.length;
+    waitingChars += chars(thoughts);
+    return new Promise((resolve, reject) => {
+      waiting.push({ thoughts, givenUpAt: performance.now() + deadlineMs, resolve, reject });
+      sendSoon();
+    });
+  }
+
+  return { addAll, add: (thought) => addAll([thought]).then(([inserted]) => inserted!) };
 }
 
-function chars({ text, context }: Insertion): number {
-  return text.length + (context?.length ?? 0);
+function chars(thoughts: readonly Insertion[]): number {
+  return thoughts.reduce((sum, { text, context }) => sum + text.length + (context?.length ?? 0), 0);
 }

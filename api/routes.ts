@@ -17,6 +17,11 @@ export interface Route extends Omit<RouteConfig, "security"> {
   readonly description: string;
   /** The scope that an API key needs. @default the route is open to everybody */
   readonly scope?: Scope;
+  /**
+   * The path has no other route, though one with a parameter in it would match: its other methods are refused here.
+   * Such a route is added before the other.
+   */
+  readonly sole?: boolean;
 }
 
 export interface Routes {
@@ -71,9 +76,20 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
   for (const [name, description] of Object.entries(HEADERS)) {
     document.registerComponent("headers", name, { description, schema: { type: "string" } });
   }
+  function refuseOthers(path: string, methods: readonly string[]) {
+    const allow = [...methods, "OPTIONS"].join(", ");
+    app.all(path, (c) => {
+      if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
+      throw new Problem("method-not-allowed", {
+        headers: { allow },
+        detail: `This resource takes ${allow}.`,
+      });
+    });
+  }
+
   return {
     declared,
-    add({ scope, ...route }, problems, handler) {
+    add({ scope, sole = false, ...route }, problems, handler) {
       const limited = scope !== undefined;
       const refusals = limited ? ["unauthorized", "forbidden", "misdirected", "rate-limited"] as const : [];
       const responses = { ...route.responses };
@@ -101,6 +117,7 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
       const method = route.method.toUpperCase();
       for (const guard of limited ? [noStore, ...guards(scope)] : []) app.on(method, path, guard);
       app.on(method, path, handler);
+      if (sole) refuseOthers(path, [method]);
       declared.push({ method: route.method, path, statuses: Object.keys(responses).map(Number) });
     },
     addPage(path, handler) {
@@ -111,14 +128,7 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
       for (const [path, routes] of Map.groupBy([...declared, ...pages], (route) => route.path)) {
         const methods = routes.map((route) => route.method.toUpperCase());
         if (methods.includes("GET")) methods.push("HEAD");
-        const allow = [...methods, "OPTIONS"].join(", ");
-        app.all(path, (c) => {
-          if (c.req.method === "OPTIONS") return c.body(null, 204, { allow });
-          throw new Problem("method-not-allowed", {
-            headers: { allow },
-            detail: `This resource takes ${allow}.`,
-          });
-        });
+        refuseOthers(path, methods);
       }
     },
   };

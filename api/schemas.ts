@@ -27,6 +27,8 @@ export const IdempotencyKey = z.string()
   .regex(/^[\x20-\x2b\x2d-\x7e]+$/, "must be one line of printable ASCII without a comma")
   .max(LIMITS.idempotencyKeyChars);
 
+export const IdempotencyHeaders = z.object({ "idempotency-key": IdempotencyKey.optional() });
+
 export const ThoughtId = z.uuid().describe("UUID, version 7");
 
 const EXAMPLE_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -97,10 +99,30 @@ export const ThoughtJson = z.strictObject({
   },
 });
 
+/** Fields of a thought that a listing can be cut down to; its id is always there. */
+export const FIELDS = Object.keys(ThoughtJson.shape) as [
+  keyof typeof ThoughtJson.shape,
+  ...(keyof typeof ThoughtJson.shape)[],
+];
+export type Field = (typeof FIELDS)[number];
+
 export const ThoughtPage = z.strictObject({
-  thoughts: z.array(ThoughtJson),
+  thoughts: z.array(
+    ThoughtJson.partial().required({ id: true }).openapi("ListedThought", {
+      description: "A thought with all its fields, or with those asked for by `fields`",
+    }),
+  ),
   next_cursor: z.string().nullable().describe("Give it as `cursor` for the next page; null on the last one"),
 }).openapi("ThoughtPage");
+
+const Time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
+  .openapi({ type: "string", format: "date-time", example: "2026-01-01T12:00:00Z" });
+
+const Fields = z.union([z.string(), z.array(z.string())]).transform((given) =>
+  [given].flat().join().split(",")
+)
+  .pipe(z.array(z.enum(FIELDS)).max(FIELDS.length))
+  .openapi({ type: "array", items: { type: "string", enum: FIELDS }, maxItems: FIELDS.length });
 
 export const ListQuery = z.strictObject({
   user_id: UserId.optional(),
@@ -108,7 +130,48 @@ export const ListQuery = z.strictObject({
   limit: z.string().regex(/^\d{1,4}$/, "must be a whole number").transform(Number)
     .pipe(z.int().min(1).max(LIMITS.pageSize)).default(20)
     .openapi({ type: "integer", minimum: 1, maximum: LIMITS.pageSize, default: 20 }),
+  order: z.enum(["asc", "desc"]).default("desc").describe("`desc`: the newest first"),
+  created_after: Time.optional().describe("Only thoughts accepted after this"),
+  created_before: Time.optional().describe("Only thoughts accepted before this"),
+  q: Text(LIMITS.searchChars).optional()
+    .describe("Only thoughts with this in their text or context, in any case"),
+  fields: Fields.optional()
+    .describe("Only these fields, given one by one or with commas between; `id` is always there"),
   cursor: z.string().max(64).refine(isCursor, "must be the next_cursor of an earlier page").optional(),
+});
+
+/** Each item is checked by itself, so that one that is wrong takes no other along. */
+export const BulkEnvelope = z.strictObject({
+  thoughts: z.array(z.unknown()).min(1).max(LIMITS.bulkThoughts),
+});
+export const BulkCreate = BulkEnvelope.extend({
+  thoughts: z.array(CreateThought).min(1).max(LIMITS.bulkThoughts),
+}).openapi("BulkCreate", {
+  example: { thoughts: [{ user_id: "ada", text: "I should call the dentist tomorrow" }] },
+});
+
+const BulkItem = z.union([
+  z.strictObject({
+    outcome: z.enum(["stored", "repeated"]).describe("`repeated`: it was stored by an earlier request"),
+    id: ThoughtId,
+    status: z.enum(STATUSES),
+  }).openapi("BulkStored"),
+  z.strictObject({
+    outcome: z.literal("refused"),
+    problem: z.strictObject({
+      type: z.string().openapi({ format: "uri-reference" }),
+      code: z.enum(PROBLEM_CODES),
+      title: z.string(),
+      errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
+    }),
+  }).openapi("BulkRefused"),
+]);
+export type BulkItem = z.input<typeof BulkItem>;
+
+export const BulkCreated = z.strictObject({
+  thoughts: z.array(BulkItem).describe("What became of each thought, in the order given"),
+}).openapi("BulkCreated", {
+  example: { thoughts: [{ outcome: "stored", id: EXAMPLE_ID, status: "pending" }] },
 });
 
 export const ForgetQuery = z.strictObject({ user_id: UserId });

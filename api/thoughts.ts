@@ -9,7 +9,7 @@ import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Retention } from "../core/store/retention.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import { CANARY_USER, type Thought, type ThoughtPriority } from "../core/thought.ts";
-import { toJson } from "../core/thought_json.ts";
+import { type ThoughtJson as WholeThought, toJson } from "../core/thought_json.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
@@ -21,9 +21,11 @@ import type { Routes } from "./routes.ts";
 import {
   Accepted,
   CreateThought,
+  type Field,
   ForgetQuery,
   Forgotten,
   fromCursor,
+  IdempotencyHeaders,
   IdempotencyKey,
   ListQuery,
   named,
@@ -52,6 +54,9 @@ const INSERT_SPAN = {
   },
 };
 
+/** Fields that may take many bytes. */
+const LARGE = ["text", "context", "result"] as const satisfies Field[];
+
 /** A page ends before it grows beyond this, in bytes. */
 const PAGE_BYTES = 512 * 1024;
 const encoder = new TextEncoder();
@@ -74,7 +79,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         "thought again stores nothing and returns what it returned the first time, with the status the thought has " +
         "by then and `Idempotent-Replayed: true`. A key belongs to its `user_id` and lives as long as its thought.",
       request: {
-        headers: z.object({ "idempotency-key": IdempotencyKey.optional() }),
+        headers: IdempotencyHeaders,
         body: { required: true, content: json(CreateThought) },
       },
       responses: {
@@ -160,10 +165,11 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       tags: ["Thoughts"],
       scope: "read",
       operationId: "listThoughts",
-      summary: "List thoughts, the newest first",
+      summary: "List and search thoughts, the newest first",
       description:
         "Page by page, until `next_cursor` is null. A page may hold fewer thoughts than `limit`, even none: one that " +
-        "would have to scan many thoughts of another status ends early, as does one of long thoughts.",
+        "would have to scan many thoughts that do not match ends early, as does one of long thoughts. A search (`q`) " +
+        "reads texts: give it a `user_id` or a time.",
       request: { query: ListQuery },
       responses: {
         200: {
@@ -175,16 +181,23 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
     },
     ["invalid-request", "thought-not-found", "unavailable"],
     async (c) => {
-      const { status, limit, cursor, ...asked } = named(parse(ListQuery, queryOf(c), "query."));
+      const { status, limit, order, cursor, created_after, created_before, q, fields, ...asked } = named(
+        parse(ListQuery, queryOf(c), "query."),
+      );
       const userId = asked.userId ?? c.get("grant")?.user ?? undefined;
       if (userId !== undefined && !reaches(c.get("grant"), userId)) throw new Problem("thought-not-found");
       const { thoughts, next } = await store.list({
         limit,
+        order,
+        slim: fields !== undefined && !LARGE.some((field) => fields.includes(field)),
         ...(userId === undefined ? {} : { userId }),
         ...(status === undefined ? {} : { status }),
-        ...(cursor === undefined ? {} : { before: fromCursor(cursor) }),
+        ...(created_after === undefined ? {} : { createdFrom: created_after + 1 }),
+        ...(created_before === undefined ? {} : { createdTo: created_before - 1 }),
+        ...(q === undefined ? {} : { search: q }),
+        ...(cursor === undefined ? {} : { beyond: fromCursor(cursor) }),
       });
-      const { body, next_cursor } = page(thoughts, next);
+      const { body, next_cursor } = page(thoughts, next, fields);
       if (next_cursor !== null) c.header("link", `<${nextPage(c, next_cursor)}>; rel="next"`);
       return c.body(paced(body), 200, { "content-type": "application/json" });
     },
@@ -259,21 +272,30 @@ export function reachable<T extends { readonly userId: string }>(
 /**
  * A page as JSON, cut short before it grows beyond {@link PAGE_BYTES}; a single thought always fits.
  *
- * @param next the id before which the next page begins, unless the page is cut
+ * @param next the id beyond which the next page begins, unless the page is cut
+ * @param fields those of each thought, beside its id @default all
  */
-function page(thoughts: readonly Thought[], next: string | null) {
+function page(thoughts: readonly Thought[], next: string | null, fields?: readonly Field[]) {
   const items: string[] = [];
   let bytes = 0;
   for (const thought of thoughts) {
-    const item = JSON.stringify(toJson(thought));
+    const item = JSON.stringify(only(toJson(thought), fields));
     bytes += Buffer.byteLength(item);
     if (items.length > 0 && bytes > PAGE_BYTES) break;
     items.push(item);
   }
-  const before = items.length < thoughts.length ? thoughts[items.length - 1]!.id : next;
-  const next_cursor = before === null ? null : toCursor(before);
+  const last = items.length < thoughts.length ? thoughts[items.length - 1]!.id : next;
+  const next_cursor = last === null ? null : toCursor(last);
   const text = `{"thoughts":[${items.join(",")}],"next_cursor":${JSON.stringify(next_cursor)}}`;
   return { body: encoder.encode(text), next_cursor };
+}
+
+/** A thought with these fields alone, and its id. */
+function only(thought: WholeThought, fields: readonly Field[] | undefined): Partial<WholeThought> {
+  if (fields === undefined) return thought;
+  return Object.fromEntries(
+    Object.entries(thought).filter(([name]) => name === "id" || fields.includes(name as Field)),
+  );
 }
 
 /** The address of the next page: this one's, with its cursor. */

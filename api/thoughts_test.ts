@@ -210,6 +210,67 @@ for (const { kind, ignore } of DATABASES) {
       }
     });
 
+    await t.step("a listing runs in either order, by pages, each thought once", async () => {
+      const listed: string[] = [];
+      let path: string | undefined = "/thoughts?user_id=lin&order=asc&limit=3";
+      while (path !== undefined) {
+        const response: Response = await request(path);
+        listed.push(...(await response.json()).thoughts.map(({ text }: { text: string }) => text));
+        path = /^<([^>]+)>/.exec(response.headers.get("link") ?? "")?.[1];
+      }
+      assert.deepEqual(listed, [0, 1, 2, 3, 4, 5, 6].map((n) => `thought ${n}`));
+    });
+
+    await t.step("a listing by time has what was accepted within, neither end included", async () => {
+      const { thoughts } = await (await request("/thoughts?user_id=lin&order=asc")).json();
+      const at = (n: number) => `2026-01-0${n + 1}T12:00:00.123`;
+      for (const [n, { id }] of thoughts.entries()) {
+        // The id's time is the API's, and tells the same but for a minute.
+        const day = `0${(Date.parse(`${at(n)}Z`) - 20_000).toString(16)}`;
+        await database.query(
+          `update thoughts set created_at = $2::text::timestamptz, id = $3::text::uuid where id = $1::text::uuid`,
+          [id, `${at(n)}456Z`, `${day.slice(0, 8)}-${day.slice(8)}${id.slice(13)}`],
+        );
+      }
+      const between = async (query: string) => {
+        const response = await request(`/thoughts?user_id=lin&order=asc&${query}`);
+        assert.equal(response.status, 200);
+        return (await response.json()).thoughts.map(({ text }: { text: string }) => Number(text.at(-1)));
+      };
+      assert.deepEqual(await between(`created_after=${at(2)}Z`), [3, 4, 5, 6]);
+      assert.deepEqual(await between(`created_before=${at(2)}Z`), [0, 1]);
+      assert.deepEqual(await between(`created_after=${at(1)}Z&created_before=${at(5)}Z`), [2, 3, 4]);
+      assert.deepEqual(await between(`created_after=2026-01-05T14:00:00.123%2B02:00`), [5, 6]);
+      const wrong = await request("/thoughts?created_after=yesterday");
+      assert.deepEqual((await wrong.json()).errors[0].field, "query.created_after");
+    });
+
+    await t.step("a listing without texts has the fields that were asked for", async () => {
+      for (const query of ["fields=status,priority", "fields=status&fields=priority"]) {
+        const { thoughts } = await (await request(`/thoughts?user_id=lin&limit=1&${query}`)).json();
+        assert.deepEqual(Object.keys(thoughts[0]).sort(), ["id", "priority", "status"]);
+      }
+      const { thoughts } = await (await request("/thoughts?user_id=lin&limit=1&fields=text")).json();
+      assert.equal(thoughts[0].text, "thought 6");
+      const wrong = await request("/thoughts?fields=id,password");
+      assert.equal((await wrong.json()).errors[0].field, "query.fields.1");
+    });
+
+    await t.step("a search finds what stands in text or context, in any case", async () => {
+      await post({ user_id: "seeker", text: "Call the DENTIST_ at 100 %" });
+      await post({ user_id: "seeker", text: "Water the plants", context: "the dentist_ said so" });
+      await post({ user_id: "seeker", text: "Dentists in general" });
+      const found = async (q: string) => {
+        const { thoughts } = await (await request(`/thoughts?user_id=seeker&q=${encodeURIComponent(q)}`))
+          .json();
+        return thoughts.map(({ text }: { text: string }) => text.split(" ")[0]);
+      };
+      assert.deepEqual(await found("dentist_"), ["Water", "Call"]);
+      assert.deepEqual(await found("100 %"), ["Call"]);
+      assert.deepEqual(await found("' or true --"), []);
+      assert.equal((await request("/thoughts?q=%00")).status, 400);
+    });
+
     await t.step("a deleted thought is gone", async () => {
       const id = await api.accepted("to be forgotten");
       assert.equal((await request(`/thoughts/${id}`, { method: "DELETE" })).status, 204);

@@ -70,6 +70,10 @@ export const LIMITS = {
   idempotencyKeyChars: 255,
   /** Thoughts on one page of a listing. */
   pageSize: 100,
+  /** Characters that a search looks for. */
+  searchChars: 200,
+  /** Thoughts in one bulk request. */
+  bulkThoughts: 1_000,
 } as const;
 
 /** A client's input, already checked. */

@@ -1,3 +1,5 @@
+/** Elements, made in one expression. */
+
 /** Makes an element: attributes by name, then children, which are elements or text. */
 export function el(tag, attributes, ...children) {
   const element = document.createElement(tag);

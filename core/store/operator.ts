@@ -104,7 +104,11 @@ export function createOperator(database: Database): Operator {
     async *thoughtsOf(userId) {
       let before: string | undefined;
       while (true) {
-        const page = await store.list({ userId, limit: PAGE, ...(before === undefined ? {} : { before }) });
+        const page = await store.list({
+          userId,
+          limit: PAGE,
+          ...(before === undefined ? {} : { beyond: before }),
+        });
         yield* page.thoughts;
         if (page.next === null) return;
         before = page.next;

@@ -9,6 +9,7 @@ import {
   type Timeline,
 } from "../thought.ts";
 import { announceNow, POSTED } from "./outbox.ts";
+import { lastLookedAt, listed, type Listing, type Statement } from "./listing.ts";
 import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
 
 /** A thought to store, with the id it will have. */
@@ -34,18 +35,10 @@ export type Inserted =
   /** The database refuses the value itself. */
   | { readonly outcome: "unstorable" };
 
-export interface Listing {
-  readonly userId?: string;
-  readonly status?: Status;
-  readonly limit: number;
-  /** Only thoughts older than the one with this id. */
-  readonly before?: string;
-}
-
 export interface Page {
   /** At most as many as requested; fewer, even none, where many others had to be scanned. */
   readonly thoughts: readonly Thought[];
-  /** The id before which the next page begins; null on the last one. */
+  /** The id beyond which the next page begins; null on the last one. */
   readonly next: string | null;
 }
 
@@ -62,8 +55,10 @@ export interface Progress {
 export interface Store {
   /** Stores thoughts and their outbox messages in one statement; returns them in the order given. */
   insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
+  /** Whether a thought of another request was stored under one of these keys. */
+  isKeyTaken(thoughts: readonly Insertion[]): Promise<boolean>;
   get(id: string): Promise<Thought | null>;
-  /** Newest first. However rare a status is, a page scans at most {@link MOST_LOOKED_AT} thoughts. */
+  /** However rare what is asked for, a page looks through a bounded part of them. */
   list(listing: Listing): Promise<Page>;
   /** The progress of those thoughts that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
@@ -74,6 +69,7 @@ export interface Store {
 }
 
 export function createStore(database: Database): Store {
+  const read = <R>({ sql, parameters }: Statement) => database.read<R>(sql, parameters);
   let toldAt = -Infinity;
 
   /** Which of the statements: the one that tells the workers, unless they were told just now. */
@@ -93,7 +89,8 @@ export function createStore(database: Database): Store {
       if (!(error instanceof UnstorableError)) throw error;
       if (thoughts.length === 1) return [{ outcome: "unstorable" }];
       // One bad row must not fail the others.
-      return (await Promise.all(thoughts.map((thought) => insert([thought])))).flat();
+      const half = thoughts.length >> 1;
+      return [...await insert(thoughts.slice(0, half)), ...await insert(thoughts.slice(half))];
     }
   }
 
@@ -123,22 +120,21 @@ export function createStore(database: Database): Store {
 
   return {
     insert,
+    async isKeyTaken(thoughts) {
+      return (await database.query(FIND_CONFLICT, [JSON.stringify(thoughts)])).length > 0;
+    },
     async get(id) {
       const [row] = await database.read<ThoughtRow>(`select ${COLUMNS} from thoughts where id = $1`, [id]);
       return row === undefined ? null : fromRow(row);
     },
     async list(listing) {
-      const { userId, status, limit, before } = listing;
-      const from = [userId ?? null, before ?? null];
-      const rows = await database.read<ThoughtRow>(listStatement(listing), [
-        ...from,
-        status ?? null,
-        limit + 1,
-      ]);
+      const { limit, search, slim = false } = listing;
+      const last = async () => (await read<{ id: string }>(lastLookedAt(listing)))[0]?.id;
+      const bound = search === undefined ? undefined : await last();
+      const rows = await read<ThoughtRow>(listed(listing, slim ? SLIM_COLUMNS : COLUMNS, bound));
       const thoughts = rows.slice(0, limit).map(fromRow);
       if (rows.length > limit) return { thoughts, next: thoughts.at(-1)!.id };
-      const [last] = await database.read<{ id: string }>(lastLookedAtStatement(listing), from);
-      return { thoughts, next: last?.id ?? null };
+      return { thoughts, next: (search === undefined ? await last() : bound) ?? null };
     },
     async progress(ids) {
       const rows = await database.read<ProgressRow>(
@@ -192,10 +188,16 @@ const FIND_REPEATED = `
   select given.id as asked, t.id, t.status, t.request_hash
   from given join thoughts t on t.user_id = given.user_id and t.idempotency_key = given.idempotency_key`;
 
+const FIND_CONFLICT = `
+  with ${GIVEN}
+  select from given join thoughts t on t.user_id = given.user_id and t.idempotency_key = given.idempotency_key
+  where t.request_hash is distinct from given.request_hash limit 1`;
+
 const PROGRESS =
   "id, user_id, status, attempts, error, traceparent, created_at, queued_at, published_at, claimed_at, analysed_at, " +
   "from_cache, finished_at";
 const COLUMNS = `${PROGRESS}, text, context, priority, result`;
+const SLIM_COLUMNS = `${PROGRESS}, '' as text, null as context, priority, null as result`;
 
 interface RepeatedRow {
   /** The id that the repeated request would have had. */
@@ -204,36 +206,6 @@ interface RepeatedRow {
   readonly status: Status;
   readonly request_hash: string;
 }
-
-/** The most a page scans: some tens of milliseconds. */
-export const MOST_LOOKED_AT = 10_000;
-
-/** The predicates of the partial indexes, which PostgreSQL uses only if they match. */
-const INDEXED: Record<Status, string> = {
-  pending: "finished_at is null",
-  processing: "finished_at is null",
-  completed: "result is not null",
-  failed: "finished_at is not null and result is null",
-};
-
-/** The thoughts that an index finds, the newest first. */
-function lookedAt({ userId, status, before }: Omit<Listing, "limit">): string {
-  const conditions = [
-    userId === undefined ? `$1::text is null and user_id <> '${CANARY_USER}'` : "user_id = $1",
-    // With a user, the user's index is the better one.
-    status === undefined || userId !== undefined ? "true" : INDEXED[status],
-    before === undefined ? "$2::text is null" : "id < $2::text::uuid",
-  ];
-  return `from thoughts where ${conditions.join(" and ")} order by id desc`;
-}
-
-const listStatement = (listing: Listing) => `
-  select ${COLUMNS} from (select ${COLUMNS} ${lookedAt(listing)} limit ${MOST_LOOKED_AT}) looked_at
-  where ${listing.status === undefined ? "$3::text is null" : "status = $3"} order by id desc limit $4`;
-
-/** The last thought that a full scan reads; none if it reaches the end. */
-const lastLookedAtStatement = (listing: Listing) => `
-  select id ${lookedAt(listing)} offset ${MOST_LOOKED_AT - 1} limit 1`;
 
 interface ProgressRow {
   readonly id: string;

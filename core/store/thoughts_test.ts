@@ -4,7 +4,8 @@ import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
 import { createRetention } from "./retention.ts";
-import { createStore, MOST_LOOKED_AT, type Page } from "./thoughts.ts";
+import { MOST_LOOKED_AT, MOST_SEARCHED_BYTES } from "./listing.ts";
+import { createStore, type Page } from "./thoughts.ts";
 import { STATUSES } from "../thought.ts";
 
 const storeOn = (database: Database) => createStore(database);
@@ -153,7 +154,7 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
     (await store.list(...listing)).thoughts.map(({ id }) => id);
   assert.deepEqual(await ids({ limit: 10 }), newestFirst);
   assert.deepEqual(await ids({ limit: 2 }), newestFirst.slice(0, 2));
-  assert.deepEqual(await ids({ limit: 2, before: newestFirst[1]! }), newestFirst.slice(2, 4));
+  assert.deepEqual(await ids({ limit: 2, beyond: newestFirst[1]! }), newestFirst.slice(2, 4));
   assert.deepEqual(await ids({ limit: 9, userId: "bob" }), newestFirst.filter((_, at) => at % 2 === 0));
   assert.deepEqual(await ids({ limit: 9, userId: "nobody" }), []);
   for (
@@ -164,7 +165,7 @@ testOnDatabases("a listing goes page by page, the newest first, by user and by s
       ["pending", newestFirst.slice(0, 3)],
     ] as const
   ) assert.deepEqual(await ids({ limit: 9, status }), expected, status);
-  assert.deepEqual(await ids({ limit: 9, userId: "ada", status: "completed", before: newestFirst[0]! }), [
+  assert.deepEqual(await ids({ limit: 9, userId: "ada", status: "completed", beyond: newestFirst[0]! }), [
     completed,
   ]);
 });
@@ -190,13 +191,45 @@ testOnDatabases(
           status: "processing",
           limit: 5,
           ...(userId === undefined ? {} : { userId }),
-          ...(next === undefined ? {} : { before: next }),
+          ...(next === undefined ? {} : { beyond: next }),
         });
         found.push(...page.thoughts.map(({ id }) => id));
         next = page.next;
         pages++;
       }
       assert.deepEqual([found, pages], [[claim!.id], 3]);
+    }
+  },
+);
+
+testOnDatabases(
+  "a search reads a bounded part of the texts for a page, and goes on from there",
+  async (database) => {
+    const store = storeOn(database);
+    await store.insert([aThought({ text: "the needle" })]);
+    await database.query(
+      `insert into thoughts (id, user_id, text)
+     select ('ffffffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'ada', repeat('hay ', 2500)
+     from generate_series(1, $1::int) n`,
+      [Math.ceil(2.5 * MOST_SEARCHED_BYTES / 10_000)],
+    );
+    for (const order of ["desc", "asc"] as const) {
+      const found: string[] = [];
+      let pages = 0;
+      let next: string | null | undefined;
+      while (next !== null) {
+        const page: Page = await store.list({
+          userId: "ada",
+          search: "NEEDLE",
+          order,
+          limit: 5,
+          ...(next === undefined ? {} : { beyond: next }),
+        });
+        found.push(...page.thoughts.map(({ text }) => text));
+        next = page.next;
+        pages++;
+      }
+      assert.deepEqual([found, pages], [["the needle"], 3], order);
     }
   },
 );

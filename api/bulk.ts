@@ -1,0 +1,172 @@
+/** Many thoughts in one request, each with an outcome of its own. */
+import { createHash } from "node:crypto";
+import type { Context } from "hono";
+import { uuidv7 } from "uuidv7";
+import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import type { Metrics } from "../core/telemetry/metrics.ts";
+import { inject, isSampled } from "../core/telemetry/tracing.ts";
+import { CANARY_USER, LIMITS } from "../core/thought.ts";
+import { reaches } from "./access.ts";
+import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
+import type { Intake } from "./intake.ts";
+import type { Env } from "./observe.ts";
+import { Problem, PROBLEMS } from "./problem.ts";
+import type { Routes } from "./routes.ts";
+import {
+  BulkCreate,
+  BulkCreated,
+  BulkEnvelope,
+  type BulkItem,
+  CreateThought,
+  IdempotencyHeaders,
+  IdempotencyKey,
+  named,
+  parse,
+} from "./schemas.ts";
+
+export interface BulkOptions {
+  readonly store: Pick<Store, "isKeyTaken">;
+  readonly intake: Pick<Intake, "addAll">;
+  readonly metrics: Metrics<"api">;
+  readonly log: Logger;
+  readonly body: BodyLimits;
+  /** Requests at once, which bounds the memory they take; more are refused. @default 8 */
+  readonly maxAtOnce?: number;
+}
+
+/** Bytes of a bulk request: a thousand thoughts of 4,000 characters. */
+export const BULK_BYTES = 4 * 1_024 * 1_024;
+
+const json = { "application/json": { schema: BulkCreate } };
+
+export function addBulk(routes: Routes, options: BulkOptions): void {
+  const { body, maxAtOnce = 8 } = options;
+  let atOnce = 0;
+
+  routes.add(
+    {
+      method: "post",
+      path: "/thoughts/bulk",
+      tags: ["Thoughts"],
+      scope: "write",
+      sole: true,
+      operationId: "createThoughts",
+      summary: `Post up to ${LIMITS.bulkThoughts.toLocaleString("en")} thoughts`,
+      description:
+        "Stores them together and returns what became of each, in the order given: one that is refused takes no other " +
+        "along. An `Idempotency-Key` counts for the whole: the same request again returns the same ids, as `repeated`; " +
+        "another request under it is refused as a whole. To the rate limit it is one request, " +
+        `and its body may have ${BULK_BYTES / 1_024 / 1_024} MiB.`,
+      request: { headers: IdempotencyHeaders, body: { required: true, content: json } },
+      responses: {
+        200: {
+          description: "What became of each thought",
+          content: { "application/json": { schema: BulkCreated } },
+        },
+      },
+    },
+    [
+      "invalid-request",
+      "body-timeout",
+      "body-too-large",
+      "unsupported-media-type",
+      "idempotency-key-reused",
+      "overloaded",
+    ],
+    async (c) => {
+      if (atOnce >= maxAtOnce) throw new Problem("overloaded");
+      atOnce++;
+      try {
+        const given = await readJson(c.req.raw, { ...body, maxBytes: BULK_BYTES });
+        refuseDuplicateKeys(given.text);
+        const { thoughts } = parse(BulkEnvelope, given.json);
+        return c.json({ thoughts: await create(c, thoughts, options) });
+      } finally {
+        atOnce--;
+      }
+    },
+  );
+}
+
+async function create(
+  c: Context<Env>,
+  given: readonly unknown[],
+  { store, intake, metrics, log }: BulkOptions,
+): Promise<BulkItem[]> {
+  const header = c.req.header("idempotency-key");
+  const key = header === undefined ? null : parse(IdempotencyKey, header, "header.idempotency-key");
+  const requestHash = key === null
+    ? null
+    : createHash("sha256").update(JSON.stringify(given)).digest("base64url");
+  const traceparent = inject();
+  const checked = given.map((item, at): Insertion | Problem => {
+    try {
+      const { userId, text, context = null, priority = "interactive" } = named(parse(CreateThought, item));
+      if (!reaches(c.get("grant"), userId)) return NOT_OWN;
+      // No key that a client gives has a comma, so that these are keys of their own.
+      const idempotencyKey = key === null ? null : `bulk,${key},${at}`;
+      const flow = c.get("grant")?.name ?? "";
+      return {
+        id: uuidv7(),
+        userId,
+        text,
+        context,
+        priority,
+        idempotencyKey,
+        requestHash,
+        flow,
+        traceparent,
+      };
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+  });
+  const thoughts = checked.filter((one): one is Insertion => !(one instanceof Problem));
+  if (key !== null && thoughts.length > 0 && await store.isKeyTaken(thoughts)) throw KEY_REUSED;
+  const inserted = thoughts.length === 0 ? [] : await intake.addAll(thoughts);
+
+  const stored = thoughts.filter((_, at) => inserted[at]!.outcome === "stored");
+  metrics.thoughts_accepted_total.inc(stored.filter(({ userId }) => userId !== CANARY_USER).length);
+  if (isSampled(traceparent)) {
+    log.info("thoughts accepted", { stored: stored.length, refused: given.length - thoughts.length });
+  }
+  const outcomes = inserted.values();
+  const prefix = c.get("prefix") ?? "";
+  return checked.map((one) =>
+    one instanceof Problem ? refused(one, prefix) : toItem(outcomes.next().value!, prefix)
+  );
+}
+
+const NOT_OWN = new Problem("forbidden", {
+  errors: [{ field: "user_id", message: "must be this key's user" }],
+});
+
+const KEY_REUSED = new Problem("idempotency-key-reused", {
+  errors: [{ field: "header.idempotency-key", message: "belongs to another request" }],
+});
+
+function toItem(inserted: Inserted, prefix: string): BulkItem {
+  switch (inserted.outcome) {
+    case "stored":
+      return { outcome: "stored", id: inserted.id, status: "pending" };
+    case "repeated":
+      return { outcome: "repeated", id: inserted.id, status: inserted.status };
+    case "conflict":
+      return refused(KEY_REUSED, prefix);
+    case "unstorable":
+      return refused(new Problem("unstorable"), prefix);
+  }
+}
+
+function refused({ code, particulars: { errors } }: Problem, prefix: string): BulkItem {
+  const type = `${prefix}/problems/${code}`;
+  const problem = {
+    type,
+    code,
+    title: PROBLEMS[code].title,
+    ...(errors === undefined ? {} : { errors: [...errors] }),
+  };
+  return { outcome: "refused", problem };
+}
