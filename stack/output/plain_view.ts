@@ -1,11 +1,23 @@
-/** One line for each check once it is settled: for logs, pipes and CI. */
+/** One line for each check once it is settled, and now and then for one that takes long: for logs, pipes and CI. */
 import type { ChecklistResult, View } from "../checklist.ts";
 import { COLOUR, GLYPH, paint, rowText, seconds, type Terminal } from "./format.ts";
 
+/** Between two lines of a check that is not settled, in seconds. */
+const PROGRESS_S = 15;
+
 export function plainView(write: (text: string) => void, terminal: Terminal): View {
+  /** When a check was last told of, in seconds since its checklist began. */
+  const told = new Map<string, number>();
   return {
-    start: (checklist) => write(`${checklist}\n`),
-    update: () => {},
+    start(checklist) {
+      told.clear();
+      write(`${checklist}\n`);
+    },
+    update(name, text, seconds) {
+      if (seconds - (told.get(name) ?? 0) < PROGRESS_S) return;
+      told.set(name, seconds);
+      write(`  ${paint(terminal, "dim", "…")} ${rowText(terminal, { name, text, seconds })}\n`);
+    },
     finish: (check) => {
       const glyph = paint(terminal, COLOUR[check.outcome], GLYPH[check.outcome]);
       write(`  ${glyph} ${rowText(terminal, check)}\n`);

@@ -34,6 +34,7 @@ Deno.test("an API that wants keys is proven and used with the launcher's own key
   for (const args of [UP, ["verify"], ["traffic", "--for", "300ms", "--rate", "20/s", "--mix", "fresh=1"]]) {
     const run = await machine.launch(...args, "--json");
     assert.equal(run.code, EXIT.ok, run.stderr);
+    assert.equal(JSON.parse(run.stdout).verb, args[0]);
     assert.doesNotMatch(run.stdout + run.stderr, new RegExp(KEY));
   }
   assert.ok(stack.posted.length > 2);
