@@ -69,6 +69,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
         })`,
       ],
       [`${name}: wait of users with one thought, p50 / p95`, waits(run.waits.others), "p95 3 s"],
+      [`${name}: thoughts begun before theirs meanwhile, p95`, String(run.waits.others.p95Ahead)],
       [`${name}: wait of the user with ${run.greedy}, p50 / p95`, waits(run.waits.greedy)],
       [`${name}: calls, of these errors`, `${run.calls}, ${run.errors}`],
       [`${name}: paid twice, sent again, failed`, `${run.paidTwice}, ${run.sentAgain}, ${run.failed}`, "0"],

@@ -25,7 +25,7 @@ const MOST_AHEAD_S = 2;
 /** The rate is measured over at least this long. */
 const MEASURE_MS = 500;
 
-/** Half a second of work at the recent rate, and at least half of the lanes, to keep all of them busy. */
+/** Half a second of work at the recent rate, and at least a quarter of the lanes, to keep all of them busy. */
 export function createWindow(
   { queue, capacity, busy, taken, now = () => performance.now() }: WindowOptions,
 ): Window {
@@ -48,7 +48,7 @@ export function createWindow(
       measure();
       const backlog = await queue.backlog();
       if (backlog === 0 && taken() > takenThen && busy() < capacity / 2) factor = Math.min(16, factor * 1.5);
-      const least = Math.max(Math.ceil(capacity / 2), Math.round(perSecond * AHEAD_S));
+      const least = Math.max(Math.ceil(capacity / 4), Math.round(perSecond * AHEAD_S));
       const most = Math.max(capacity, Math.round(perSecond * MOST_AHEAD_S));
       return Math.max(0, Math.min(Math.round(least * factor), Math.max(least, most)) - backlog);
     },
