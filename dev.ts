@@ -1,4 +1,7 @@
-/** API and worker in one process. With nothing configured nothing else is needed: database, queue and cache are inside. */
+/**
+ * API and worker in one process. With nothing configured nothing else is needed: database, queue and cache
+ * are inside.
+ */
 import "./core/no_environment.ts";
 import { resolve } from "node:path";
 import { openAccess } from "./api/access_config.ts";
@@ -36,7 +39,7 @@ await runProcess(log, async (stack) => {
     startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
   );
 
-  // What making the database has left behind, hundreds of megabytes, would stay as long as nothing much goes on.
+  // Creating the database leaves hundreds of megabytes of garbage, which would stay while little happens.
   (globalThis as { gc?: () => void }).gc?.();
 
   const data = config.databaseUrl === undefined ? resolve(config.dataDir) : database.name;

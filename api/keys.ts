@@ -43,7 +43,7 @@ export interface Keys extends Disposable {
 export interface KeysOptions {
   readonly paths: readonly string[];
   readonly log: Logger;
-  /** How often the files are looked at. @default 1_000 */
+  /** How often the files are checked. @default 1_000 */
   readonly everyMs?: number;
   /** @default Date.now */
   readonly now?: () => number;

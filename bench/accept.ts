@@ -1,4 +1,4 @@
-/** How fast thoughts are accepted: each one committed before its answer. */
+/** How fast thoughts are accepted, each one committed before its response. */
 import type { Seen } from "./load_generator.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
 

@@ -19,17 +19,17 @@ export interface Drain {
 
 export interface DrainOptions {
   readonly thoughts: number;
-  /** Share of thoughts whose text was there before. */
+  /** Share of thoughts whose text has occurred before. */
   readonly repeats: number;
-  /** Where the thoughts wait: in Kafka already, or in the outbox, so that the worker's relay has work too. */
+  /** Where the thoughts wait: in Kafka already, or in the outbox, which gives the worker's relay work too. */
   readonly from: "kafka" | "outbox";
   /** Share of thoughts that belong to a sampled trace. @default 0 */
   readonly sampled?: number;
 }
 
 /**
- * Queues thoughts while the worker is stopped (SIGSTOP: it stays a member of its group), lets it go, and waits until
- * the last result is committed. Counts from the moment it is let go to the last `finished_at`.
+ * Queues thoughts while the worker is stopped (SIGSTOP: it stays a member of its group), continues it, and
+ * waits until the last result is committed. Counts from its continuation to the last `finished_at`.
  */
 export async function measureDrain(
   worker: MeasuredProcess,
@@ -100,7 +100,7 @@ const TOPICS = [
   "a friend",
 ];
 
-/** Every text is new to the cache but for the repeats, which are spread over the whole. */
+/** Every text is new to the cache except the repeats, which are spread evenly. */
 function thoughtsToQueue({ thoughts, repeats, sampled = 0 }: DrainOptions) {
   const run = crypto.randomUUID();
   const distinct = Math.round(thoughts * (1 - repeats));

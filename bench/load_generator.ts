@@ -1,14 +1,14 @@
 /**
- * Posts thoughts as fast as they are taken and prints what it saw as one JSON object. A process of its own, speaking
- * HTTP/1.1 over plain sockets, so that it takes as little as possible from the machine that it measures.
+ * Posts thoughts as fast as they are accepted and prints its results as one JSON object. A separate process,
+ * speaking HTTP/1.1 over plain sockets, to take as little as possible from the machine that it measures.
  *
  *     deno run --allow-net bench/load_generator.ts HOST PORT CONNECTIONS WARM_UP_S SECONDS [idempotent]
  */
 
-/** What one run saw, latencies in milliseconds. */
+/** The results of one run, latencies in milliseconds. */
 export interface Seen {
   readonly accepted: number;
-  /** Answers other than 201. */
+  /** Responses other than 201. */
   readonly refused: number;
   readonly seconds: number;
   readonly p50Ms: number;
@@ -23,7 +23,7 @@ const ACCEPTED = new TextEncoder().encode("HTTP/1.1 201");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** One request as bytes; each has a number of its own written into its text, user and key. */
+/** One request as bytes; each has its own number in its text, user and key. */
 export function template(host: string, idempotent: boolean) {
   const number = "#".repeat(ID_DIGITS);
   const body = JSON.stringify({

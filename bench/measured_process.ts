@@ -1,4 +1,6 @@
-/** A process under measurement: started as in production, with its CPU time and memory read from the kernel. */
+/**
+ * A process under measurement: started as in production, with its CPU time and memory read from the kernel.
+ */
 import { freePort } from "../tests/support/free_port.ts";
 import { startProcess } from "../tests/support/process.ts";
 import { waitFor } from "../tests/support/wait.ts";
@@ -9,12 +11,12 @@ export interface MeasuredProcess extends AsyncDisposable {
   signal(name: Deno.Signal): void;
   /** CPU time so far, of all its threads, in seconds. */
   cpuS(): number;
-  /** The most memory that was resident so far, in bytes. */
+  /** The peak of resident memory so far, in bytes. */
   peakMemoryBytes(): number;
 }
 
 export interface MeasuredProcessOptions {
-  /** Its address is known from this variable: `API_PORT` or `WORKER_PORT`. */
+  /** The variable that sets its port: `API_PORT` or `WORKER_PORT`. */
   readonly portVariable: "API_PORT" | "WORKER_PORT";
   /** Arguments of `deno run`. */
   readonly args: readonly string[];
@@ -24,7 +26,7 @@ export interface MeasuredProcessOptions {
 /** Linux counts CPU time in these, whatever its own tick is (proc(5), sysconf(_SC_CLK_TCK)). */
 const TICKS_PER_S = 100;
 
-/** Starts a process, its log thrown away, and waits until it is ready. */
+/** Starts a process, its log discarded, and waits until it is ready. */
 export async function startMeasuredProcess(
   { portVariable, args, env }: MeasuredProcessOptions,
 ): Promise<MeasuredProcess> {

@@ -1,6 +1,6 @@
 /**
- * Posts thoughts at a fixed rate, whether or not the API keeps up, and prints when each was due. A process of its own,
- * as `load_generator.ts`, whose wire format it shares.
+ * Posts thoughts at a fixed rate, whether or not the API keeps up, and prints when each was due. A process of
+ * its own, as `load_generator.ts`, whose wire format it shares.
  *
  *     deno run --allow-net bench/open_loop.ts HOST PORT PER_SECOND SECONDS
  */
@@ -12,11 +12,14 @@ export interface Posted {
   readonly accepted: readonly (readonly [id: string, dueAt: number])[];
   /** Answers other than 201. */
   readonly refused: number;
-  /** From the first request's due time to the last answer: longer than asked for where the API cannot take the rate. */
+  /**
+   * From the first request's due time to the last answer: longer than asked for where the API cannot take the
+   * rate.
+   */
   readonly seconds: number;
 }
 
-/** More requests under way than this would only wait in the API. */
+/** More requests in flight than this would only wait in the API. */
 const CONNECTIONS = 64;
 const ID = /"id":"([0-9a-f-]+)"/;
 

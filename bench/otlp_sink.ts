@@ -1,4 +1,4 @@
-/** Where traces go while tracing is measured: takes whatever comes, and only counts it. */
+/** Receives traces while tracing is measured, and only counts them. */
 export interface Sink extends AsyncDisposable {
   readonly bytes: number;
   /** The environment that makes a process trace this share of its thoughts and export to here. */

@@ -35,7 +35,7 @@ export async function measureScrapes(measured: MeasuredProcess, until: Promise<u
   };
 }
 
-/** Makes the API's series a thousand and more: every route with every kind of answer it has. */
+/** Brings the API to a thousand series and more: every route with every status it has. */
 export async function makeSeries(api: MeasuredProcess): Promise<void> {
   const paths = [
     "/",

@@ -1,9 +1,12 @@
-/** A language model as slow and unreliable as real ones: an OpenAI-compatible endpoint whose every draw follows from a seed. */
+/**
+ * A language model as slow and unreliable as real ones: an OpenAI-compatible endpoint whose every draw
+ * follows from a seed.
+ */
 import { completion } from "../tests/support/fake_openai.ts";
 
 export interface SimulatedModelOptions {
   readonly seed: number;
-  /** Calls that are meant to be under way at once, over all workers. */
+  /** Calls that should be in progress at once, over all workers. */
   readonly lanes: number;
 }
 
@@ -12,7 +15,7 @@ export interface SimulatedModel extends AsyncDisposable {
   readonly url: string;
   /** A thought that the model has not heard of yet was accepted. Its text is {@link textOf} its number. */
   accepted(thought: number): void;
-  /** From now on every call is refused with 503, those under way too. */
+  /** From now on every call is refused with 503, including those in progress. */
   goAway(): void;
   comeBack(): void;
   /** Thoughts that have been accepted and not answered. */
@@ -23,7 +26,7 @@ export interface SimulatedModel extends AsyncDisposable {
 export interface ModelReport {
   /** Lane time used, of the lane time for which there was work, outside the outage: 0 to 1. */
   readonly lanesBusy: number;
-  /** Most calls that were under way at once. */
+  /** The most calls that were in progress at once. */
   readonly mostUnderWay: number;
   readonly calls: number;
   /** Calls answered with 500 or 503. */
@@ -40,7 +43,10 @@ export interface ModelReport {
   readonly endedAt: number;
 }
 
-/** Of a lognormal distribution with a mean of 2 s and a 99th percentile of 10 s: μ + 2.326 σ = ln 10 and μ + σ²/2 = ln 2. */
+/**
+ * Of a lognormal distribution with a mean of 2 s and a 99th percentile of 10 s: μ + 2.326 σ = ln 10 and μ +
+ * σ²/2 = ln 2.
+ */
 const SIGMA = 0.846;
 const MU = Math.log(2) - SIGMA ** 2 / 2;
 /** No call takes longer, so that none runs into the worker's own time-out of 60 s. */
@@ -163,14 +169,20 @@ function neededS(seed: number, thought: number): number {
   }
 }
 
-/** What becomes of a call: the same for the same seed, thought and attempt, whenever and by whomever it is made. */
+/**
+ * What becomes of a call: the same for the same seed, thought and attempt, whenever and by whomever it is
+ * made.
+ */
 function drawCall(seed: number, thought: number, attempt: number) {
   const [one, other, third] = [0, 1, 2].map((at) => uniform(`${seed} ${thought} ${attempt} ${at}`));
   const normal = Math.sqrt(-2 * Math.log(one!)) * Math.cos(2 * Math.PI * other!);
   return { seconds: Math.min(MOST_S, Math.exp(MU + SIGMA * normal)), fails: third! < ERRORS };
 }
 
-/** A number above 0 and below 1: FNV-1a over the text, then the finaliser of MurmurHash3, which spreads near texts. */
+/**
+ * A number above 0 and below 1: FNV-1a over the text, then the finaliser of MurmurHash3, which spreads near
+ * texts.
+ */
 function uniform(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);

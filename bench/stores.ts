@@ -1,4 +1,4 @@
-/** Where the benchmark stores things: real services named by the environment, or what is embedded. */
+/** The benchmark's stores: real services named by the environment, or embedded ones. */
 import { freshDatabase } from "../tests/support/services.ts";
 
 export interface Stores extends AsyncDisposable {
@@ -10,14 +10,14 @@ export interface Stores extends AsyncDisposable {
   };
   /** The environment by which our processes find them. */
   readonly env: Readonly<Record<string, string>>;
-  /** What they are, for the report. */
+  /** Their description, for the report. */
   readonly description: string;
 }
 
 /**
- * Opens a database of its own on the server that `TEST_DATABASE_URL` or `DATABASE_URL` names, beside the Redis and
- * Kafka of `TEST_REDIS_URL`, `TEST_KAFKA_BROKERS` or their namesakes without `TEST_`. Without them: embedded, in a
- * folder that is removed at the end.
+ * Opens its own database on the server that `TEST_DATABASE_URL` or `DATABASE_URL` names, beside the Redis and
+ * Kafka of `TEST_REDIS_URL`, `TEST_KAFKA_BROKERS` or their namesakes without `TEST_`. Without them: embedded,
+ * in a folder that is removed at the end.
  *
  * @throws {Error} when only some of the three are given
  */

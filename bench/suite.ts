@@ -46,7 +46,10 @@ export interface Results {
   costs?: { readonly [variant: string]: { readonly api: Cost; readonly worker: Cost } };
 }
 
-/** Processor time, and its ratio to that of the unchanged program in the same round: the middle, lowest and highest. */
+/**
+ * Processor time, and its ratio to that of the unchanged program in the same round: the middle, lowest and
+ * highest.
+ */
 export interface Cost {
   /** Of the middle round, for a thousand thoughts. */
   readonly msPer1000: number;
@@ -63,7 +66,7 @@ interface Variant {
 }
 
 const WARM_UP_S = 3;
-/** `none` answers a constant, so that the pipeline alone is measured. */
+/** `none` returns a constant, to measure the pipeline alone. */
 const ANALYSERS = ["none", "local"] as const;
 /** Worker processes before the simulated model. */
 const MODEL_WORKERS = [1, 3] as const;
@@ -71,7 +74,7 @@ const MODEL_SEED = 14;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
-/** Every variant has its turn in each round, so that what else the machine does falls on all of them. */
+/** Every variant has its turn in each round, to spread the machine's other load over all of them. */
 const COST_ROUNDS = 3;
 /** Thoughts per second of which the whole way is measured. */
 const RATES = [10, 100, 1_000, 4_000];
@@ -256,21 +259,22 @@ function startWorker(stores: Stores, variant?: Variant): Promise<MeasuredProcess
   return start("worker", "WORKER_PORT", stores, variant);
 }
 
-/** Starts a program as its task does, flags and all. */
+/** Starts a program as its task does, flags included. */
 function start(
   task: "api" | "worker",
   portVariable: "API_PORT" | "WORKER_PORT",
   stores: Stores,
   variant?: Variant,
 ): Promise<MeasuredProcess> {
-  // The stores are on this machine, which the permission set allows; what the task's shell would compute is left out.
+  // The stores are on this machine, which the permission set allows; what the task's shell would compute is
+  // omitted.
   const args = manifest.tasks[task].command.replaceAll(/"[^"]*\$\([^"]*"/g, "").split(" ").filter(Boolean)
     .slice(2);
   if (variant?.withoutMetrics) args.splice(-1, 0, "-A", "bench/without_metrics.ts");
   return startMeasuredProcess({ portVariable, args, env: { ...stores.env, ...variant?.env } });
 }
 
-/** Empties the database, so that a worker starts without the thoughts that the API has taken. */
+/** Empties the database: a worker then starts without the thoughts that the API accepted. */
 async function forget(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
   await sql.unsafe(`do $$ begin

@@ -1,5 +1,5 @@
 /**
- * Runs the API or the worker with instruments that do nothing, to see what metrics cost:
+ * Runs the API or the worker with instruments that do nothing, to measure the cost of metrics:
  *
  *     deno run -A bench/without_metrics.ts api/main.ts
  */

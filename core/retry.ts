@@ -64,7 +64,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 /** A pause that ends early when something happens. */
 export interface Alarm {
-  /** Ends the pause under way, or else the next one before it begins. */
+  /** Ends the current pause, or else the next one before it begins. */
   ring(): void;
   /** Waits, or returns early when the alarm rings or the signal aborts. */
   wait(ms: number, signal?: AbortSignal): Promise<void>;

@@ -26,7 +26,7 @@
 export const STATUSES = ["pending", "processing", "completed", "failed"] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** Whether a text has at most so many characters. */
+/** Whether a text has at most that many characters. */
 export function isAtMost(text: string, chars: number): boolean {
   if (text.length <= chars) return true; // UTF-16 units, of which a character has one or two
   if (text.length > 2 * chars) return false;
@@ -84,7 +84,7 @@ export interface NewThought {
   readonly idempotencyKey: string | null;
 }
 
-/** A thought as it stands in the store. Times are ISO 8601 in UTC. */
+/** A thought as it is in the store. Times are ISO 8601 in UTC. */
 export interface Thought {
   readonly id: string;
   readonly userId: string;

@@ -200,7 +200,7 @@ function withSelection(command: Command): Command {
   );
 }
 
-/** The addresses of an installation that is not Compose's; each may stand in the environment as well. */
+/** The addresses of an installation that is not Compose's; each may come from the environment as well. */
 function withInstallation(command: Command): Command {
   for (const [service, { flag, variable }] of Object.entries(ADDRESSES)) {
     const what = service === "api"

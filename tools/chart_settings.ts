@@ -1,8 +1,10 @@
-/** The variables that the Helm chart's values may set, generated into its schema from the table of settings. */
+/**
+ * The variables that the Helm chart's values may set, generated into its schema from the table of settings.
+ */
 import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
 
 /**
- * What a process in a pod is given by the chart's own values, or has no use for. Everything else goes under
+ * Settings that the chart's own values cover, or that a pod has no use for. Everything else goes under
  * `api.settings` and `workers.settings`.
  */
 export const OWN_VALUES: readonly (keyof typeof SETTINGS)[] = [

@@ -20,7 +20,7 @@ function outcome({ check }: Item): string {
   if (check.of !== "containers") return check.of;
   if (check.otherwise) return "held otherwise";
   const excepted = Object.keys(check.accepted ?? {});
-  return excepted.length === 0 ? "held" : `held, but for ${excepted.join(", ")}`;
+  return excepted.length === 0 ? "held" : `held, except for ${excepted.join(", ")}`;
 }
 
 function remarks({ note, check }: Item): string {

@@ -1,5 +1,6 @@
 /**
- * The start step of `deno task dev`: prints the folder that the embedded database may write to, for `--allow-write`.
+ * The start step of `deno task dev`: prints the folder that the embedded database may write to, for
+ * `--allow-write`.
  *
  *     deno run -P=dev --allow-write="$(deno run -P=start tools/data_folder.ts)" dev.ts
  */
@@ -9,7 +10,7 @@ function dataFolder(): string {
   try {
     return loadConfig().dataDir;
   } catch (error) {
-    if (error instanceof ConfigError) return SETTINGS.dataDir.schema.parse(undefined); // the program says what is wrong
+    if (error instanceof ConfigError) return SETTINGS.dataDir.schema.parse(undefined); // the program itself reports what is wrong
     throw error;
   }
 }

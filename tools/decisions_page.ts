@@ -1,7 +1,7 @@
 /** The index in docs/decisions/README.md. */
 import { table } from "./markdown_table.ts";
 
-/** What the numbers of decisions stand for, both ends included. */
+/** The ranges of decision numbers by topic, both ends included. */
 const TOPICS: readonly (readonly [first: number, last: number, topic: string])[] = [
   [1, 9, "foundations"],
   [10, 19, "containers and their configuration"],
@@ -10,7 +10,7 @@ const TOPICS: readonly (readonly [first: number, last: number, topic: string])[]
   [40, 49, "the API"],
   [50, 59, "worker speed, clocks, supply chain, permissions"],
   [60, 64, "the pipeline"],
-  [65, 69, "language models, and what an operator can do about failures"],
+  [65, 69, "language models, and operators' actions"],
   [70, 74, "stores"],
   [75, 79, "the API, continued"],
   [80, 84, "beyond one machine"],

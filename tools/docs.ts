@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a command line program
 /**
- * `deno task docs`: rewrites what repeats code. These are the tables in the docs, between `<!-- generated: NAME -->` and
- * `<!-- end -->`, the variables in deno.json's permissions, and those that the Helm
- * chart's values may set, and the packages of programs.lock. With `--check` it writes nothing and names the files
+ * `deno task docs`: regenerates what repeats code. These are the tables in the docs, between `<!-- generated:
+ * NAME -->` and `<!-- end -->`, the variables in deno.json's permissions, and those that the Helm chart's
+ * values may set, and the packages of programs.lock. With `--check` it writes nothing and names the files
  * that differ.
  */
 import manifest from "../deno.json" with { type: "json" };
@@ -82,7 +82,7 @@ function filled(path: string, text: string): string {
   });
 }
 
-/** Columns padded as `deno fmt` would, so that the formatter and this program agree. */
+/** Columns padded as `deno fmt` pads them: the formatter and this program agree. */
 async function formatted(markdown: string): Promise<string> {
   const fmt = new Deno.Command("deno", {
     args: ["fmt", "--ext=md", "-"],

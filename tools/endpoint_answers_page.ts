@@ -1,4 +1,4 @@
-/** The table of endpoint answers in docs/models.md. */
+/** The table of endpoint responses in docs/models.md. */
 import { ENDPOINT_ANSWERS, type EndpointAnswer } from "../tests/endpoints/answers.ts";
 import { table } from "./markdown_table.ts";
 

@@ -1,9 +1,9 @@
-/** Which licences a package may have, so that this project can be distributed under MIT with the package inside. */
+/** The licences that a package may have if it is distributed inside this project, under MIT. */
 import type { Package } from "./packages.ts";
 
 /**
- * SPDX identifiers. All of these allow a program to be distributed under its own terms, with a copy of the notice at
- * most. An expression (`MIT OR GPL-2.0`) matches none of them, so that a person decides.
+ * SPDX identifiers. All of these allow a program to be distributed under its own terms, with a copy of the
+ * notice at most. An expression (`MIT OR GPL-2.0`) matches none of them, which leaves it to a person.
  */
 const ALLOWED = [
   "0BSD",
@@ -16,7 +16,10 @@ const ALLOWED = [
   "Unlicense",
 ];
 
-/** Packages with another licence, and why that is acceptable. They must not go into anything that is distributed. */
+/**
+ * Packages with another licence, and why that is acceptable. They must not go into anything that is
+ * distributed.
+ */
 export const DEVELOPMENT_ONLY: Readonly<Record<string, { readonly licence: string; readonly why: string }>> =
   {
     "axe-core": {

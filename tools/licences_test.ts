@@ -9,7 +9,7 @@ import { type Package, readPackages } from "./packages.ts";
 const packages = await readPackages(manifest.imports);
 const named = (name: string) => packages.find((pack) => pack.name === name)!;
 
-Deno.test("every package of the lock file has a licence that lets this project be given away", async () => {
+Deno.test("every package of the lock file has a licence that allows distributing this project", async () => {
   const lock: Record<string, unknown> = JSON.parse(await Deno.readTextFile("deno.lock")).npm;
   const locked = Object.keys(lock).map((id) => /^@?[^_@]+@[^_]+/.exec(id)![0]);
   assert.deepEqual(
@@ -19,7 +19,7 @@ Deno.test("every package of the lock file has a licence that lets this project b
   assert.deepEqual(licenceOffences(packages), []);
 });
 
-Deno.test("a licence that is not on the list is an offence, and so is one for development in what is given away", () => {
+Deno.test("a licence that is not on the list is an offence, and so is a development licence in what is distributed", () => {
   const pack = (licence: string, goesInto: Package["goesInto"], name = "some-package"): Package => ({
     name,
     version: "1.0.0",
@@ -34,7 +34,7 @@ Deno.test("a licence that is not on the list is an offence, and so is one for de
   assert.equal(
     licenceOffences([pack("MIT OR GPL-2.0", [])]).length,
     1,
-    "an expression is for a person to judge",
+    "a person judges an expression",
   );
   assert.equal(licenceOffences([pack("MPL-2.0", [], "axe-core")]).length, 0);
   assert.equal(licenceOffences([pack("MPL-2.0", ["launcher"], "axe-core")]).length, 1);
@@ -49,11 +49,11 @@ Deno.test("the launcher's notices have the terms of every package in it, and of 
   for (const notice of notices) assert.match(notice, /copyright|apache license|public domain/i);
 });
 
-Deno.test("exceptions are for packages that are there", () => {
+Deno.test("exceptions are for packages that exist", () => {
   for (const name of Object.keys(DEVELOPMENT_ONLY)) assert.ok(named(name), name);
 });
 
-Deno.test("packages are told apart by how they come in, and by where they go", () => {
+Deno.test("packages are distinguished by how they come in, and where they go", () => {
   assert.deepEqual(named("listr2").goesInto, ["launcher"]);
   assert.deepEqual(named("kafkajs").goesInto, ["image"]);
   assert.deepEqual(named("zod").goesInto, ["launcher", "image"]);

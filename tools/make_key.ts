@@ -6,9 +6,9 @@ import { makeKey, type NewKey, type Scope, SCOPES } from "../api/keys.ts";
 const program = new Command("deno task key")
   .description("Make an API key and the line that admits it, for the file that API_KEYS_FILE names.")
   .argument("<name>", "names the key in logs, limits and queues")
-  .option("--user <id>", "the user whose thoughts it reaches; '*' reaches everybody's (default: the name)")
+  .option("--user <id>", "the user whose thoughts it reaches; '*' reaches every user's (default: the name)")
   .option("--scopes <list>", `what it allows, of ${SCOPES.join(",")}`, "read,write,delete")
-  .option("--expires <date>", "when it ends, an ISO 8601 date or time (default: never)")
+  .option("--expires <date>", "when it expires, an ISO 8601 date or time (default: never)")
   .parse([Deno.execPath(), "key", ...Deno.args]);
 
 const [name = ""] = program.args;

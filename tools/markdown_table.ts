@@ -7,7 +7,7 @@ function line(cells: readonly string[]): string {
   return `| ${cells.map(cell).join(" | ")} |`;
 }
 
-/** A row is one line, and a bar ends a cell, in code spans too. */
+/** A row is one line, and a bar ends a cell, even in a code span. */
 function cell(text: string): string {
   return text.trim().replaceAll("|", "\\|").replaceAll(/\s*\n\s*/g, "<br>");
 }

@@ -1,4 +1,4 @@
-/** What a cell holds must not break its row. */
+/** The content of a cell must not break its row. */
 import assert from "node:assert/strict";
 import { table } from "./markdown_table.ts";
 

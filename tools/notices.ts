@@ -1,12 +1,13 @@
 /**
- * `dist/NOTICES.txt`: the licences of the packages that a packed launcher carries, which their authors require. Part of
+ * `dist/NOTICES.txt`: the licences of the packages that a packed launcher carries, which their authors
+ * require. Part of
  * `deno task compile`.
  */
 import { join } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
 import { type Package, readPackages } from "./packages.ts";
 
-/** What packages call the file with their terms. */
+/** The names of the files with packages' terms. */
 const TERMS = /^(licen[cs]e|copying|notice)/i;
 
 /** One text with the terms of every package that goes into the launcher. */

@@ -16,7 +16,7 @@ export interface Package {
   readonly folder: string;
 }
 
-/** What is built from this repository, and the programs in it. */
+/** The products built from this repository, and their programs. */
 const PRODUCTS = {
   launcher: ["start_monitoring.ts"],
   image: ["api/main.ts", "api/migrate.ts", "worker/main.ts", "worker/operate.ts", "canary/main.ts"],

@@ -4,11 +4,11 @@ import { table } from "./markdown_table.ts";
 
 /** Processor time of one thought in seconds, on the quiet machine of docs/performance.md. */
 const COST_S = { api: 61e-6, worker: 56e-6, localAnalyser: 75e-6, database: 40e-6 };
-/** The least of the rates that were measured end to end: more was asked of no PostgreSQL. */
+/** The lowest rate that was measured end to end: no PostgreSQL was driven harder. */
 const CELL_RATE = 8_706;
-/** Share of a core, or of a lane, that is planned for. */
+/** Planned utilisation of a core, or of a lane. */
 const UTILISATION = 0.6;
-/** What a model takes for an analysis: an assumption. */
+/** How long a model takes for an analysis: an assumption. */
 const MODEL_S = 2;
 const RATES = [100, 10_000, 1_000_000];
 
@@ -69,7 +69,7 @@ export function scaleWaits(): string {
 /** Three workers with the default ANALYSER_CONCURRENCY. */
 const LANES = 24;
 const ARRIVALS = 40_000;
-/** Of every hundred thoughts one user sends 90, in bursts of 100. */
+/** One user sends 90 of every hundred thoughts, in bursts of 100. */
 const LARGE_SHARE = 0.9;
 const BURST = 100;
 
@@ -79,7 +79,7 @@ interface Waiting {
   readonly start: number;
 }
 
-/** Mean wait where every thought comes by itself, as in the formula. */
+/** Mean wait if every thought arrives alone, as in the formula. */
 function meanWaitS(utilisation: number): number {
   const exponential = exponentials();
   const gapS = MODEL_S / (LANES * utilisation);
@@ -106,7 +106,10 @@ function smallUserP95S(utilisation: number, fair: boolean): number {
   return waits.sort((a, b) => a - b)[Math.floor(waits.length * 0.95)]!;
 }
 
-/** Lanes with exponential service; `fair` serves by start tags, as decision 61 ranks, else in order of arrival. */
+/**
+ * Lanes with exponential service; `fair` serves by start tags, as decision 61 ranks, else in order of
+ * arrival.
+ */
 function serve(
   arrivals: readonly { atS: number; small: boolean }[],
   fair: boolean,
@@ -156,7 +159,7 @@ function erlangC(lanes: number, utilisation: number): number {
   return blocked / (1 - utilisation * (1 - blocked));
 }
 
-/** Exponential times by their mean, from a seed, so that the page is the same wherever it is made. */
+/** Exponential times by their mean, from a seed, which makes the page reproducible. */
 function exponentials(): (meanS: number) => number {
   const random = mulberry32(20_261_128);
   return (meanS) => -meanS * Math.log(1 - random());

@@ -20,7 +20,7 @@ Deno.test("a worker that runs is live, also when its dependencies are down", asy
   assert.equal((await app.request("/health/live")).status, 200);
 });
 
-Deno.test("a worker is ready while its dependencies are up, else it answers 503 with their states", async () => {
+Deno.test("a worker is ready while its dependencies are up, else it returns 503 with their states", async () => {
   up = true;
   assert.equal((await app.request("/health/ready")).status, 200);
   up = false;
@@ -42,14 +42,14 @@ Deno.test("a worker whose model is unavailable stays ready, and says so and sinc
   gate = OPEN;
 });
 
-Deno.test("active_workers is asked at each scrape", async () => {
+Deno.test("active_workers is read at each scrape", async () => {
   for (active of [true, false, true]) {
     const text = await (await app.request("/metrics")).text();
     assert.match(text, new RegExp(`^batch_processor_active_workers ${active ? 1 : 0}$`, "m"));
   }
 });
 
-Deno.test("the gate is looked at at each scrape: why it is closed, since when, and how many lanes it leaves", async () => {
+Deno.test("the gate is read at each scrape: why it is closed, since when, and how many lanes it leaves", async () => {
   gate = { ...OPEN, status: "closed", reason: "paused", since: 5_000, limit: 3 };
   const closed = await (await app.request("/metrics")).text();
   assert.match(closed, /^batch_processor_gate_closed\{reason="paused"\} 1$/m);

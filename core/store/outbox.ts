@@ -63,7 +63,7 @@ interface TakenRow {
   readonly traceparent: string | null;
   /** Which of its flow's messages it is, from 1. */
   readonly turn: number;
-  /** Where its flow stands in the round. */
+  /** The position of its flow in the round. */
   readonly place: number;
 }
 

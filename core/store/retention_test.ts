@@ -11,13 +11,13 @@ import { createStore } from "./thoughts.ts";
 const FOREVER = { completedDays: 0, failedDays: 0, idempotencyKeyDays: 0 };
 const DAY_MS = 86_400_000;
 
-/** An id as it would be if its thought had been created so many days ago. */
+/** The id of a thought created that many days ago. */
 function idOf(daysAgo: number): string {
   const hex = Math.floor(Date.now() - daysAgo * DAY_MS).toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}${uuidv7obj().toString().slice(13)}`;
 }
 
-/** Stores a thought that was created and ended so many days ago. */
+/** Stores a thought that was created and ended that many days ago. */
 async function stored(
   database: Database,
   { status, daysAgo, endedDaysAgo = daysAgo, ...more }: {

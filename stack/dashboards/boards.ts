@@ -8,7 +8,7 @@ export const DASHBOARDS = {
 } as const;
 export type Uid = keyof typeof DASHBOARDS;
 
-/** The uid of the dashboard of somebody's own service. */
+/** The uid of an adopted service's dashboard. */
 export function serviceUid(name: string): string {
   return `own-${name}`;
 }

@@ -1,7 +1,7 @@
 /**
  * A second Prometheus and Alertmanager beside the real ones, for as long as a fast drill lasts. They have the
  * stack's rules and routes with every duration divided; their alerts carry the label `drill`, and go to the
- * API alone, whoever else receives real ones.
+ * API alone, whatever receives real ones.
  */
 import { dirname, join } from "node:path";
 import type { Progress } from "../checklist.ts";

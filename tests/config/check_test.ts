@@ -1,6 +1,6 @@
 /**
- * Has promtool and amtool (PROMTOOL, AMTOOL or PATH) check the configurations of Prometheus and Alertmanager. Without
- * them these tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * Has promtool and amtool (PROMTOOL, AMTOOL or PATH) check the configurations of Prometheus and Alertmanager.
+ * Without them these tests are skipped with a message; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";

@@ -1,4 +1,6 @@
-/** What docker-compose.yml, .env.example and the Dockerfile promise: profiles, health checks, secrets, bounds. */
+/**
+ * What docker-compose.yml, .env.example and the Dockerfile promise: profiles, health checks, secrets, bounds.
+ */
 import assert from "node:assert/strict";
 import {
   type ComposeService,
@@ -7,14 +9,14 @@ import {
   variables,
 } from "../support/compose_file.ts";
 
-// What a container may do is held item by item in tests/containers; here is how the services stand to each other.
+// What a container may do is checked item by item in tests/containers; here is how the services relate.
 const compose = readComposeFile();
 const services = Object.entries(compose.services);
 const CORE = ["secrets", "db", "redis", "kafka", "api", "kafka-worker"];
-/** Lays the passwords out and exits: neither restarted nor checked. */
+/** Writes the password files and exits: neither restarted nor checked. */
 const isOneShot = (service: ComposeService) => service.restart === "no";
 
-Deno.test("the core needs no profile, everything that watches it is in `monitoring`", () => {
+Deno.test("the core needs no profile, all its monitoring is in `monitoring`", () => {
   const core = services.filter(([, service]) => !service.profiles).map(([name]) => name);
   assert.deepEqual(core, CORE);
   for (const [name, service] of services) {
@@ -35,7 +37,7 @@ Deno.test("every service has time to stop and bounded logs", () => {
   }
 });
 
-Deno.test("health checks ask an address, with patience, and in words that old engines know", () => {
+Deno.test("health checks use an address, with patience, and only what old engines support", () => {
   for (const [name, { healthcheck }] of services) {
     if (healthcheck === undefined) continue;
     // An address, not a name: `localhost` may be ::1, where nothing listens.
@@ -53,7 +55,7 @@ Deno.test("the stores are reachable from inside alone", () => {
   }
 });
 
-Deno.test("Prometheus lets no other site's page read it, nor anybody stop, reload or delete", () => {
+Deno.test("Prometheus lets no other site's page read it, and no one stop, reload or delete", () => {
   const flags = compose.services.prometheus!.command!;
   assert.ok(flags.includes("--web.cors.origin=http://localhost:9090"));
   assert.deepEqual(flags.filter((flag) => /enable-(lifecycle|admin-api)/.test(flag)), []);
@@ -102,7 +104,7 @@ Deno.test("with a key file the API admits its keys and the stack's own, and each
   }
 });
 
-Deno.test("services wait for the health of what they need, and the core for nothing that watches it", () => {
+Deno.test("services wait for the health of what they need, and the core not for its monitoring", () => {
   for (const [name, service] of services) {
     for (const [needed, { condition }] of Object.entries(service.depends_on ?? {})) {
       if (needed !== "secrets") assert.equal(condition, "service_healthy", `${name} → ${needed}`);
@@ -146,7 +148,7 @@ Deno.test(".env.example lists every variable with its default, and no other", ()
   for (const [name, fallback] of used) if (fallback) assert.equal(listed.get(name), fallback, name);
 });
 
-Deno.test("the image starts programs that exist, with their permission sets, as nobody special", () => {
+Deno.test("the image starts programs that exist, with their permission sets, as an unprivileged user", () => {
   const dockerfile = readRepositoryFile("Dockerfile");
   const { permissions } = JSON.parse(readRepositoryFile("deno.json"));
   const commands = [

@@ -84,7 +84,7 @@ Deno.test("every signal links to the others", () => {
   assert.equal(tempo.serviceMap.datasourceUid, "prometheus");
 });
 
-Deno.test("Grafana would not take a variable for one of its own", () => {
+Deno.test("Grafana would not mistake a variable for one of its own", () => {
   // In provisioning files $x is an environment variable; Grafana's own are written $$x.
   for (const [variable] of text.replaceAll("$__rate_interval", "").matchAll(/(?<!\$)\$[{_a-z]\S*/gi)) {
     assert.fail(`${variable} needs a second $`);

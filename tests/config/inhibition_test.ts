@@ -1,6 +1,6 @@
 /**
- * What config/alertmanager.yml keeps to itself, asked of a real Alertmanager (ALERTMANAGER or PATH) that is
- * handed the alerts of a fault. Without one the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI,
+ * What config/alertmanager.yml suppresses, tested on a real Alertmanager (ALERTMANAGER or PATH) that is given
+ * the alerts of a fault. Without one the tests are skipped with a message; with REQUIRE_SERVICES=1, as in CI,
  * that is a failure. tests/faults/notifications_test.ts plays whole faults, from the metrics on.
  */
 import assert from "node:assert/strict";
@@ -41,7 +41,7 @@ type Sent = string;
 interface Case {
   readonly name: string;
   readonly sent: readonly Sent[];
-  /** Groups that are told, each with its alerts. */
+  /** Groups that are notified, each with its alerts. */
   readonly told: readonly (readonly string[])[];
 }
 

@@ -1,4 +1,4 @@
-/** What lets the stack start on the machines that people have: line endings, proxies, SELinux, limits, health checks. */
+/** What makes the stack start on people's machines: line endings, proxies, SELinux, limits, health checks. */
 import assert from "node:assert/strict";
 import { openKeys } from "../../api/keys.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
@@ -43,7 +43,7 @@ Deno.test("a Windows checkout keeps the line endings that containers need", asyn
   }
 });
 
-Deno.test("what monitors uses no proxy of Docker's client, and our processes none for the stack's own services", () => {
+Deno.test("monitoring uses no proxy of Docker's client, and our processes none for the stack's own services", () => {
   for (const [name, { profiles, environment }] of entries) {
     if (!profiles?.includes("monitoring")) continue;
     for (const variable of ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"]) {
@@ -92,7 +92,7 @@ Deno.test("the database is healthy only once its role can log in", () => {
   );
 });
 
-Deno.test("V8's heap ends below the container's limit, and above what the memory alert waits for", () => {
+Deno.test("V8's heap ends below the container's limit, and above the memory alert's threshold", () => {
   const MIB = 1024 ** 2;
   const defaults = variables(text);
   for (
@@ -177,11 +177,14 @@ async function layOutSecrets(dir: string): Promise<void> {
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-testOfScript("the passwords are laid out although an interrupted run left a read-only file", async (dir) => {
-  await Deno.writeTextFile(join(dir, "postgres", "password.new"), "half", { mode: 0o444 });
-  await layOutSecrets(dir);
-  assert.equal(await Deno.readTextFile(join(dir, "postgres", "password")), SECRETS.POSTGRES_PASSWORD);
-});
+testOfScript(
+  "the password files are written although an interrupted run left a read-only file",
+  async (dir) => {
+    await Deno.writeTextFile(join(dir, "postgres", "password.new"), "half", { mode: 0o444 });
+    await layOutSecrets(dir);
+    assert.equal(await Deno.readTextFile(join(dir, "postgres", "password")), SECRETS.POSTGRES_PASSWORD);
+  },
+);
 
 testOfScript(
   "the stack's own keys do what they are for, and are new with each container that makes them",

@@ -19,7 +19,7 @@ Deno.test("logs are kept for 7 days, and the compactor deletes older ones", () =
   assert.equal(loki.schema_config.configs[0].index.period, "24h"); // retention works on whole index periods
 });
 
-Deno.test("traces are kept for 7 days by who plans compaction and by who does it", () => {
+Deno.test("traces are kept for 7 days by the scheduler of compaction and by its worker", () => {
   const tempo = config("config/tempo-config.yml");
   assert.equal(tempo.backend_scheduler.provider.compaction.compaction.block_retention, "168h");
   assert.equal(tempo.backend_worker.compaction.block_retention, "168h");

@@ -1,4 +1,6 @@
-/** The database's roles: made good before every start, whatever an earlier one left. Needs PostgreSQL's programs. */
+/**
+ * The database's roles: set before every start, whatever an earlier one left. Needs PostgreSQL's programs.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ROOT } from "../support/process.ts";
@@ -15,7 +17,7 @@ const asPostgres = Deno.uid() === 0
   : [];
 
 Deno.test({
-  name: "roles and database are made good on the start after one that failed, and follow a changed password",
+  name: "roles and database are repaired on the start after one that failed, and follow a changed password",
   ignore: !programs && !required,
   async fn() {
     const dir = await Deno.makeTempDir();
@@ -55,7 +57,7 @@ Deno.test({
       await Deno.writeTextFile(next, '#!/bin/sh\necho started "$@"\n', { mode: 0o755 });
       await Deno.chmod(dir, 0o777);
 
-      // A first start that failed in the middle: there is a cluster, and neither database nor roles.
+      // A first start that failed halfway: there is a cluster, but neither database nor roles.
       await run(["initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]);
       for (const password of ["it's postgres", 'chan"ged\\ €']) {
         await Deno.writeTextFile(join(dir, "secrets", "postgres", "password"), password);

@@ -3,7 +3,7 @@
 export interface Container {
   readonly name: string;
   readonly image: string;
-  /** Empty where the image decides. */
+  /** Empty if the image decides. */
   readonly user: string;
   readonly restart: string;
   readonly ports: readonly {

@@ -21,7 +21,7 @@ export const IMAGE_ITEMS: readonly Item[] = [
   {
     id: "4.2",
     title: "Ensure that containers use only trusted base images",
-    note: "our image stands on Deno's own, at one exact version",
+    note: "our image is based on Deno's own, at one exact version",
     check: {
       of: "Dockerfile",
       holds: (text) => all(text, /^FROM .*$/gm, /^FROM denoland\/deno:\d+\.\d+\.\d+$/),
@@ -36,7 +36,7 @@ export const IMAGE_ITEMS: readonly Item[] = [
   {
     id: "4.4",
     title: "Ensure images are scanned and rebuilt to include security patches",
-    note: "versions are raised by hand, in docker-compose.yml and the Dockerfile; nothing here scans images",
+    note: "versions are raised manually, in docker-compose.yml and the Dockerfile; nothing here scans images",
     check: { of: "accepted" },
   },
   {
@@ -48,7 +48,7 @@ export const IMAGE_ITEMS: readonly Item[] = [
   {
     id: "4.6",
     title: "Ensure that HEALTHCHECK instructions have been added to container images",
-    note: "health checks stand in docker-compose.yml (5.27): one image is API and worker, on different ports",
+    note: "health checks are in docker-compose.yml (5.27): one image is API and worker, on different ports",
     check: { of: "accepted" },
   },
   {

@@ -5,7 +5,7 @@ export interface Item {
   /** Number and title of version 1.6.0, as docker-bench-security 1.6.0 has them. */
   readonly id: string;
   readonly title: string;
-  /** What is held instead of, or beyond, the item; or why nothing is. */
+  /** What is enforced instead of, or beyond, the item; or why nothing is. */
   readonly note?: string;
   readonly check: ContainerCheck | FileCheck | Unchecked;
 }
@@ -13,7 +13,7 @@ export interface Item {
 export interface ContainerCheck {
   readonly of: "containers";
   holds(container: Container): boolean;
-  /** Whether something else is held than the title says; the note says what. */
+  /** Whether something other than the title is enforced; the note says what. */
   readonly otherwise?: true;
   /** Services that may break it, and why. One that does not break it may not stand here. */
   readonly accepted?: Readonly<Record<string, string>>;
@@ -24,12 +24,15 @@ export interface FileCheck {
   holds(dockerfile: string): boolean;
 }
 
-/** Nothing in these files decides it: a risk that is taken, somebody else's to see to, or not there at all. */
+/** Not decided by these files: an accepted risk, another party's task, or not applicable. */
 export interface Unchecked {
   readonly of: "accepted" | "the host's" | "does not apply";
 }
 
-/** @returns the services that break an item without leave, and those that have leave and do not need it */
+/**
+ * @returns the services that break an item without an exception, and those with an exception that they do not
+ * need
+ */
 export function offences(
   { id, check }: Item,
   containers: readonly Container[],

@@ -92,7 +92,7 @@ Deno.test("each check refuses what breaks it, and names the service", () => {
   }
 });
 
-Deno.test("an exception that nobody needs any more is an offence too", () => {
+Deno.test("an exception that is no longer needed is an offence too", () => {
   const item = RUNTIME_ITEMS.find(({ id }) => id === "5.13") as Item;
   const mended = containersOf({ ...services, kafka: { ...services.kafka, read_only: true } });
   assert.deepEqual(offences(item, mended, dockerfile), ["5.13: kafka needs no exception any more"]);

@@ -31,7 +31,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
   {
     id: "5.2",
     title: "Ensure that, if applicable, an AppArmor Profile is enabled",
-    note: "no service turns Docker's default profile off; whether the host has AppArmor is its own business",
+    note: "no service turns Docker's default profile off; whether the host has AppArmor is up to the host",
     check: {
       of: "containers",
       holds: (c) => !securityOptions(c).some((word) => word.startsWith("apparmor")),
@@ -41,7 +41,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
     id: "5.3",
     title: "Ensure that, if applicable, SELinux security options are set",
     note:
-      "whether the host has SELinux is its own business; `config/` is mounted with a label of its own (`z`)",
+      "whether the host has SELinux is up to the host; `config/` is mounted with a label of its own (`z`)",
     check: {
       of: "containers",
       holds: (c) => !securityOptions(c).some((word) => word.startsWith("label")),
@@ -156,8 +156,8 @@ export const RUNTIME_ITEMS: readonly Item[] = [
     id: "5.15",
     title: "Ensure that the 'on-failure' container restart policy is set to '5'",
     note:
-      "`unless-stopped` instead: five tries are over before a long outage is, and then nobody starts it again; " +
-      "Docker waits longer before each try, and alerts tell",
+      "`unless-stopped` instead: five attempts end before a long outage does, and then nothing starts it again; " +
+      "Docker waits longer before each attempt, and alerts report it",
     check: {
       of: "containers",
       otherwise: true,
@@ -182,7 +182,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
   {
     id: "5.19",
     title: "Ensure that the default ulimit is overwritten at runtime if needed",
-    note: "nobody needs it: the engine's defaults hold everywhere",
+    note: "no service needs it: the engine's defaults apply everywhere",
     check: { of: "containers", holds: without("ulimits") },
   },
   {
@@ -233,7 +233,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
   {
     id: "5.27",
     title: "Ensure that container health is checked at runtime",
-    note: "redis-exporter's says no more than that its program runs: nothing else is in that image",
+    note: "redis-exporter's only shows that its program runs: nothing else is in that image",
     check: {
       of: "containers",
       holds: ({ healthTest }) => /^CMD/.test(healthTest[0] ?? ""),
@@ -245,7 +245,7 @@ export const RUNTIME_ITEMS: readonly Item[] = [
     title: "Ensure that Docker commands always make use of the latest version of their image",
     note:
       "one exact version each, by tag and not by digest: people read and raise versions, and a maker who moves " +
-      "the tag of a release is a risk that is taken",
+      "the tag of a release is an accepted risk",
     check: {
       of: "containers",
       otherwise: true,

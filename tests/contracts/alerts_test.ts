@@ -1,4 +1,7 @@
-/** Every alert has a limit from core/telemetry/thresholds.ts, tests that make it fire and keep it silent, and a runbook. */
+/**
+ * Every alert has a limit from core/telemetry/thresholds.ts, tests that make it fire and keep it silent, and
+ * a runbook.
+ */
 import assert from "node:assert/strict";
 import {
   BURN_RATES,
@@ -17,11 +20,11 @@ import { bucketsOf } from "./known_metrics.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
 
-/** Where the runbooks stand, one heading per alert. */
+/** Where the runbooks are, one heading per alert. */
 const RUNBOOKS = "docs/runbooks.md";
 const SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"];
-/** What an alert may ask for beside its threshold, so that a few events or samples mean nothing. */
-/** What is worked off within the time that an objective grants is not behind. */
+/** What an alert may require besides its threshold, to ignore a few events or samples. */
+/** What is processed within the time that an objective allows is not behind. */
 const GRANTED_SECONDS = OBJECTIVES.completion.withinSeconds;
 const MINIMA = [
   GRANTED_SECONDS,
@@ -36,7 +39,7 @@ const SYMPTOMS = ["errors", "waiting", "canary"];
 const CAUSE_FIRES_AFTER = "1m";
 const SYMPTOM_FIRES_AFTER = ["3m", "5m", "15m"];
 const SEVERITIES = ["critical", "warning", "info", "none"];
-/** Fires always, by design; there is nothing to keep it silent. */
+/** Always fires, by design; nothing keeps it silent. */
 const ALWAYS_FIRES = ["Watchdog"];
 
 const rules = await readRules();
@@ -151,7 +154,7 @@ Deno.test("every alert names a component, or its target does; those that somethi
   }
 });
 
-Deno.test("a cause fires before its symptoms, and goes on until their windows have passed", async () => {
+Deno.test("a cause fires before its symptoms, and keeps firing until their windows have passed", async () => {
   const { inhibit_rules } = parse(await Deno.readTextFile("config/alertmanager.yml")) as {
     inhibit_rules: { source_matchers: string[]; target_matchers: string[] }[];
   };
@@ -270,7 +273,7 @@ function name(rule: Rule): string {
   return `${rule.alert} (${rule.labels?.severity})`;
 }
 
-/** Histograms under a histogram_quantile, also where a recorded rule stands for it. */
+/** Histograms under a histogram_quantile, also through a recorded rule. */
 function quantileMetrics(expr: string): string[] {
   const { quantiles, selectors } = parsePromQL(expr);
   const recorded = selectors.flatMap(({ metric }) => {

@@ -1,4 +1,4 @@
-/** The dashboards are what stack/dashboards says, load without guessing, and ask in languages that parse. */
+/** The dashboards are what stack/dashboards says, load without guessing, and their queries parse. */
 import assert from "node:assert/strict";
 import { parser as logql } from "@grafana/lezer-logql";
 import { parser as traceql } from "@grafana/lezer-traceql";

@@ -1,4 +1,7 @@
-/** Our Markdown documents: their links, and the queries that they show in blocks marked promql, logql or traceql. */
+/**
+ * Our Markdown documents: their links, and the queries that they show in blocks marked promql, logql or
+ * traceql.
+ */
 import { dirname, normalize } from "node:path/posix";
 
 export interface DocumentQuery {
@@ -6,13 +9,16 @@ export interface DocumentQuery {
   readonly query: string;
 }
 
-/** Queries of one language in README.md, MONITORING.md, docs/ and wherever else a Markdown file lies in the repository. */
+/**
+ * Queries of one language in README.md, MONITORING.md, docs/ and wherever else a Markdown file lies in the
+ * repository.
+ */
 export async function documentQueries(language: "promql" | "logql" | "traceql"): Promise<DocumentQuery[]> {
   const found: DocumentQuery[] = [];
   for (const file of await markdownFiles(".")) {
     const text = await Deno.readTextFile(file);
     for (const [, block = ""] of text.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))) {
-      // One query a line or separated by a blank line; an indented line goes on with the one before.
+      // One query a line or separated by a blank line; an indented line continues the one before.
       for (const query of block.trim().split(/\n(?=\S)/)) found.push({ file, query: query.trim() });
     }
   }

@@ -1,4 +1,6 @@
-/** Every drill is about a rule that there is, and a fast one's configuration is one that the programs take. */
+/**
+ * Every drill is about a rule that there is, and a fast one's configuration is one that the programs take.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -97,7 +99,7 @@ for (const drill of DRILLS) {
   });
 }
 
-Deno.test("a fast drill tells nobody but the API, in a fifteenth of the time", async () => {
+Deno.test("a fast drill notifies only the API, in a fifteenth of the time", async () => {
   const dir = await Deno.makeTempDir();
   try {
     await writeFastConfig(ROOT, dir, DRILLS[0]!, "drill-alertmanager");

@@ -1,6 +1,6 @@
 /**
- * Files in config/extensions are a person's own: they turn none of these tests red, unless they would break the stack. What
- * they break is named.
+ * Files in config/extensions are a person's own: they fail none of these tests, unless they would break the
+ * stack. What they break is named.
  */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";

@@ -1,10 +1,13 @@
-/** Which metrics exist, with their labels: our catalogue, the recorded rules, and what the exporters were seen to report. */
+/**
+ * The metrics that exist, with their labels: our catalogue, the recorded rules, and what the exporters were
+ * seen to report.
+ */
 import { CATALOGUE } from "../../core/telemetry/metrics.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import type { Rule } from "./rules.ts";
 
 export const EXPORTER_METRICS = "config/prometheus/exporter-metrics.txt";
-/** What Prometheus itself puts on every series, and makes up. */
+/** What Prometheus itself adds to every series, and generates. */
 const TARGET_LABELS = ["job", "instance", "component"];
 const BUILT_IN: Record<string, readonly string[]> = {
   up: TARGET_LABELS,
@@ -74,7 +77,10 @@ export function unknownIn(expr: string, legend: string, known: KnownMetrics): st
   return problems;
 }
 
-/** The finite buckets of one of our histograms, by its name or that of its `_bucket` series; none for anything else. */
+/**
+ * The finite buckets of one of our histograms, by its name or that of its `_bucket` series; none for anything
+ * else.
+ */
 export function bucketsOf(metric: string): readonly number[] {
   const declared = CATALOGUE[metric.replace(/_bucket$/, "") as keyof typeof CATALOGUE];
   return declared !== undefined && "buckets" in declared ? declared.buckets : [];

@@ -1,4 +1,7 @@
-/** Every relative link in our documents, and every path in an alert's runbook_url, leads to a heading that exists. */
+/**
+ * Every relative link in our documents, and every path in an alert's runbook_url, leads to a heading that
+ * exists.
+ */
 import assert from "node:assert/strict";
 import { normalize } from "node:path/posix";
 import { type Link, markdownFiles, relativeLinks } from "./documents.ts";
@@ -14,7 +17,7 @@ Deno.test("every relative link in a document leads to a file and a heading that 
 /** A path of ours in running text, as in `core/queue/queue.ts` or docs/decisions/0013. */
 const PATH =
   /\b(?:api|bench|config|core|stack|tests|tools|worker)\/[\w./-]*\w\.(?:tsx?|js|sql|ya?ml|json|sh|txt)\b(?:\.example)?/g;
-/** They tell what was before, or what a reader is to create. */
+/** They describe the past, or what a reader has to create. */
 const NOT_NOW = ["CHANGELOG.md", "docs/decisions/0008-rooms.md", "docs/decisions/0009-documents.md"];
 
 Deno.test("every file that a document or a configuration names exists", async () => {

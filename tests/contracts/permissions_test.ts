@@ -1,4 +1,6 @@
-/** Each process gets what it needs and no more; the sets in deno.json are what tasks, Docker and tests use. */
+/**
+ * Each process gets what it needs and no more; the sets in deno.json are what tasks, Docker and tests use.
+ */
 import assert from "node:assert/strict";
 import { SETTINGS } from "../../core/config.ts";
 import manifest from "../../deno.json" with { type: "json" };
@@ -68,7 +70,7 @@ Deno.test("tasks and the container image start each program with its permission 
   assert.doesNotMatch(deployed, /--allow-all|"-A"/);
 });
 
-Deno.test("nothing that is started can stop at a question: there may be nobody to answer", async () => {
+Deno.test("nothing that is started can stop at a prompt: there may be nobody to answer", async () => {
   const commands = Object.entries(manifest.tasks).map(([name, { command }]) => [name, command] as const);
   const script = await Deno.readTextFile("config/start.sh");
   for (const [name, text] of [...commands, ["config/start.sh", script] as const]) {

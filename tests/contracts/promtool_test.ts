@@ -1,6 +1,6 @@
 /**
- * Runs the rules' own unit tests with promtool, taken from PROMTOOL or PATH. Without one they are skipped, aloud; with
- * REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * Runs the rules' own unit tests with promtool, taken from PROMTOOL or PATH. Without one they are skipped
+ * with a message; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
 import { RULE_FILES, ruleTestFiles } from "./rules.ts";

@@ -1,4 +1,4 @@
-/** The recipes for newcomers, followed to the letter: what they say is all it takes. */
+/** The recipes for newcomers, followed to the letter: nothing else is needed. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loggedUrl, startProcess } from "../support/process.ts";

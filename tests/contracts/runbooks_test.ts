@@ -1,4 +1,4 @@
-/** The commands of the runbooks are whole: what they name exists, and PostgreSQL takes their statements. */
+/** The commands of the runbooks work: what they name exists, and PostgreSQL accepts their statements. */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { DATABASES, openTestDatabase } from "../support/databases.ts";

@@ -115,7 +115,7 @@ testWithHelm(
 );
 
 testWithHelm(
-  "probes ask ports that are listened on and paths that answer; readiness is Compose's health check",
+  "probes use ports that are listened on and paths that exist; readiness is Compose's health check",
   async () => {
     const manifests = await render("minimal");
     await using api = await openTestApp({ kind: "away", store: { ping: () => Promise.resolve() } });
@@ -195,7 +195,7 @@ testWithHelm(
   },
 );
 
-testWithHelm("what selects pods selects those of the part that it is named after", async () => {
+testWithHelm("selectors select the pods of the part that they are named after", async () => {
   const manifests = await render("managed");
   for (const program of PROGRAMS) {
     const name = `-${program}`;

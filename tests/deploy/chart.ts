@@ -1,4 +1,7 @@
-/** The Helm chart, rendered by Helm itself. Without Helm its tests are skipped; with REQUIRE_SERVICES=1 that is a failure. */
+/**
+ * The Helm chart, rendered by Helm itself. Without Helm its tests are skipped; with REQUIRE_SERVICES=1 that
+ * is a failure.
+ */
 import assert from "node:assert/strict";
 import { parseAllDocuments } from "yaml";
 import { required } from "../support/services.ts";
@@ -7,7 +10,7 @@ export const CHART = "deploy/helm/thought-processor";
 export const EXAMPLES = ["minimal", "managed", "strimzi-cnpg"] as const;
 export type Example = (typeof EXAMPLES)[number];
 
-/** What Helm is told the cluster is; kubernetes-validate has its schemas. */
+/** The cluster's version as told to Helm; kubernetes-validate has its schemas. */
 export const KUBERNETES = "1.36";
 export const RELEASE = { name: "tp", namespace: "thoughts" } as const;
 
@@ -70,7 +73,7 @@ export async function render(example: Example, ...set: readonly string[]): Promi
 
 const rendered = new Map<string, Promise<Output>>();
 
-/** What Helm makes of the chart, or why it refuses to; the same is asked once. */
+/** Helm's rendering of the chart, or why it refuses to; each one is rendered once. */
 export function template(example: Example, ...set: readonly string[]): Promise<Output> {
   const key = JSON.stringify([example, ...set]);
   const before = rendered.get(key);

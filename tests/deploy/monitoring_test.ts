@@ -1,4 +1,7 @@
-/** What the chart takes from `config/`: rules, dashboards and labels of targets are Compose's, but for named exceptions. */
+/**
+ * What the chart takes from `config/`: rules, dashboards and labels of targets are Compose's, except for
+ * named ones.
+ */
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
 import { PARTITIONS } from "../../core/queue/queue.ts";
@@ -171,7 +174,7 @@ testWithHelm("all workers are there when the oldest thought has waited for half 
 
 const groupsOf = ({ spec }: Manifest): readonly Group[] => spec.groups;
 
-/** Without what tells people where to look and what to do, which is checked by itself. */
+/** Without links and actions, which are checked separately. */
 function withoutAddresses(group: Group): unknown {
   return {
     ...group,

@@ -1,5 +1,6 @@
 /**
- * What real endpoints answer, each with where it was seen, and what must come of it; shown in docs/models.md.
+ * Responses of real endpoints, each with where it was seen and what must become of the thought; shown in
+ * docs/models.md.
  */
 import { type Asked, complaint, completion, type Say, USAGE, VALID } from "../support/fake_openai.ts";
 
@@ -14,8 +15,7 @@ export interface EndpointAnswer {
   /** Requests sent. */
   readonly requests: number;
   /**
-   * Of them, those that were answered by the model and so cost something; undefined where that can't be
-   * known.
+   * Of them, those that the model answered and that so cost something; undefined if that is unknown.
    */
   readonly paid: number | undefined;
   /** Requests for a second thought, where something was learned from the first. */
@@ -26,7 +26,7 @@ export interface Failed {
   readonly kind: "unavailable" | "refused" | "invalid" | "timeout";
   readonly scope?: "outage" | "rate" | "quota" | "credentials";
   readonly retryAfterMs?: number;
-  /** What people and log are told. */
+  /** What people and the log are told. */
   readonly reason: RegExp;
 }
 
@@ -39,7 +39,7 @@ const rate = (retryAfterMs: number): Failed => ({
 });
 const limited = (headers: HeadersInit): Say => () =>
   complaint(429, { message: "Rate limit reached for requests", code: "rate_limit_exceeded" }, headers);
-/** One answer after the other, the last one from then on. */
+/** One response after another, the last one from then on. */
 const inTurn = (...says: Say[]): Say => (asked, at) => says[Math.min(at, says.length - 1)]!(asked, at);
 const limitOf = (asked: Asked) => asked.max_completion_tokens ?? asked.max_tokens ?? 0;
 const result = JSON.parse(VALID);

@@ -6,7 +6,7 @@ import { report } from "./report.ts";
 import { faultTest, type Service, service } from "./services.ts";
 import { assertNoneEnded, assertNothingLostOrTwice, startSystem } from "./system.ts";
 
-/** How long each is silent: longer than whoever asks it is willing to wait. */
+/** How long each is silent: longer than its callers are willing to wait. */
 const SILENCE_S = { redis: 5, kafka: 16, postgres: 14 } as const satisfies Record<Service, number>;
 
 faultTest("a Redis, Kafka or PostgreSQL that accepts and never answers loses nothing", async (services) => {

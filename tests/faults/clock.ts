@@ -1,11 +1,17 @@
-/** A wall clock that can be set while programs run: libfaketime, loaded into them. Their monotonic clocks stay right. */
+/**
+ * A wall clock that can be set while programs run: libfaketime, loaded into them. Their monotonic clocks stay
+ * right.
+ */
 
 export interface Clock extends AsyncDisposable {
-  /** The environment that makes PostgreSQL go by this clock. */
+  /** The environment that makes PostgreSQL use this clock. */
   readonly forPostgres: Readonly<Record<string, string>>;
-  /** The environment that makes a program of ours go by it: one with many threads. */
+  /** The environment that makes one of our programs use it, which has many threads. */
   readonly forPrograms: Readonly<Record<string, string>>;
-  /** Puts it ahead of the true time by so many seconds; 0 puts it right. At once, and for all that go by it. */
+  /**
+   * Sets it ahead of the true time by that many seconds; 0 corrects it. At once, for all programs that use
+   * it.
+   */
   set(aheadS: number): Promise<void>;
 }
 
@@ -16,7 +22,7 @@ export async function makeClock(): Promise<Clock> {
   await Deno.chmod(folder, 0o755); // PostgreSQL's user reads it too
   const file = `${folder}/ahead`;
   async function set(aheadS: number) {
-    // Moved into place: nobody reads half of it.
+    // Moved into place: no program reads half of it.
     await Deno.writeTextFile(`${file}.new`, `+${aheadS}\n`);
     await Deno.rename(`${file}.new`, file);
   }

@@ -18,7 +18,7 @@ const HOUR_S = 3_600;
 const LEASE_S = 5;
 /** A member that Kafka has not heard of for 15 s is dropped from the group. */
 const SESSION_S = 15;
-/** What two looks at a clock may differ by on a busy machine. */
+/** How much two readings of a clock may differ on a busy machine. */
 const ABOUT_S = 60;
 
 const isAhead = (ms: number, aheadS: number) =>
@@ -44,7 +44,7 @@ async function workGoesOn(system: System) {
 faultTest("PostgreSQL's clock an hour forward, and back, leaves nothing waiting", async (services) => {
   await using clock = await makeClock();
   await using postgres = await startOwnPostgres({ env: clock.forPostgres });
-  // A model that takes its time: so there is always work under way when the clock jumps.
+  // A slow model: there is always work in progress when the clock jumps.
   await using model = startModel({ latencyMs: 500 });
   await using system = await startSystem({ ...services, databaseUrl: postgres.url }, {
     env: { ANALYSER: "openai", OPENAI_BASE_URL: model.url },
@@ -55,7 +55,7 @@ faultTest("PostgreSQL's clock an hour forward, and back, leaves nothing waiting"
   await databaseIsAhead(system, HOUR_S);
   await workGoesOn(system);
 
-  // When it goes back, a worker is gone that held thoughts, and messages wait that no relay has taken yet.
+  // When it goes back, a worker that held thoughts is gone, and messages wait that no relay has taken yet.
   await waitFor("workers hold thoughts", async () => await system.audit.count("processing") >= 8);
   for (const worker of system.workers) worker.signal("SIGSTOP");
   await waitFor("their statements are over", async () => await system.audit.busy() === 0);

@@ -15,9 +15,8 @@ import { waitFor } from "../support/wait.ts";
 const THOUGHTS = 100;
 
 /**
- * A worker is stopped (SIGSTOP) while the model thinks about its thoughts. Another takes them over and
- * completes them; then the first one wakes, finds its responses waiting, and stores them as if nothing had
- * happened.
+ * A worker is stopped (SIGSTOP) while the model works on its thoughts. Another claims and completes them;
+ * then the first one wakes, finds its responses waiting, and stores them as if nothing had happened.
  */
 async function zombie(services: Services, root: string, stoppedS: number): Promise<ZombieReport> {
   await using model = startModel();

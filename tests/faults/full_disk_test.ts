@@ -39,7 +39,8 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
     assert.equal(await statusOf(system, stored), 200, "what is stored can be read");
 
     await waitFor("PostgreSQL can't write its log", async () => {
-      // As after any megabyte written, or on an archive's time-out: the next segment needs room that is not there.
+      // As after any megabyte written, or on an archive's time-out: the next segment needs room that is not
+      // there.
       await system.audit.query("select pg_switch_wal()").catch(() => {});
       return /PANIC: .*No space left/.test(postgres.log());
     });
@@ -59,7 +60,7 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
 }, NEEDS_ROOT);
 
 faultTest(
-  "where a full disk is taken for a mistake the suite sees requests answered 500",
+  "where a full disk counts as a bug the suite sees requests answered 500",
   async (services) => {
     await using broken = await breakSource({
       file: "core/store/sqlstate.ts",

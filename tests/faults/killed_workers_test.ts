@@ -11,9 +11,9 @@ const ROUNDS = 3;
 const WORKERS = 4;
 
 faultTest(
-  "12 workers killed with SIGKILL in the middle of their work lose nothing and repeat nothing",
+  "12 workers killed with SIGKILL while they work lose nothing and repeat nothing",
   async (services) => {
-    // A model that takes its time: so there is always work under way to be killed.
+    // A slow model: there is always work in progress to be killed.
     await using model = startModel({ latencyMs: 500 });
     await using system = await startSystem(services, {
       workers: WORKERS,

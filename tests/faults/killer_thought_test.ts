@@ -1,4 +1,4 @@
-/** A thought that takes its worker's process down whenever it is analysed. */
+/** A thought that kills its worker's process whenever it is analysed. */
 import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { startModel, TRIGGERS } from "./model.ts";
@@ -7,7 +7,7 @@ import { startSystem, type System } from "./system.ts";
 
 const THOUGHTS = 201;
 const KILLER = 50;
-/** As often as a thought may take its worker down (core/store/claims.ts). */
+/** As often as a thought may crash its worker (core/store/claims.ts). */
 const DEATHS = 3;
 
 faultTest(

@@ -1,10 +1,10 @@
-/** Clients that post thoughts and do not give up: each goes on until its thought has been accepted. */
+/** Clients that post thoughts and do not give up: each continues until its thought has been accepted. */
 
 export interface LoadOptions {
-  /** Address of the API, asked for before each request: after a restart it is another. */
+  /** Address of the API, read before each request: after a restart it is another. */
   readonly api: () => string;
   readonly thoughts: number;
-  /** How fast they come; without it, as fast as they are taken. */
+  /** How fast they come; without it, as fast as they are accepted. */
   readonly perSecond?: number;
   /** Clients at once. @default 16 */
   readonly clients?: number;
@@ -19,18 +19,18 @@ export interface Load {
   readonly accepted: readonly string[];
   /** Requests that were refused with 503 and a Retry-After. */
   readonly refused: number;
-  /** Requests that got no answer. */
+  /** Requests that got no response. */
   readonly unanswered: number;
   /** Resolves when every thought has been accepted. */
   readonly done: Promise<void>;
 }
 
-/** A request that gets no answer in this time is made again. */
+/** A request that gets no response in this time is repeated. */
 const ANSWER_TIMEOUT_MS = 20_000;
-/** Before a request that was refused or lost is made again. */
+/** Pause before a refused or lost request is repeated. */
 const AGAIN_MS = 200;
 
-/** Starts posting. A request made again carries the same Idempotency-Key, so it can't be stored twice. */
+/** Starts posting. A repeated request carries the same Idempotency-Key, so it can't be stored twice. */
 export function startLoad(options: LoadOptions): Load {
   const { api, thoughts, perSecond, clients = 16, text = defaultText, user = defaultUser } = options;
   const accepted: string[] = [];
@@ -62,7 +62,7 @@ export function startLoad(options: LoadOptions): Load {
   async function client() {
     for (let n = next++; n < thoughts; n = next++) {
       if (perSecond !== undefined) await reached(startedAt + n / perSecond * 1_000);
-      const said = text(n); // once: a request made again must be the same
+      const said = text(n); // once: a repeated request must be the same
       for (;;) {
         const id = await post(n, said);
         if (id !== undefined) {
@@ -75,7 +75,7 @@ export function startLoad(options: LoadOptions): Load {
   }
 
   const done = Promise.all(Array.from({ length: clients }, client)).then(() => {});
-  done.catch(() => {}); // whoever awaits it hears of it
+  done.catch(() => {}); // its awaiting caller handles it
   return {
     accepted,
     get refused() {

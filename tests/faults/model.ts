@@ -1,6 +1,10 @@
-/** A language model that does as the thought says: an HTTP server speaking the chat-completions protocol. */
+/**
+ * A language model controlled by the thought's words: an HTTP server speaking the chat-completions protocol.
+ */
 
-/** Words in a thought that make the model fail in one way each; `kill` has {@link ModelOptions.onKill} called. */
+/**
+ * Words in a thought that make the model fail in one way each; `kill` has {@link ModelOptions.onKill} called.
+ */
 export const TRIGGERS = { error: "[error]", hang: "[hang]", invalid: "[invalid]", kill: "[kill]" } as const;
 
 export interface Model extends AsyncDisposable {
@@ -12,7 +16,7 @@ export interface Model extends AsyncDisposable {
   readonly mostWaiting: number;
   /** When a thought was asked about first, by performance.now(); undefined before. */
   askedAt(thought: string): number | undefined;
-  /** Answers nobody until {@link release}. */
+  /** Answers no request until {@link release}. */
   holdBack(): void;
   release(): void;
   /** From now on it returns 503 to every request. */
@@ -25,7 +29,7 @@ export interface Model extends AsyncDisposable {
 export interface ModelOptions {
   /** Time an answer takes. @default 0 */
   readonly latencyMs?: number;
-  /** Ends whoever asked; the question is never answered. */
+  /** Kills the caller; the request is never answered. */
   readonly onKill?: () => void;
 }
 
@@ -51,7 +55,7 @@ export function startModel({ latencyMs = 0, onKill = () => {} }: ModelOptions = 
     const { thought } = JSON.parse(question) as { thought: string };
     if (!askedAt.has(thought)) askedAt.set(thought, performance.now());
     const asked = (trigger: string) => !mended && thought.includes(trigger);
-    // A status that blames the thought: after a 5xx it would wait, uncharged, and everybody with it.
+    // A status that blames the thought: after a 5xx it would wait, uncharged, with all others.
     if (asked(TRIGGERS.error)) return Response.json({ error: { message: "broken" } }, { status: 422 });
     if (asked(TRIGGERS.kill)) {
       onKill();

@@ -1,4 +1,4 @@
-/** The model away under load, and workers killed meanwhile. */
+/** The model down under load, and workers killed meanwhile. */
 import assert from "node:assert/strict";
 import { waitFor } from "../support/wait.ts";
 import { startLoad } from "./load.ts";
@@ -25,13 +25,13 @@ faultTest(
     await system.workers[0]!.kill();
     await system.startWorker();
     await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS / 2));
-    assert.equal(await system.audit.count("failed"), 0, "nothing fails for an absent model");
+    assert.equal(await system.audit.count("failed"), 0, "nothing fails because of an absent model");
     model.comeBack();
     const backAt = performance.now();
     await load.done;
     await system.settled(120_000);
     const verdict = await assertNothingLostOrTwice(system, load);
     assert.equal(load.accepted.length, THOUGHTS);
-    report("the model away for 20 s", load, verdict, (performance.now() - backAt) / 1_000);
+    report("the model down for 20 s", load, verdict, (performance.now() - backAt) / 1_000);
   },
 );

@@ -1,7 +1,8 @@
 /**
  * One fault, one page: what a real Prometheus and a real Alertmanager report of faults in a stack whose
  * metrics are played, with every duration of rules and routes divided. Without the programs (PROMETHEUS,
- * ALERTMANAGER or PATH) the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * ALERTMANAGER or PATH) the tests are skipped with a message; with REQUIRE_SERVICES=1, as in CI, that is a
+ * failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -149,7 +150,7 @@ async function play({ breaks }: Fault): Promise<string[][]> {
     return (await response.json()).length > 0;
   }, { timeoutMs: 120_000 });
   await pass(WARM_UP_S);
-  assert.deepEqual(notifications, [], "a stack that is well tells nothing");
+  assert.deepEqual(notifications, [], "a healthy stack sends nothing");
   const well = structuredClone(stack.state);
   breaks(stack.state);
   await pass(BROKEN_S);

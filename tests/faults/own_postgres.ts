@@ -1,10 +1,12 @@
-/** A PostgreSQL of one test's own, started again whenever it ends, as Docker's `restart: unless-stopped` does. */
+/**
+ * A PostgreSQL of one test's own, started again whenever it ends, as Docker's `restart: unless-stopped` does.
+ */
 import { freePort } from "../support/free_port.ts";
 import { waitFor } from "../support/wait.ts";
 
 export interface OwnPostgres extends AsyncDisposable {
   readonly url: string;
-  /** How often the server has ended and was started again. */
+  /** How often the server has exited and was started again. */
   readonly restarts: number;
   /** Everything the server has said, over all its starts. */
   log(): string;
@@ -13,7 +15,9 @@ export interface OwnPostgres extends AsyncDisposable {
 export interface OwnPostgresOptions {
   /** An empty folder for its data. @default one of its own, removed with it */
   readonly folder?: string;
-  /** Address of a server that this one follows as a streaming replica. @default none: a new and empty database */
+  /**
+   * Address of a server that this one follows as a streaming replica. @default none: a new and empty database
+   */
   readonly copyOf?: string;
   /** Settings of the server, as `name=value`. @default none */
   readonly settings?: readonly string[];
@@ -79,7 +83,7 @@ export async function startOwnPostgres(
   const supervised = supervise();
   stack.defer(async () => {
     stopping.resolve(true);
-    server?.kill("SIGQUIT"); // at once: nobody wants its data any more
+    server?.kill("SIGQUIT"); // at once: its data is no longer needed
     await supervised;
   });
 

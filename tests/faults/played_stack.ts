@@ -12,7 +12,7 @@ export interface StackState {
   down: string[];
   /** Workers that exist. */
   workers: number;
-  /** Dependencies that nobody reaches: database, queue, cache. */
+  /** Dependencies that no process reaches: database, queue, cache. */
   unreachable: string[];
   /** Why the gate before the model is closed. */
   gate: string | undefined;
@@ -30,7 +30,7 @@ export interface FakeStackMetrics extends AsyncDisposable {
 
 const PARTITIONS = [0, 1, 2, 3, 4, 5];
 const GATE_REASONS = ["outage", "rate", "quota", "credentials", "budget", "paused"];
-/** Thoughts a second, of the stack's time. */
+/** Thoughts per second, in the stack's time. */
 const RATE = 5;
 
 export function serveStackMetrics(): FakeStackMetrics {
@@ -43,7 +43,7 @@ export function serveStackMetrics(): FakeStackMetrics {
     disks: { "/dev/sda1": 0.5, "/dev/sdb1": 0.5 },
   };
   const count = { accepted: 0, refused: 0, processed: 0, hits: 0, misses: 0 };
-  /** For how long thoughts have not been processed, in the stack's seconds. */
+  /** How long thoughts have not been processed, in the stack's seconds. */
   let standing = 0;
   let stuckFor = 0;
   let last = performance.now();

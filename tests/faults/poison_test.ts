@@ -54,8 +54,7 @@ faultTest("20 poison messages among 1,000 end as designed and disturb nobody", a
     text: (n) => poison(n) ?? `Thought ${n} of ${crypto.randomUUID()}`,
   });
   await load.done;
-  // A time-out is charged only where others get through: somebody goes on posting while the last of them
-  // hang.
+  // A time-out is charged only where others get through: posting continues while the last of them hang.
   const trickle = startLoad({ api: () => system.api.url, thoughts: TRICKLE, perSecond: 4 });
   await trickle.done;
   await system.settled(120_000);

@@ -1,4 +1,4 @@
-/** One process of ours to be broken: the API or a worker. */
+/** One of our processes to be broken: the API or a worker. */
 import { loggedUrl, type RunningProcess, startProcess } from "../support/process.ts";
 
 export interface Program extends AsyncDisposable {

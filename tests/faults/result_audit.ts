@@ -1,4 +1,4 @@
-/** The database of one test, with a trigger of its own that counts how often each thought was given a result. */
+/** The database of one test, with a trigger that counts how often each thought was given a result. */
 import postgres from "postgres";
 import { freshDatabase } from "../support/services.ts";
 
@@ -23,7 +23,7 @@ export interface ResultAudit extends AsyncDisposable {
   count(status: "pending" | "processing" | "completed" | "failed"): Promise<number>;
   /** Thoughts that are not at their end. */
   open(): Promise<number>;
-  /** Statements under way in this database, but for this one. */
+  /** Statements in progress in this database, except this one. */
   busy(): Promise<number>;
   verdict(accepted: readonly string[]): Promise<Verdict>;
   query<R>(statement: string, parameters?: (string | number)[]): Promise<R[]>;
@@ -78,7 +78,7 @@ const WATCH = `
   create trigger note_result after update on thoughts for each row
   when (new.status = 'completed') execute function note_result()`;
 
-/** Both analysers sum a load's short thoughts up in their own words, so a result shows whose it is. */
+/** Both analysers repeat a load's short thoughts in their summaries, so a result shows whose it is. */
 const VERDICT = `
   with accepted as (select value::uuid as id from jsonb_array_elements_text($1::text::jsonb) as given(value))
   select

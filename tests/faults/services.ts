@@ -8,13 +8,13 @@ export type Service = "postgres" | "redis" | "kafka";
 type Deed = "start" | "stop" | "freeze" | "thaw" | "wipe";
 
 export interface FaultTestOptions {
-  /** Why it can't run here, if it can't. Where services are required it then fails. */
+  /** Why it can't run here, if it can't. If services are required it then fails. */
   readonly skipped?: string;
 }
 
 /**
- * A test that breaks real services, those of `.ci/services`. They run again afterwards, whatever the test did. Without
- * them it is skipped, and says so.
+ * A test that breaks real services, those of `.ci/services`. They run again afterwards, whatever the test
+ * did. Without them it is skipped, and says so.
  */
 export function faultTest(
   name: string,
@@ -35,7 +35,7 @@ export function faultTest(
   });
 }
 
-/** Does one thing to one service, and waits until it is done. */
+/** Performs one action on one service, and waits until it is done. */
 export async function service(deed: Deed, which: Service): Promise<void> {
   // Kafka stays in the background with the pipes it inherits, so nothing is piped.
   const { success } = await new Deno.Command(`${ROOT}.ci/services`, {

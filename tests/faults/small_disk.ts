@@ -1,16 +1,22 @@
-/** A file system of a few megabytes that can be filled to its last byte: a full disk that is not this machine's. */
+/**
+ * A file system of a few megabytes that can be filled to its last byte: a full disk other than this
+ * machine's.
+ */
 
 export interface SmallDisk extends AsyncDisposable {
   /** An empty folder on it. */
   readonly folder: string;
-  /** Takes every byte that is left, and each one that comes free, as a log that grows and grows does, until disposed. */
+  /**
+   * Takes every byte that is left, and each one that comes free, as a log that grows and grows does, until
+   * disposed.
+   */
   fill(): Disposable;
 }
 
 /** Only root may mount. */
 export const CAN_MOUNT = Deno.uid() === 0;
 
-/** How often it is looked for bytes that have come free. */
+/** How often it checks for bytes that have become free. */
 const GREED_MS = 20;
 /** What a file system gives out at once. */
 const PAGE_BYTES = 4_096;

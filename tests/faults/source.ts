@@ -1,4 +1,4 @@
-/** A copy of the source with a safeguard taken out, to see that the suite would notice. */
+/** A copy of the source with a safeguard removed, to check that the suite would notice. */
 import { ROOT } from "../support/process.ts";
 
 export interface BrokenSource extends AsyncDisposable {

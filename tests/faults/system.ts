@@ -21,9 +21,9 @@ export interface System extends AsyncDisposable {
   readonly api: Program;
   readonly workers: readonly Program[];
   startWorker(): Promise<Program>;
-  /** Starts another API in the place of the present one, which goes on until it is stopped. */
+  /** Starts another API in place of the present one, which runs until it is stopped. */
   replaceApi(): Promise<{ readonly before: Program }>;
-  /** Waits until no thought is on its way. @returns seconds it took */
+  /** Waits until no thought is unfinished. @returns seconds it took */
   settled(timeoutMs?: number): Promise<number>;
   /** Runs a task of ours against this system's database. @returns what it printed */
   task(script: string, ...args: readonly string[]): Promise<string>;
@@ -106,7 +106,9 @@ export function assertNoneEnded({ api, workers }: Pick<System, "api" | "workers"
   );
 }
 
-/** What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted. */
+/**
+ * What every fault ends with: each accepted thought completed, one result each, and no thought nobody posted.
+ */
 export async function assertNothingLostOrTwice(system: System, ...loads: Load[]): Promise<Verdict> {
   const accepted = loads.flatMap((load) => load.accepted);
   const verdict = await system.audit.verdict(accepted);

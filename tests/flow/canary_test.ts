@@ -1,4 +1,7 @@
-/** The canary's program against a real API and worker: what it finds, and that its thoughts count nowhere else. */
+/**
+ * The canary's program against a real API and worker: what it finds, and that its thoughts are counted
+ * nowhere else.
+ */
 import assert from "node:assert/strict";
 import { makeKey } from "../../api/keys.ts";
 import { CANARY_USER } from "../../core/thought.ts";

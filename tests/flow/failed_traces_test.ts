@@ -1,4 +1,7 @@
-/** What is not sampled and matters all the same: a request that failed or was slow keeps its span, at any sampling rate. */
+/**
+ * What is not sampled but still matters: a request that failed or was slow keeps its span, at any sampling
+ * rate.
+ */
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { type Env, observe } from "../../api/observe.ts";
@@ -26,7 +29,7 @@ Deno.test("a failed request keeps its span, under the ids that it handed on, alt
     .get("/fine", (c) => c.text("fine"))
     .get("/broken", (c) => {
       handedOn = inject();
-      return c.text("the store is away", 503);
+      return c.text("the store is down", 503);
     });
 
   await app.request("/fine");

@@ -37,7 +37,7 @@ Deno.test("deno task dev with nothing configured", async (t) => {
     ResultSchema.parse(thought.result);
     assert.equal(thought.result.classification.type, "goal");
 
-    await t.step("whoever follows a thought sees its states in order, and then the end", async () => {
+    await t.step("a follower of a thought sees its states in order, and then the end", async () => {
       const { id } = await (await post(url, { user_id: "ada", text: "Follow me" })).json();
       const events = await readEvents(`${url}/thoughts/${id}/events`);
       assert.deepEqual(events.map(({ event }) => event), ["pending", "processing", "completed"]);
@@ -58,7 +58,7 @@ Deno.test("deno task dev with nothing configured", async (t) => {
       assert.equal((await second.status).code, 1);
       await waitFor("its last line", () => Promise.resolve(second.stdout().includes(`"stopped"`)));
       assert.match(second.stdout(), /another process uses it\. Stop that one, or set DATA_DIR/);
-      assert.equal((await fetch(`${url}/health/ready`)).status, 200, "the first goes on");
+      assert.equal((await fetch(`${url}/health/ready`)).status, 200, "the first continues");
     });
 
     await t.step("told to stop, it exits with 0", async () => {
@@ -67,7 +67,7 @@ Deno.test("deno task dev with nothing configured", async (t) => {
     });
   });
 
-  await t.step("started again, it still has the thought and goes on with new ones", async (t) => {
+  await t.step("started again, it still has the thought and accepts new ones", async (t) => {
     const dev = startDev();
     const url = await loggedUrl(dev, "url");
     assert.equal((await finished(url, id)).status, "completed");
@@ -82,7 +82,7 @@ Deno.test("deno task dev with nothing configured", async (t) => {
     dev.kill("SIGKILL");
     await dev.status;
 
-    await t.step("killed in the middle of its work, it completes what it had accepted", async () => {
+    await t.step("killed while it works, it completes what it had accepted", async () => {
       await using dev = startDev();
       const url = await loggedUrl(dev, "url");
       for (const id of ids) assert.equal((await finished(url, id)).status, "completed");

@@ -1,4 +1,4 @@
-/** What `/metrics` of the real API and worker say: the catalogue, all of it, nothing else, and set for real. */
+/** `/metrics` of the real API and worker: the whole catalogue, nothing else, and real values. */
 import assert from "node:assert/strict";
 import { CATALOGUE, type Service } from "../../core/telemetry/metrics.ts";
 import { scrape } from "../support/exposition.ts";
@@ -85,7 +85,7 @@ async function matchesCatalogue(service: Service, url: string, format: Format): 
   }
 }
 
-testOnServices("what is known in advance stands there from the start, at 0", async (services) => {
+testOnServices("what is known in advance is there from the start, at 0", async (services) => {
   await using system = await startSystem(services);
   const [api, worker] = await Promise.all([scrape(system.api), scrape(system.worker)]);
   for (
@@ -235,7 +235,10 @@ async function startSystem(services: Services, env: Record<string, string> = {})
   };
 }
 
-/** A model of 1,000 tokens in and 100 out that answers nothing until told to, and answers texts that say so with no result. */
+/**
+ * A model of 1,000 tokens in and 100 out that answers nothing until told to, and answers texts that say so
+ * with no result.
+ */
 function startModel(): { readonly url: string; answer(): void } & AsyncDisposable {
   const { promise: told, resolve: answer } = Promise.withResolvers<void>();
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {

@@ -1,5 +1,5 @@
 /**
- * A model that is unavailable: thoughts wait, none fails, and work goes on by itself; through real workers
+ * A model that is unavailable: thoughts wait, none fails, and work resumes by itself; through real workers
  * before a real server.
  */
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ import { waitFor } from "../support/wait.ts";
 /** With these a thought has used up its five attempts within two seconds, if they are charged. */
 const IMPATIENT = { RETRY_FIRST_MS: "100", RECONCILE_EVERY_MS: "300" };
 const OUTAGE_MS = 6_000;
-/** From the endpoint's return until work goes on. */
+/** From the endpoint's return until work resumes. */
 const RETURN_MS = 10_000;
 
 const log = createLogger({ service: "test", write: () => {} });
@@ -65,7 +65,7 @@ for (
   ] as const
 ) {
   testOnDatabases(
-    `a model that ${what} costs no thought an attempt, and work goes on after it`,
+    `a model that ${what} costs no thought an attempt, and work resumes after it`,
     async (database) => {
       await database.query("delete from model_gates");
       let model = startFakeOpenAi(away === undefined ? undefined : slowly(away));

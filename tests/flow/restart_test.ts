@@ -1,13 +1,13 @@
-/** One process with everything embedded, stopped in the middle of its work: the next one goes on at once. */
+/** One process with everything embedded, stopped while it works: the next one continues at once. */
 import assert from "node:assert/strict";
 import { loggedUrl, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
 const THOUGHTS = 30;
-/** Far below the two minutes after which a lost message is looked for otherwise. */
+/** Far below the two minutes after which a message otherwise counts as lost. */
 const AT_ONCE_MS = 30_000;
 
-Deno.test("after Ctrl-C with 30 thoughts waiting the next start goes on at once", async () => {
+Deno.test("after Ctrl-C with 30 thoughts waiting the next start continues at once", async () => {
   const folder = await Deno.makeTempDir();
   const start = (analyser: string) =>
     startProcess({

@@ -1,4 +1,7 @@
-/** What a running API says of a database that is not there yet, takes no writes, or refuses the login; and how it goes on. */
+/**
+ * What a running API says about a database that is not up yet, refuses writes, or refuses the login; and how
+ * it continues.
+ */
 import assert from "node:assert/strict";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { migrate } from "../../core/store/database.ts";
@@ -112,7 +115,7 @@ testOnServices(
         return response.status === 503 && await readyReason(address) === "the login is refused";
       });
 
-      // At the start nobody waits for it.
+      // At the start the login is not awaited.
       await using late = startApi(url.href);
       assert.equal((await late.status).code, 1);
       assert.match(late.stdout(), /is not permitted to log in/);
@@ -148,7 +151,7 @@ testOnServices(
 );
 
 testOnServices(
-  "a program that meets a newer schema at run time says which it is",
+  "a program that finds a newer schema at run time names its version",
   async ({ databaseUrl }) => {
     await using fresh = await freshDatabase(databaseUrl);
     await using opened = openPostgres({ url: fresh.url });

@@ -5,7 +5,7 @@ import { type CollectedSpan, type OtlpReceiver, startOtlpReceiver } from "../sup
 import { loggedUrl, type RunningProcess, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Stands in every thought that these tests post, and may stand nowhere else. */
+/** In every thought that these tests post, and may be nowhere else. */
 const CANARY = "zanzibar-canary";
 const UNSAMPLED = "00-00000000000000000000000000000001-0000000000000001-00";
 

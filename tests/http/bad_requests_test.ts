@@ -1,4 +1,7 @@
-/** Bad input, against a real server on a socket: the right status, a message that names the field, never a 500. */
+/**
+ * Bad input, against a real server on a socket: the right status, a message that names the field, never a
+ * 500.
+ */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
@@ -15,7 +18,7 @@ interface BadRequest {
   readonly headers?: Record<string, string>;
   readonly body?: BodyInit;
   readonly status: number;
-  /** The field that the answer must name. */
+  /** The field that the response must name. */
   readonly field?: string;
 }
 
@@ -262,7 +265,7 @@ Deno.test("bad requests", async (t) => {
   await t.step("what is not HTTP is refused", async () => {
     assert.match(await speak(api.url, "\x16\x03\x01\x02\0\x01\0\r\n\r\n"), /^(HTTP\/1\.1 400 |$)/);
   });
-  await t.step("a body that breaks off harms nobody", async () => {
+  await t.step("a body that breaks off affects no other request", async () => {
     await speak(
       api.url,
       "POST /thoughts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
@@ -289,7 +292,7 @@ Deno.test("bad requests", async (t) => {
   });
 });
 
-/** Sends bytes over a socket and returns what comes back until the other side has answered or hung up. */
+/** Sends bytes over a socket and returns what comes back until the other side has responded or hung up. */
 function speak(url: string, request: string, { hangUp = false } = {}): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
@@ -302,7 +305,7 @@ function speak(url: string, request: string, { hangUp = false } = {}): Promise<s
       answer += data;
       if (/\r\n\r\n(.|\n)*/.test(answer)) socket.destroy();
     });
-    socket.on("error", () => {}); // a reset is an answer too
+    socket.on("error", () => {}); // a reset is a response too
     socket.on("close", () => resolve(answer));
   });
 }

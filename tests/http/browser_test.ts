@@ -1,6 +1,6 @@
 /**
- * The live page in a real Chromium, over a real API and worker in one process. Needs Debian's `chromium` (or CHROMIUM);
- * with SCREENSHOTS=folder the pictures are kept.
+ * The live page in a real Chromium, over a real API and worker in one process. Needs Debian's `chromium` (or
+ * CHROMIUM); with SCREENSHOTS=folder the pictures are kept.
  */
 import assert from "node:assert/strict";
 import axe from "axe-core";
@@ -14,7 +14,9 @@ const found = await Deno.stat(executablePath).then(() => true, () => false);
 if (!found && required) throw new Error(`REQUIRE_SERVICES is set, but there is no ${executablePath}`);
 
 const SCREENSHOTS = Deno.env.get("SCREENSHOTS");
-/** A name for this machine that is not loopback to a browser: what it serves over plain HTTP is not trusted. */
+/**
+ * A name for this machine that is not loopback to a browser: what it serves over plain HTTP is not trusted.
+ */
 const ELSEWHERE = "thoughts.test";
 const PHONE = { width: 360, height: 740 };
 
@@ -362,12 +364,12 @@ Deno.test({
       if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/docs.png` });
     });
 
-    await t.step("the page asked no other host, and the console stayed clean", () => {
+    await t.step("the page contacted no other host, and the console stayed clean", () => {
       assert.deepEqual([...desk.hosts], [new URL(url).host]);
       assert.deepEqual(desk.errors, []);
     });
 
-    await t.step("a thought that could not be analysed is said to be failed, with the reason", async () => {
+    await t.step("a thought that could not be analysed is shown as failed, with the reason", async () => {
       const { page } = await open(browser, url, {});
       const at = new Date().toISOString();
       const timeline = {
@@ -412,7 +414,7 @@ Deno.test({
     await t.step("with API keys the page asks for one, once, and goes on with it", async () => {
       const { page } = await open(browser, url, {});
       const key = page.getByLabel("API key");
-      assert.ok(!(await key.isVisible()), "without keys nobody is asked");
+      assert.ok(!(await key.isVisible()), "without keys no key is requested");
       const refusal = { status: 401, json: { status: 401, title: "A valid API key is needed" } };
       await page.route(
         /\/thoughts/,
@@ -473,7 +475,7 @@ Deno.test({
       assert.ok(!(await page.getByRole("button", { name: "Resume" }).isVisible()));
     });
 
-    await t.step("an API that goes away is said, and the page recovers by itself", async () => {
+    await t.step("the page reports an API that goes down, and recovers by itself", async () => {
       const { page } = desk;
       await page.context().setOffline(true);
       await page.getByText("The API is not responding. This page tries again.").waitFor();
@@ -493,7 +495,7 @@ interface Opened {
   readonly page: Page;
   /** Errors of the console and of the page, policy violations included. */
   readonly errors: string[];
-  /** Hosts that were asked for anything. */
+  /** Hosts that were contacted. */
   readonly hosts: Set<string>;
 }
 
@@ -509,7 +511,10 @@ async function open(browser: Browser, url: string, options: BrowserContextOption
   return { page, errors, hosts };
 }
 
-/** What axe finds wrong by WCAG 2.2 AA and best practices, in words. It is run over the debugger, past the page's policy. */
+/**
+ * What axe finds wrong by WCAG 2.2 AA and best practices, in words. It is run over the debugger, past the
+ * page's policy.
+ */
 async function violations(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate(`${axe.source}; axe.run()`) as axe.AxeResults;
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);

@@ -1,6 +1,6 @@
 /**
- * What a page of another site, open in a browser on this machine, may do to the API: nothing that changes anything. One
- * whose name was made to point here is in api/access_test.ts.
+ * What a page of another site, open in a browser on this machine, may do to the API: nothing that changes
+ * anything. One whose name was made to point here is in api/access_test.ts.
  */
 import assert from "node:assert/strict";
 import { openTestApp } from "../support/test_app.ts";
@@ -8,7 +8,7 @@ import { openTestApp } from "../support/test_app.ts";
 const THOUGHT = JSON.stringify({ user_id: "mallory", text: "posted by another site" });
 const ELSEWHERE = { origin: "https://example.com", "sec-fetch-site": "cross-site" };
 
-/** What a browser sends across sites without asking first: the types of forms, and none. */
+/** What a browser sends across sites without a preflight: the types of forms, and none. */
 const SIMPLE_TYPES = [
   "text/plain",
   "application/x-www-form-urlencoded",
@@ -31,7 +31,7 @@ Deno.test("a page of another site cannot post a thought, an alert, or a delete",
       );
     }
   }
-  // For everything else the browser asks first, and is not told that it may.
+  // For everything else the browser sends a preflight, and is not allowed.
   for (const [path, method] of [["/thoughts", "POST"], ["/alerts", "POST"], [`/thoughts/${id}`, "DELETE"]]) {
     const asked = {
       "access-control-request-method": method!,
@@ -43,7 +43,7 @@ Deno.test("a page of another site cannot post a thought, an alert, or a delete",
   }
 });
 
-Deno.test("a page of another site cannot read an answer, nor put the live page into a frame", async () => {
+Deno.test("a page of another site cannot read a response, nor put the live page into a frame", async () => {
   await using app = await openTestApp();
   for (const path of ["/", "/thoughts?user_id=me", "/metrics", "/openapi.json"]) {
     const { headers } = await app.request(path, { headers: ELSEWHERE });

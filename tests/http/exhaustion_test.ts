@@ -1,11 +1,14 @@
-/** Callers that take what there is, over sockets: connections, watchers, memory. The API outlives them, and serves others. */
+/**
+ * Callers that exhaust resources, over sockets: connections, watchers, memory. The API survives them, and
+ * serves others.
+ */
 import assert from "node:assert/strict";
 import { loggedUrl, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 
 const FILES = 300;
 
-Deno.test("an API that runs out of files listens again when there are some, and counts it", async () => {
+Deno.test("an API that runs out of file descriptors listens again when there are some, and counts it", async () => {
   const dataDir = `.data/${crypto.randomUUID()}`; // the only folder that the program may write to
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(new URL(`../../${dataDir}`, import.meta.url), { recursive: true }));
@@ -31,7 +34,7 @@ Deno.test("an API that runs out of files listens again when there are some, and 
   await waitFor("the limit to be reached", () => program.stdout().includes("cannot accept connections"));
   for (const socket of sockets) socket.close();
 
-  const metrics = await waitFor("the API to answer again", async () => {
+  const metrics = await waitFor("the API to respond again", async () => {
     const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(2_000) });
     return await response.text();
   }, { timeoutMs: 20_000 });

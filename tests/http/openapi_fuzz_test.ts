@@ -1,4 +1,7 @@
-/** Requests made up from the API's own OpenAPI document, by schemathesis: no 5xx, no answer outside the document. */
+/**
+ * Requests generated from the API's own OpenAPI document, by schemathesis: no 5xx, no response outside the
+ * document.
+ */
 import assert from "node:assert/strict";
 import { startApi } from "../../api/serve.ts";
 import { makeKey, openKeys, SCOPES } from "../../api/keys.ts";
@@ -21,7 +24,7 @@ const installed = isInstalled(PROGRAM);
 if (required && !installed) throw new Error(`REQUIRE_SERVICES is set, but there is no ${PROGRAM} on PATH`);
 
 Deno.test({
-  name: `answers stay within the OpenAPI document${installed ? "" : ` (skipped: no ${PROGRAM} on PATH)`}`,
+  name: `responses stay within the OpenAPI document${installed ? "" : ` (skipped: no ${PROGRAM} on PATH)`}`,
   ignore: !installed,
   async fn() {
     const log = createLogger({ service: "test", write: () => {} });

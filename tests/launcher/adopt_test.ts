@@ -1,4 +1,4 @@
-/** `adopt`: a service of one's own is watched, whole or not at all. */
+/** `adopt`: a person's own service is monitored, completely or not at all. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ http_request_duration_seconds_count{method="GET",route="/cart",status_code="200"
 nodejs_eventloop_lag_p99_seconds 0.01
 `;
 
-/** Somebody's service, on an address that containers reach or on loopback only. */
+/** A person's service, on an address that containers can reach or on loopback only. */
 function service(body: string, { hostname = "0.0.0.0", status = 200 } = {}) {
   return Deno.serve({ port: 0, hostname, onListen: () => {} }, () => new Response(body, { status }));
 }
@@ -175,7 +175,7 @@ Deno.test("what cannot be adopted changes nothing, and the exit code says why", 
   }
 });
 
-Deno.test("an extension that is wrong is named, and stays as it is", async () => {
+Deno.test("an invalid extension is named, and stays as it is", async () => {
   await using shop = service(METRICS);
   await using on = await setting({});
   await Deno.mkdir(join(on.extensions, "scrape"), { recursive: true });
@@ -204,7 +204,7 @@ Deno.test("a target that stays down, and a Prometheus that refuses the files, un
   }
 });
 
-Deno.test("adopt --otlp publishes OTLP on loopback, by an override that Compose is given ever after", async () => {
+Deno.test("adopt --otlp publishes OTLP on loopback, by an override that Compose is given from then on", async () => {
   await using on = await setting();
   const run = await on.machine.launch("adopt", "--otlp");
   assert.equal(run.code, EXIT.ok, run.stderr);

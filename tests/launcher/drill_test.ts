@@ -73,7 +73,7 @@ Deno.test("a drill whose exporter was left out could show nothing, and breaks no
   });
 });
 
-Deno.test("on a stack that is not well nothing is broken", async () => {
+Deno.test("on an unhealthy stack nothing is broken", async () => {
   const sick = (port: number) =>
     healthyContainers(port).map((c) => c.service === "kafka" ? { ...c, health: "unhealthy" } : c);
   await withStack(
@@ -88,7 +88,7 @@ Deno.test("on a stack that is not well nothing is broken", async () => {
   );
 });
 
-Deno.test("where the second Prometheus cannot be started, says why, and leaves neither behind", async () => {
+Deno.test("if the second Prometheus cannot be started, says why, and leaves neither behind", async () => {
   const refused: Answer = { when: "run --detach *prometheus*", stderr: "no such image", code: 125 };
   const config = JSON.parse(configJson());
   config.services.alertmanager = { image: "test/alertmanager:1" };

@@ -1,4 +1,4 @@
-/** A host for the launcher without a machine: its clock takes no time, and programs and HTTP return what a test says. */
+/** A host for the launcher without a machine: its clock takes no time, and programs and HTTP are scripted. */
 import type { Host, Output } from "../../stack/host.ts";
 import type { CheckResult, Progress, View } from "../../stack/checklist.ts";
 
@@ -12,14 +12,14 @@ export interface FakeHost extends Host {
 }
 
 export interface Fakes {
-  /** Answers a command line; what it leaves out is that of a program that went well and said nothing. */
+  /** The result of a command line; by default that of a program that succeeded silently. */
   readonly run?: (commandLine: string) => Partial<Output> | Promise<Partial<Output>>;
-  /** Answers a request; undefined is a refused connection. */
+  /** The response to a request; undefined is a refused connection. */
   readonly fetch?: (url: URL, init: RequestInit) => Response | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** A machine on which sleeping takes no time, and that holds what a test says. */
+/** A machine on which sleeping takes no time, with what a test defines. */
 export function fakeHost({ run, fetch, signal = new AbortController().signal }: Fakes = {}): FakeHost {
   const host: FakeHost = {
     commands: [],
@@ -70,7 +70,7 @@ export function silentView(): View & { finished: CheckResult[]; ended: boolean }
   return view;
 }
 
-/** What a check is given when a test calls it by itself. */
+/** What a check is given when a test calls it directly. */
 export function testProgress(): Progress & { said: string[] } {
   const said: string[] = [];
   return { said, say: (state) => void said.push(state), signal: new AbortController().signal };

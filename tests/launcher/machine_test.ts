@@ -1,4 +1,7 @@
-/** The launcher on machines that lack something: every verb says what doctor says, and ends as documented. */
+/**
+ * The launcher on machines that lack something: every verb reports what doctor reports, and exits as
+ * documented.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";

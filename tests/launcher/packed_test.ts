@@ -1,4 +1,4 @@
-/** The bundle as it is given away: one script, run from a folder that has nothing to do with the checkout. */
+/** The bundle as it is distributed: one script, run from a folder unrelated to the checkout. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import config from "../../deno.json" with { type: "json" };

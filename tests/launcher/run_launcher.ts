@@ -1,10 +1,13 @@
-/** The packed launcher, run from a folder that has nothing to do with it, on a machine with programs that a test provides. */
+/** The packed launcher, run from an unrelated folder, on a machine with programs that a test provides. */
 import { join } from "node:path";
 import { PERMISSIONS } from "../../stack/packaging/compile.ts";
 
 const PACKED = ["--quiet", ...PERMISSIONS, "--no-lock", join(import.meta.dirname!, "packed_launcher.ts")];
 
-/** What Deno needs of the environment to find its cache and, behind a proxy that inspects TLS, to trust a registry. */
+/**
+ * What Deno needs of the environment to find its cache and, behind a proxy that inspects TLS, to trust a
+ * registry.
+ */
 const INHERITED = [
   "HOME",
   "DENO_DIR",
@@ -37,14 +40,14 @@ export interface Run {
   readonly seconds: number;
 }
 
-/** A machine of its own for one test: a folder to stand in, a state directory, and a PATH with nothing on it. */
+/** A machine for one test: a working folder, a state directory, and an empty PATH. */
 export interface Machine extends AsyncDisposable {
   readonly dir: string;
   readonly bin: string;
   readonly state: string;
-  /** Notes what the last `up` was options for, as that does. */
+  /** Records the options of the last `up`, as `up` does. */
   remember(lastUp: { without: readonly string[] }): Promise<void>;
-  /** Runs the packed launcher from a folder that has nothing to do with it. */
+  /** Runs the packed launcher from an unrelated folder. */
   launch(...args: string[]): Promise<Run>;
   /** The same with more variables in the environment. */
   launchWith(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Run>;

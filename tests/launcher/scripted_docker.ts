@@ -1,6 +1,6 @@
 /**
- * A `docker` for tests: a shell script that answers by its arguments, so that the launcher can be run as a whole where
- * there is no Docker, and shown what a real one seldom does.
+ * A `docker` for tests: a shell script that responds by its arguments. It runs the whole launcher without
+ * Docker, and shows it what a real one seldom does.
  */
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ export interface Answer {
   readonly code?: number;
   /** It takes this many seconds. @default 0 */
   readonly seconds?: number;
-  /** Holds for the first call alone. */
+  /** Applies to the first call alone. */
   readonly once?: boolean;
   /** Holds only once `compose up` was called. */
   readonly afterUp?: boolean;
@@ -76,7 +76,7 @@ exit 99
   return { calls, environments: join(dir, "environments") };
 }
 
-/** Containers as `docker compose ps --all --format json` tells them. */
+/** Containers as `docker compose ps --all --format json` lists them. */
 export function psJson(containers: readonly ScriptedContainer[]): string {
   return containers.map(({ service, state = "running", health = "healthy", exitCode = 0, ports = {} }) =>
     JSON.stringify({
@@ -95,7 +95,7 @@ export function psJson(containers: readonly ScriptedContainer[]): string {
   ).join("\n");
 }
 
-/** What `docker info` says of an engine on Linux. */
+/** What `docker info` says about an engine on Linux. */
 export function infoJson(changes: Record<string, unknown> = {}): string {
   return JSON.stringify({
     OperatingSystem: "Debian GNU/Linux 12",
@@ -130,7 +130,7 @@ export function configJson(
   return JSON.stringify({ name: "tp", services: Object.fromEntries(services) });
 }
 
-/** Every container well, all published ports leading to one fake server. */
+/** Every container healthy, all published ports leading to one fake server. */
 export function healthyContainers(port: number): ScriptedContainer[] {
   const published: Record<string, number> = { api: 8000, "kafka-worker": 8001, prometheus: 9090, loki: 3100 };
   return SERVICES.map((service) =>

@@ -1,4 +1,4 @@
-/** What a packed launcher leaves on a machine, and how it goes. */
+/** What a packed launcher leaves on a machine, and how that is removed. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";

@@ -1,4 +1,4 @@
-/** Every query that our documents show runs on the stores of a running stack (`deno task monitoring`). */
+/** Every query in our documents runs on the stores of a running stack (`deno task monitoring`). */
 import assert from "node:assert/strict";
 import { documentQueries, type DocumentQuery } from "../contracts/documents.ts";
 import { ask, LOKI, PROMETHEUS, stackRuns, TEMPO } from "./stores.ts";

@@ -1,6 +1,6 @@
 /**
- * After two minutes of mixed traffic every panel of every dashboard has data, asked of the same Prometheus, Loki and
- * Tempo that Grafana asks. Needs a running stack (`deno task monitoring`).
+ * After two minutes of mixed traffic every panel of every dashboard has data, read from the same Prometheus,
+ * Loki and Tempo that Grafana reads. Needs a running stack (`deno task monitoring`).
  */
 import assert from "node:assert/strict";
 import { type PlacedQuery, queriesOf, readDashboards } from "../../stack/dashboards/model.ts";

@@ -1,10 +1,13 @@
-/** Where a running stack's parts are: the usual ports, or STACK_API, STACK_PROMETHEUS, STACK_LOKI and STACK_TEMPO. */
+/**
+ * Where a running stack's parts are: the usual ports, or STACK_API, STACK_PROMETHEUS, STACK_LOKI and
+ * STACK_TEMPO.
+ */
 export const API = Deno.env.get("STACK_API") ?? "http://127.0.0.1:8000";
 export const PROMETHEUS = Deno.env.get("STACK_PROMETHEUS") ?? "http://127.0.0.1:9090";
 export const LOKI = Deno.env.get("STACK_LOKI") ?? "http://127.0.0.1:3100";
 export const TEMPO = Deno.env.get("STACK_TEMPO") ?? "http://127.0.0.1:3200";
 
-/** Whether a stack is running there; says aloud that a test is skipped when none is. */
+/** Whether a stack is running there; prints that a test is skipped when none is. */
 export async function stackRuns(skipped: string): Promise<boolean> {
   const running = await fetch(`${PROMETHEUS}/-/ready`, { signal: AbortSignal.timeout(2_000) })
     .then(async (response) => (await response.body?.cancel(), response.ok), () => false);

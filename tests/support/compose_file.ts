@@ -46,7 +46,7 @@ export interface ComposeFile {
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
-/** A default may hold references of its own. */
+/** A default may contain references itself. */
 const REFERENCE = /\$\$|\$\{([A-Z][A-Z0-9_]*)(?:(:?)([-+])((?:[^{}]|\$\{[^{}]*\})*))?\}/g;
 
 /** A file of this repository, as text. */

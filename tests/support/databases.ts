@@ -44,7 +44,7 @@ export function testOnDatabases(name: string, run: (database: Database) => Promi
   }
 }
 
-/** A test for which either kind will do: PostgreSQL where there is a server, since PGlite takes seconds to start. */
+/** A test that can use either kind: PostgreSQL if there is a server, since PGlite takes seconds to start. */
 export function testOnDatabase(name: string, run: (database: Database) => Promise<void>): void {
   Deno.test(name, () => runOn(serverUrl === undefined ? "pglite" : "postgres", run));
 }

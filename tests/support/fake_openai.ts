@@ -1,7 +1,7 @@
-/** An OpenAI-compatible endpoint of the project's own: a real server that plays whatever a test wants it to answer. */
+/** The project's own OpenAI-compatible endpoint: a real server with scripted responses. */
 import { aResult } from "./thoughts.ts";
 
-/** What it was asked. */
+/** A request it received. */
 export interface Asked {
   readonly authorization: string | null;
   readonly model: string;
@@ -11,7 +11,7 @@ export interface Asked {
   readonly max_tokens?: number;
 }
 
-/** Answers the request of this number, from 0. */
+/** The response to the request of this number, from 0. */
 export type Say = (asked: Asked, at: number) => Response | Promise<Response>;
 
 export interface FakeOpenAi extends AsyncDisposable {
@@ -20,14 +20,14 @@ export interface FakeOpenAi extends AsyncDisposable {
   readonly port: number;
   /** Every request so far. */
   readonly asked: readonly Asked[];
-  /** How many it is answering now. */
+  /** How many are in progress now. */
   readonly underWay: () => number;
-  /** Answers otherwise from now on. */
+  /** Responds differently from now on. */
   say(say: Say): void;
 }
 
 export interface FakeOpenAiOptions {
-  /** To come back at after an outage. @default any that is free */
+  /** The port to return to after an outage. @default any that is free */
   readonly port?: number;
   /** @default "127.0.0.1" */
   readonly hostname?: string;
@@ -67,7 +67,7 @@ export interface CompletionOptions {
   readonly usage?: unknown;
 }
 
-/** A valid answer, as the model would write it. */
+/** A valid result, as the model would write it. */
 export const VALID = JSON.stringify(aResult());
 
 /** A completion as OpenAI sends it; 100 tokens in and 10 out unless told. */
@@ -85,7 +85,7 @@ export function completion(content: unknown = VALID, options: CompletionOptions 
 
 export const USAGE = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 };
 
-/** A complaint as OpenAI sends it. */
+/** An error as OpenAI sends it. */
 export function complaint(
   status: number,
   error: Readonly<Record<string, unknown>>,

@@ -12,7 +12,7 @@ export function createKeyFile(...first: string[]): KeyFile {
     path,
     write(...lines) {
       Deno.writeTextFileSync(path, lines.join("\n"));
-      // Its time of change moves by a second each time, whatever the clock does.
+      // Its modification time moves by a second each time, whatever the clock does.
       const at = new Date(1_700_000_000_000 + 1_000 * changes++);
       Deno.utimeSync(path, at, at);
     },

@@ -1,4 +1,4 @@
-/** A Redis of one test's own, for what a shared one cannot be: protected, a replica, a cluster, over TLS. */
+/** One test's own Redis, for what a shared one cannot be: protected, a replica, a cluster, over TLS. */
 import { waitFor } from "./wait.ts";
 
 export interface OwnRedis extends AsyncDisposable {
@@ -8,7 +8,7 @@ export interface OwnRedis extends AsyncDisposable {
 }
 
 /**
- * Starts one and waits until it answers.
+ * Starts one and waits until it responds.
  *
  * @param args as on its command line, over a server that keeps nothing
  * @param admin how redis-cli reaches it, beside its port

@@ -14,7 +14,7 @@ function analyse(text: string, context: string | null = null): Result {
   return ResultSchema.parse(analysis.result);
 }
 
-/** What the API lets in: well-formed, no NUL, not blank, at most so many UTF-16 units. */
+/** What the API accepts: well-formed, no NUL, not blank, at most that many UTF-16 units. */
 const acceptable = (units: number) =>
   fc.oneof(
     fc.string({ unit: "binary", maxLength: units, size: "max" }),

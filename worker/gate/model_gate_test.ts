@@ -122,7 +122,7 @@ testOnDatabases(
     const others = await Promise.all(
       entries.filter(({ gate }) => gate !== first.gate).map(({ entered }) => entered),
     );
-    assert.deepEqual(others, [8, 8], "who waited goes on");
+    assert.deepEqual(others, [8, 8], "a waiting caller continues");
   },
 );
 
@@ -149,7 +149,7 @@ testOnDatabases(
     one.report(outage);
     assert.equal(await other.enter(8, later(5_000)), 1);
     other.report({ kind: "refused" });
-    await opened(one); // whoever refuses a thought is there
+    await opened(one); // an endpoint that refuses a thought is up
   },
 );
 
@@ -219,7 +219,7 @@ testOnDatabases("a 429's pause holds for every worker, and only grows", async (d
   assert.equal(await other.enter(5, later(5_000)), 5, "and then work goes on, without a probe");
 });
 
-testOnDatabases("a pause of an hour is looked at again within the horizon, by a probe", async (database) => {
+testOnDatabases("a pause of an hour is tested again within the horizon, by a probe", async (database) => {
   await using workers = openGates(database, 1);
   const [gate] = workers.gates as [Gate];
   gate.report(rate(3_600_000));

@@ -49,7 +49,7 @@ export function priorityOf(
   return { level, score, reason: `${sentence} that touches ${touches} of life` };
 }
 
-/** Of somebody who speaks of ending or hurting themselves; nothing comes before it. */
+/** Of a person who speaks of ending or hurting themselves; nothing comes before it. */
 export const CRISIS_PRIORITY: Result["priority"] = {
   level: "critical",
   score: 100,

@@ -12,7 +12,7 @@ export interface Word {
   readonly normal: string;
   readonly lemma: string;
   readonly pos: PartOfSpeech;
-  /** Whether it stands in the scope of a negation: `happy` in "I am not happy". */
+  /** Whether it is in the scope of a negation: `happy` in "I am not happy". */
   readonly negated: boolean;
   /** The white space before it. */
   readonly space: string;
