@@ -1,15 +1,14 @@
 /** Many thoughts in one request, each with an outcome of its own. */
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
-import { uuidv7 } from "uuidv7";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { inject, isSampled } from "../core/telemetry/tracing.ts";
 import { CANARY_USER, LIMITS } from "../core/thought.ts";
-import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
+import { newThought } from "./new_thought.ts";
 import type { Env } from "./observe.ts";
 import { Problem, PROBLEMS } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -18,10 +17,8 @@ import {
   BulkCreated,
   BulkEnvelope,
   type BulkItem,
-  CreateThought,
   IdempotencyHeaders,
   IdempotencyKey,
-  named,
   parse,
 } from "./schemas.ts";
 
@@ -102,22 +99,9 @@ async function create(
   const traceparent = inject();
   const checked = given.map((item, at): Insertion | Problem => {
     try {
-      const { userId, text, context = null, priority = "interactive" } = named(parse(CreateThought, item));
-      if (!reaches(c.get("grant"), userId)) return NOT_OWN;
+      const thought = newThought(item, c.get("grant"), traceparent);
       // No key that a client gives has a comma, so that these are keys of their own.
-      const idempotencyKey = key === null ? null : `bulk,${key},${at}`;
-      const flow = c.get("grant")?.name ?? "";
-      return {
-        id: uuidv7(),
-        userId,
-        text,
-        context,
-        priority,
-        idempotencyKey,
-        requestHash,
-        flow,
-        traceparent,
-      };
+      return key === null ? thought : { ...thought, idempotencyKey: `bulk,${key},${at}`, requestHash };
     } catch (error) {
       if (error instanceof Problem) return error;
       throw error;
@@ -138,10 +122,6 @@ async function create(
     one instanceof Problem ? refused(one, prefix) : toItem(outcomes.next().value!, prefix)
   );
 }
-
-const NOT_OWN = new Problem("forbidden", {
-  errors: [{ field: "user_id", message: "must be this key's user" }],
-});
 
 const KEY_REUSED = new Problem("idempotency-key-reused", {
   errors: [{ field: "header.idempotency-key", message: "belongs to another request" }],

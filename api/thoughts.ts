@@ -3,18 +3,18 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { uuidv7 } from "uuidv7";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Retention } from "../core/store/retention.ts";
 import type { Inserted, Insertion, Store } from "../core/store/thoughts.ts";
-import { CANARY_USER, type Thought, type ThoughtPriority } from "../core/thought.ts";
+import { CANARY_USER, type Thought } from "../core/thought.ts";
 import { type ThoughtJson as WholeThought, toJson } from "../core/thought_json.ts";
 import { inject, isSampled, SpanKind, withSpan } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
 import type { Env } from "./observe.ts";
+import { newThought } from "./new_thought.ts";
 import { paced } from "./paced.ts";
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -108,31 +108,18 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
       const key = c.req.header("idempotency-key");
       const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");
       const { text: raw, json } = await readJson(c.req.raw, body);
-      const { userId, text, context = null, priority = "interactive" } = named(parse(CreateThought, json));
-      refuseDuplicateKeys(raw);
-      if (!reaches(c.get("grant"), userId)) {
-        throw new Problem("forbidden", {
-          errors: [{ field: "user_id", message: "must be this key's user" }],
-        });
-      }
       const traceparent = inject();
-      const thought: Insertion = {
-        id: uuidv7(),
-        userId,
-        text,
-        context,
-        idempotencyKey,
-        requestHash: idempotencyKey === null ? null : hash(text, context, priority),
-        priority,
-        flow: c.get("grant")?.name ?? "",
-        traceparent,
-      };
+      const posted = newThought(json, c.get("grant"), traceparent);
+      refuseDuplicateKeys(raw);
+      const thought = idempotencyKey === null
+        ? posted
+        : { ...posted, idempotencyKey, requestHash: hash(posted) };
       // A span that is not recorded would still cost time.
       const inserted = isSampled(traceparent)
         ? await withSpan("INSERT thoughts", INSERT_SPAN, () => intake.add(thought))
         : await intake.add(thought);
       if (inserted.outcome === "stored") {
-        if (userId !== CANARY_USER) metrics.thoughts_accepted_total.inc();
+        if (thought.userId !== CANARY_USER) metrics.thoughts_accepted_total.inc();
         if (isSampled(traceparent)) log.info("thought accepted", { thought_id: inserted.id });
       }
       return created(c, inserted);
@@ -354,7 +341,7 @@ function decode(text: string, name: string): string {
  * A request's hash under its key. Priority is part of it only if it is not the default, since older hashes
  * have none.
  */
-function hash(text: string, context: string | null, priority: ThoughtPriority): string {
+function hash({ text, context, priority }: Insertion): string {
   const request = priority === "interactive" ? [text, context] : [text, context, priority];
   return createHash("sha256").update(JSON.stringify(request)).digest("base64url");
 }

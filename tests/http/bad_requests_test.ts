@@ -178,7 +178,7 @@ const BAD_REQUESTS: readonly BadRequest[] = [
   get("/thoughts?user_id=%f", "query.user_id"),
   get("/thoughts?user_id=a%00", "query.user_id"),
   get("/thoughts?%ff=1", "query.%ff"),
-  get("/thoughts?order=asc", "query.order"),
+  get("/thoughts?order=random", "query.order"),
   { name: "GET of no thought", method: "GET", path: `/thoughts/${NO_THOUGHT}`, status: 404 },
   { name: "events of no thought", method: "GET", path: `/thoughts/${NO_THOUGHT}/events`, status: 404 },
   { name: "DELETE of no thought", method: "DELETE", path: `/thoughts/${NO_THOUGHT}`, status: 404 },

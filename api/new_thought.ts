@@ -1,0 +1,35 @@
+/** A thought to store, made from what a client posts: checked, with its id, and for a user whom the key reaches. */
+import { uuidv7 } from "uuidv7";
+import type { Insertion } from "../core/store/thoughts.ts";
+import type { Traceparent } from "../core/telemetry/tracing.ts";
+import { reaches } from "./access.ts";
+import type { Grant } from "./keys.ts";
+import { Problem } from "./problem.ts";
+import { CreateThought, named, parse } from "./schemas.ts";
+
+/**
+ * Makes a thought, without an Idempotency-Key.
+ *
+ * @throws {Problem} `invalid-request`, `forbidden`
+ */
+export function newThought(
+  posted: unknown,
+  grant: Grant | undefined,
+  traceparent: Traceparent | null,
+): Insertion {
+  const { userId, text, context = null, priority = "interactive" } = named(parse(CreateThought, posted));
+  if (!reaches(grant, userId)) {
+    throw new Problem("forbidden", { errors: [{ field: "user_id", message: "must be this key's user" }] });
+  }
+  return {
+    id: uuidv7(),
+    userId,
+    text,
+    context,
+    idempotencyKey: null,
+    requestHash: null,
+    priority,
+    flow: grant?.name ?? "",
+    traceparent,
+  };
+}
