@@ -1,4 +1,6 @@
-/** The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables. */
+/**
+ * The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables.
+ */
 import assert from "node:assert/strict";
 import { matchesGlob } from "node:path";
 import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./modules.ts";
@@ -14,7 +16,7 @@ const MAINS = [
   "canary/main.ts",
 ];
 
-/** core's files that are tables or words and import no client: what the launcher may share with the processes. */
+/** core's tables and vocabulary, which import no client: what the launcher may share with the processes. */
 const PLAIN = [
   "core/telemetry/metrics.ts",
   "core/telemetry/thresholds.ts",
@@ -23,7 +25,10 @@ const PLAIN = [
   "core/unavailable.ts",
 ];
 
-/** The one file, or the files by one name, of each outside system and of each library that would otherwise spread. */
+/**
+ * The one file, or the files by one name, of each outside system and of each library that would otherwise
+ * spread.
+ */
 const CLIENTS: Record<string, string> = {
   "postgres": "core/store/postgres*.ts",
   "@electric-sql/pglite": "core/store/pglite.ts",
@@ -42,7 +47,7 @@ const CLIENTS: Record<string, string> = {
   "listr2": "stack/output/live_view.ts",
 };
 
-/** Who chooses an adapter. Everybody else sees the interface. */
+/** Who chooses an adapter. All others see the interface. */
 const ADAPTERS: Record<string, readonly string[]> = {
   "core/store/postgres.ts": ["core/open.ts"],
   "core/store/pglite.ts": ["core/open.ts"],
@@ -99,7 +104,7 @@ for (const area of AREAS) {
 }
 
 /**
- * What the files of a room may import, as globs. What stands directly in `core/` belongs to nobody, so that every
+ * What the files of a room may import, as globs. What is directly in `core/` belongs to no room, so every
  * room may use it, except what opens the rooms (open.ts) and reads the environment (config.ts).
  */
 const ROOMS: Record<string, readonly string[]> = {
@@ -178,7 +183,7 @@ Deno.test("each outside client is imported by its own files alone", () => {
   );
 });
 
-Deno.test("nobody imports a main program", () => {
+Deno.test("nothing imports a main program", () => {
   none(arrows().filter(({ to }) => MAINS.includes(to)).map(({ from, to }) => `${from} → ${to}`));
 });
 
