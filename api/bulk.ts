@@ -28,7 +28,7 @@ export interface BulkOptions {
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
   readonly body: BodyLimits;
-  /** Requests at once, which bounds the memory they take; more are refused. @default 8 */
+  /** Requests at once, which bounds their memory; more are refused. @default 8 */
   readonly maxAtOnce?: number;
 }
 
@@ -51,14 +51,14 @@ export function addBulk(routes: Routes, options: BulkOptions): void {
       operationId: "createThoughts",
       summary: `Post up to ${LIMITS.bulkThoughts.toLocaleString("en")} thoughts`,
       description:
-        "Stores them together and returns what became of each, in the order given: one that is refused takes no other " +
-        "along. An `Idempotency-Key` counts for the whole: the same request again returns the same ids, as `repeated`; " +
+        "Stores them together and returns the outcome of each, in the order given: one that is refused does not affect the others. " +
+        "An `Idempotency-Key` applies to the whole: the same request again returns the same ids, as `repeated`; " +
         "another request under it is refused as a whole. To the rate limit it is one request, " +
         `and its body may have ${BULK_BYTES / 1_024 / 1_024} MiB.`,
       request: { headers: IdempotencyHeaders, body: { required: true, content: json } },
       responses: {
         200: {
-          description: "What became of each thought",
+          description: "The outcome of each thought",
           content: { "application/json": { schema: BulkCreated } },
         },
       },
@@ -100,7 +100,7 @@ async function create(
   const checked = given.map((item, at): Insertion | Problem => {
     try {
       const thought = newThought(item, c.get("grant"), traceparent);
-      // No key that a client gives has a comma, so that these are keys of their own.
+      // A client's key cannot contain a comma, so these keys are distinct.
       return key === null ? thought : { ...thought, idempotencyKey: `bulk,${key},${at}`, requestHash };
     } catch (error) {
       if (error instanceof Problem) return error;

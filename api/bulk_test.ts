@@ -32,7 +32,7 @@ for (const { kind, ignore } of DATABASES) {
       assert.equal(seventh.text, "thought 7", "in the order given");
     });
 
-    await t.step("one that is wrong is refused by name, and takes no other along", async () => {
+    await t.step("one that is invalid is refused by name, and does not affect the others", async () => {
       const before = await count("thoughts");
       const { status, body } = await bulk([
         thought("good"),
@@ -74,7 +74,7 @@ for (const { kind, ignore } of DATABASES) {
         assert.equal(
           single.headers.get("idempotent-replayed"),
           null,
-          "a single thought's key is another one",
+          "a single thought's key is a different one",
         );
       },
     );
@@ -106,7 +106,7 @@ Deno.test("bulk requests that are refused", async (t) => {
     assert.deepEqual(await problem(init), [400, "invalid-request", "text"]);
   });
 
-  await t.step("more bytes than it takes", async () => {
+  await t.step("more bytes than allowed", async () => {
     const thoughts = Array.from({ length: 500 }, () => thought("x".repeat(10_000)));
     assert.deepEqual(await problem(post(thoughts)), [413, "body-too-large", "body"]);
   });

@@ -1,4 +1,4 @@
-/** The whole way of a thought, from the moment its POST was due to its stored result, at fixed rates. */
+/** The whole path of a thought, from the moment its POST was due to its stored result, at fixed rates. */
 import postgres from "postgres";
 import { waitFor } from "../tests/support/wait.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
@@ -19,7 +19,10 @@ export interface EndToEndOptions {
 }
 
 const GENERATOR = new URL("open_loop.ts", import.meta.url).pathname;
-/** A rate is sustained when what is left at its end, in the workers or in the generator, is less than this much of it. */
+/**
+ * A rate is sustained if the backlog at its end, in the workers or in the generator, is less than this much
+ * of it.
+ */
 const LEFT_OVER_S = 1;
 
 /** @throws {Error} when a thought was refused */

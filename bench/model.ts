@@ -1,4 +1,4 @@
-/** The pipeline before a slow, failing model: lanes in use, throughput against the ideal, and who waits how long. */
+/** The pipeline with a slow, failing model: lanes in use, throughput against the ideal, and users' waits. */
 import { openKafka } from "../core/queue/kafka.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { waitFor } from "../tests/support/wait.ts";
@@ -15,9 +15,11 @@ export interface ModelRun {
   /** Lane time used, of the lane time for which there was work, outside the outage: 0 to 1. */
   readonly lanesBusy: number;
   readonly perSecond: number;
-  /** If the lanes had never been idle but during the outage. */
+  /** If the lanes had never been idle except during the outage. */
   readonly idealPerSecond: number;
-  /** From a thought's 201 to its first call: of the user who posts hundreds, and of those who post one each. */
+  /**
+   * From a thought's 201 to its first call: of the user who posts hundreds, and of those who post one each.
+   */
   readonly waits: Readonly<Record<"greedy" | "others", Wait>>;
   readonly calls: number;
   readonly errors: number;
@@ -34,7 +36,10 @@ export interface ModelRun {
 export interface Wait {
   readonly p50S: number;
   readonly p95S: number;
-  /** First calls of other thoughts meanwhile, 95th percentile: unlike seconds, it does not depend on what these take. */
+  /**
+   * First calls of other thoughts meanwhile, 95th percentile: unlike seconds, it does not depend on what
+   * these take.
+   */
   readonly p95Ahead: number;
 }
 

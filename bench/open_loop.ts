@@ -1,20 +1,20 @@
 /**
- * Posts thoughts at a fixed rate, whether or not the API keeps up, and prints when each was due. A process of
- * its own, as `load_generator.ts`, whose wire format it shares.
+ * Posts thoughts at a fixed rate, whether or not the API keeps up, and prints when each was due. A separate
+ * process like `load_generator.ts`, whose wire format it shares.
  *
  *     deno run --allow-net bench/open_loop.ts HOST PORT PER_SECOND SECONDS
  */
 import { readAnswer, template, writeNumber } from "./load_generator.ts";
 
-/** What one run saw. */
+/** The results of one run. */
 export interface Posted {
   /** Thoughts that were accepted: the id, and when its request was due, in milliseconds since the epoch. */
   readonly accepted: readonly (readonly [id: string, dueAt: number])[];
-  /** Answers other than 201. */
+  /** Responses other than 201. */
   readonly refused: number;
   /**
-   * From the first request's due time to the last answer: longer than asked for where the API cannot take the
-   * rate.
+   * From the first request's due time to the last response: longer than requested if the API cannot sustain
+   * the rate.
    */
   readonly seconds: number;
 }

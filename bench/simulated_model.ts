@@ -13,7 +13,7 @@ export interface SimulatedModelOptions {
 export interface SimulatedModel extends AsyncDisposable {
   /** For `OPENAI_BASE_URL`. */
   readonly url: string;
-  /** A thought that the model has not heard of yet was accepted. Its text is {@link textOf} its number. */
+  /** Reports an accepted thought before the model sees it. Its text is {@link textOf} its number. */
   accepted(thought: number): void;
   /** From now on every call is refused with 503, including those in progress. */
   goAway(): void;
@@ -170,8 +170,7 @@ function neededS(seed: number, thought: number): number {
 }
 
 /**
- * What becomes of a call: the same for the same seed, thought and attempt, whenever and by whomever it is
- * made.
+ * The outcome of a call: the same for the same seed, thought and attempt, whichever worker makes it and when.
  */
 function drawCall(seed: number, thought: number, attempt: number) {
   const [one, other, third] = [0, 1, 2].map((at) => uniform(`${seed} ${thought} ${attempt} ${at}`));

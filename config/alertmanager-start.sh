@@ -1,7 +1,8 @@
 #!/bin/sh
-# Starts Alertmanager. With an address in dead_mans_switch, the Watchdog goes there too: the lines behind `#switch:` in
-# alertmanager.yml are part of the configuration then, which is written to /tmp, since an address of this kind is a secret.
-# One that cannot be used is left out, and said: the alerts are worth more than the switch.
+# Starts Alertmanager. With an address in dead_mans_switch, the Watchdog goes there too: the lines behind
+# `#switch:` in alertmanager.yml are part of the configuration then, which is written to /tmp, since an
+# address of this kind is a secret. An unusable one is left out, with a message: the alerts are worth more
+# than the switch.
 set -eu
 config=${ALERTMANAGER_CONFIG:-/etc/alertmanager/alertmanager.yml}
 secret=${DEAD_MANS_SWITCH_FILE:-/run/secrets/alertmanager/dead_mans_switch}
@@ -9,7 +10,7 @@ own=${TMPDIR:-/tmp}/alertmanager.yml
 
 url=$(cat "$secret" 2>/dev/null || true)
 
-# Whether the configuration with that address is one that Alertmanager takes.
+# Whether Alertmanager accepts the configuration with that address.
 make_config() {
   case $url in http://* | https://*) ;; *) return 1 ;; esac
   umask 077

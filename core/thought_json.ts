@@ -28,7 +28,7 @@ export function timelineToJson(timeline: Timeline) {
   };
 }
 
-/** What {@link toJson} made, as a thought again. */
+/** Converts the result of {@link toJson} back to a thought. */
 export function fromJson(
   { user_id, trace_id, created_at, finished_at, timeline, ...same }: ThoughtJson,
 ): Thought {

@@ -1,4 +1,4 @@
-/** An installation that is not Compose's, as far as its addresses are given: what `verify --url` proves. */
+/** An installation other than Compose's, by its given addresses: what `verify --url` proves. */
 import { Unreachable } from "./clients/http.ts";
 import { createPrometheus } from "./clients/prometheus.ts";
 import { PROCESSED } from "./clients/workers.ts";
@@ -17,7 +17,7 @@ export interface Installation {
   readonly grafanaLoginFile?: string;
 }
 
-/** The addresses that can be given, and how. */
+/** The addresses that can be given, and their options. */
 export const ADDRESSES = {
   api: { flag: "--url", variable: "VERIFY_URL" },
   prometheus: { flag: "--prometheus-url", variable: "VERIFY_PROMETHEUS_URL" },
@@ -31,7 +31,7 @@ export const ADDRESSES = {
 const COUNTED_MS = 60_000;
 
 /**
- * Finds out what of it can be checked: what has an address, and what its Prometheus scrapes.
+ * Determines what can be checked: what has an address, and what its Prometheus scrapes.
  *
  * @throws {LaunchFailure} when a file cannot be read, or Prometheus is not responding
  */
@@ -68,13 +68,15 @@ export async function openInstallation(
   };
 }
 
-/** The core, what has an address, and what Prometheus scrapes under the name that rules and dashboards use. */
+/**
+ * The core, what has an address, and what Prometheus scrapes under the name that rules and dashboards use.
+ */
 function selectionOf(addresses: Installation["addresses"], jobs: ReadonlySet<string>): Selection {
   const services: readonly Service[] = SERVICES;
   const isPresent = (service: Service) => {
     if (service.core || service.name in addresses) return true;
     if (service.name in ADDRESSES) return false;
-    // Whatever collects the lines, where Loki has any.
+    // Whatever collects the lines, if Loki has any.
     if (service.name === "promtail") return addresses.loki !== undefined;
     return service.jobs.some((job) => jobs.has(job));
   };
@@ -95,7 +97,7 @@ async function secretIn(path: string | undefined): Promise<string | undefined> {
   try {
     const text = (await Deno.readTextFile(path)).trim();
     if (text !== "" && !text.includes("\n")) return text;
-    throw prerequisite(`${path} does not hold one line`, { next: ["put the secret alone into it"] });
+    throw prerequisite(`${path} does not hold one line`, { next: ["put only the secret into it"] });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw prerequisite(`${path} cannot be read`, {

@@ -15,7 +15,7 @@ const IDLE_MS = 50;
 /** It doubles up to this while the database tells when thoughts are posted. */
 const IDLE_MAX_MS = 1_000;
 /**
- * Pause between two looks at delayed messages and dead letters; at the latest when the next message is due.
+ * Pause between two polls of delayed messages and dead letters; at the latest when the next message is due.
  */
 const ASIDE_MS = { min: 20, max: 1_000 };
 

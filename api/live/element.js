@@ -1,4 +1,4 @@
-/** Elements, made in one expression. */
+/** Creates elements in one expression. */
 
 /** Makes an element: attributes by name, then children, which are elements or text. */
 export function el(tag, attributes, ...children) {

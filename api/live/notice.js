@@ -1,4 +1,7 @@
-/** The notice above everything. Who paused the workers and why is said, and their resuming offered, to whom the API lets. */
+/**
+ * The notice above everything. It says who paused the workers and why, and offers to resume them, to those
+ * who may.
+ */
 import { ApiError, call } from "./api.js";
 
 /**
@@ -7,7 +10,7 @@ import { ApiError, call } from "./api.js";
  * @returns shows a notice, as `samples` gives it; without one hides what is there
  */
 export function createNotice({ box, resume, complain }) {
-  let shown = ""; // which one, so that it is asked about and announced once
+  let shown = ""; // which one, to request and announce it once
 
   resume.addEventListener("click", async () => {
     resume.disabled = true;
@@ -44,7 +47,7 @@ export function createNotice({ box, resume, complain }) {
   };
 }
 
-/** The pause, where there is one and this caller may know of it. */
+/** The pause, if there is one and this caller may see it. */
 async function pauseInForce() {
   try {
     const pause = await (await call("pause")).json();
@@ -55,7 +58,7 @@ async function pauseInForce() {
   }
 }
 
-/** The hour, and where it was not today the day too. */
+/** The time, with the day unless it is today. */
 function timeOf(since) {
   const time = new Date(since);
   return time.toDateString() === new Date().toDateString()

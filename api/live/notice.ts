@@ -1,4 +1,4 @@
-/** The notice above everything: why no thought is being analysed, where that is known. */
+/** The notice above everything: why no thought is being analysed, if known. */
 import type { Sample } from "./sampler.ts";
 
 export interface Notice {
@@ -10,7 +10,7 @@ export interface Notice {
 }
 
 const TEXTS: Readonly<Record<string, string>> = {
-  outage: "The language model is away",
+  outage: "The language model is unavailable",
   rate: "The language model asked for a pause",
   quota: "The account with the language model's provider has no credit",
   credentials: "The language model refuses the API key",

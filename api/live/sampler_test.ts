@@ -88,7 +88,11 @@ Deno.test("why the workers are closed is known once all of them say so, since th
   state.workers = [["a", 1, 0, 0, 0, true, away(7)], ["b", 1, 0, 0, 0, true, away(5)]];
   const sample = await at(1);
   assert.deepEqual(sample.closed, { reason: "outage", since: 5 });
-  assert.deepEqual(noticeOf(sample), { reason: "outage", text: "The language model is away", since: 5 });
+  assert.deepEqual(noticeOf(sample), {
+    reason: "outage",
+    text: "The language model is unavailable",
+    since: 5,
+  });
   state.workers = [];
   assert.equal(noticeOf(await at(2)), undefined);
 });

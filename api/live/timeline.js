@@ -1,10 +1,11 @@
-/** Draws a thought on its way: the stations it passes, and how long it was at each. */
+/** Draws a thought's progress: the stations it passes, and the time at each. */
 import { el } from "./element.js";
 
 /**
- * @param timeline as the API tells it
+ * @param timeline as the API returns it
  * @param status "completed" and "failed" have a last station of their own
- * @returns the stations as items of a list; the present one has `aria-current`, and an empty `.ms` while it lasts
+ * @returns the stations as items of a list; the present one has `aria-current`, and an empty `.ms` while it
+ * lasts
  */
 export function drawStations(timeline, status) {
   const stations = stationsOf(timeline, status);
@@ -22,14 +23,14 @@ export function drawStations(timeline, status) {
   });
 }
 
-/** How long a person has to read it: "12 ms", "3.4 s", "2 min". */
+/** A duration for people: "12 ms", "3.4 s", "2 min". */
 export function duration(ms) {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 120_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
   return `${Math.round(ms / 60_000)} min`;
 }
 
-/** Each station's time is from when the thought came to it until it went on; null where that is not known (yet). */
+/** A station's time is from when the thought reached it until it left; null if that is not known (yet). */
 function stationsOf(timeline, status) {
   const { accepted_at, queued_at, published_at, claimed_at, analysed_at, analysed_by, finished_at } =
     timeline;

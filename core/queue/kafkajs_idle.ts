@@ -1,6 +1,6 @@
 /**
- * kafkajs 2.2.4 looks for requests that wait every millisecond, on each connection, for ever: most of what an idle worker
- * costs (tulios/kafkajs#1704). With this a look is made only while a request waits.
+ * kafkajs 2.2.4 polls for waiting requests every millisecond, on each connection, for ever: most of an idle
+ * worker's cost (tulios/kafkajs#1704). With this it polls only while a request waits.
  */
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 

@@ -1,14 +1,17 @@
-/** The statements of a listing. However rare what is asked for, a page looks through a bounded part of the table. */
+/** The statements of a listing. However rare the matches, a page scans a bounded part of the table. */
 import { CANARY_USER, type Status } from "../thought.ts";
 import type { Parameter } from "./database.ts";
 
 export interface Listing {
   readonly userId?: string;
   readonly status?: Status;
-  /** Only thoughts accepted in these milliseconds since the epoch, the ends included. */
+  /** Only thoughts accepted between these times, inclusive, in milliseconds since the epoch. */
   readonly createdFrom?: number;
   readonly createdTo?: number;
-  /** Only thoughts with this in their text or context; upper and lower case are the same where the database knows them. */
+  /**
+   * Only thoughts with this in their text or context; case-insensitive, as far as the database knows the
+   * letters.
+   */
   readonly search?: string;
   /** @default "desc", the newest first */
   readonly order?: "asc" | "desc";
@@ -24,18 +27,18 @@ export interface Statement {
   readonly parameters: readonly Parameter[];
 }
 
-/** Thoughts that a page looks through at most: some tens of milliseconds. */
+/** The most thoughts that a page scans: some tens of milliseconds. */
 export const MOST_LOOKED_AT = 10_000;
-/** Bytes of text that a page searches at most: about a tenth of a second, ten times that on PGlite. */
+/** The most bytes of text that a page searches: about a tenth of a second, ten times that on PGlite. */
 export const MOST_SEARCHED_BYTES = 4 * 1_024 * 1_024;
 
 /**
- * An id begins with the time at which its API process made it, `created_at` is the database's: their clocks differ by
- * less than this, in milliseconds. So ids narrow a time down, and `created_at` decides.
+ * An id begins with the time at which its API process made it, `created_at` is the database's: their clocks
+ * differ by less than this, in milliseconds. So ids narrow down a time, and `created_at` decides.
  */
 const CLOCKS_DIFFER_MS = 60_000;
 
-/** Predicates of the partial indexes, so that PostgreSQL can use them. */
+/** The predicates of the partial indexes, which PostgreSQL uses only if they match. */
 const INDEXED: Record<Status, string> = {
   pending: "finished_at is null",
   processing: "finished_at is null",
@@ -47,7 +50,8 @@ const INDEXED: Record<Status, string> = {
  * Finds a page, with one thought more than its limit if there are more.
  *
  * @param columns those of the result
- * @param last the last thought that the page looks at, from {@link lastLookedAt} @default by the number of thoughts
+ * @param last the last thought that the page looks at, from {@link lastLookedAt}
+ * @default by the number of thoughts
  */
 export function listed(listing: Listing, columns: string, last?: string): Statement {
   const { status, search, createdFrom, createdTo, order = "desc", limit } = listing;
@@ -69,7 +73,7 @@ export function listed(listing: Listing, columns: string, last?: string): Statem
   return { sql, parameters };
 }
 
-/** Finds the last thought that a page looks at; none where it looks to the end. */
+/** Finds the last thought that a page scans; none if it reaches the end. */
 export function lastLookedAt(listing: Listing): Statement {
   const { search, order = "desc" } = listing;
   const { parameters, add } = parametersOf();
@@ -77,7 +81,7 @@ export function lastLookedAt(listing: Listing): Statement {
   if (search === undefined) {
     return { sql: `select id ${looked} offset ${MOST_LOOKED_AT - 1} limit 1`, parameters };
   }
-  // Lengths are told without reading what lies outside the row.
+  // Lengths are known without reading what is stored outside the row.
   const sql = `
     select id from (
       select id, sum(bytes) over so_far as bytes, row_number() over so_far as place

@@ -1,4 +1,4 @@
-/** A connection of its own on which PostgreSQL tells of what was notified. */
+/** A dedicated connection on which PostgreSQL delivers notifications. */
 import { backoffMs, pause } from "../retry.ts";
 import type { Notifications } from "./database.ts";
 import type { Line } from "./postgres_pool.ts";
@@ -8,14 +8,14 @@ export interface ListenOptions {
   readonly open: (onNotify: () => void) => Promise<Line>;
   readonly channel: string;
   readonly onNotify: () => void;
-  /** Whether a connection can be kept for this. A pooler hands it to others, and notifications with it. */
+  /** Whether a connection can be kept for this. A pooler would give it, and its notifications, to others. */
   readonly possible: () => boolean;
 }
 
 /** Between two attempts to connect, in milliseconds. */
 const RETRY = { firstMs: 500, maxMs: 30_000 };
 
-/** Listens until it is disposed of; a connection that broke is opened again. */
+/** Listens until disposed; reopens a broken connection. */
 export function listen({ open, channel, onNotify, possible }: ListenOptions): Notifications {
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => stop.signal.addEventListener("abort", () => resolve()));
@@ -26,7 +26,7 @@ export function listen({ open, channel, onNotify, possible }: ListenOptions): No
     try {
       await line.sql.unsafe(`listen ${channel}`);
       active = true;
-      onNotify(); // for what was missed
+      onNotify(); // for missed notifications
       await Promise.race([line.ended, stopped]);
     } finally {
       active = false;
@@ -37,7 +37,7 @@ export function listen({ open, channel, onNotify, possible }: ListenOptions): No
   const done = (async () => {
     for (let failures = 0; !stop.signal.aborted; failures++) {
       if (possible()) {
-        // What is wrong with the database is told by those who need it.
+        // Its users report what is wrong with the database.
         await once().then(() => failures = 0, () => {});
       }
       await pause(backoffMs(failures, RETRY), stop.signal);

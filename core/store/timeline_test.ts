@@ -17,7 +17,7 @@ function setUp(database: Database) {
   return { store, claims, timeline };
 }
 
-/** The times of a timeline, in the order of the way. */
+/** The times of a timeline, in order. */
 function times(timeline: Timeline): (number | null)[] {
   const { acceptedAt, queuedAt, publishedAt, claimedAt, analysedAt, finishedAt } = timeline;
   return [acceptedAt, queuedAt, publishedAt, claimedAt, analysedAt, finishedAt]
@@ -58,7 +58,7 @@ testOnDatabases("a thought's timeline grows with each station that it reaches", 
   inOrder(completed);
 });
 
-testOnDatabases("a retry's timeline tells nothing of the attempt before", async (database) => {
+testOnDatabases("a retry's timeline shows nothing of the previous attempt", async (database) => {
   const { store, claims, timeline } = setUp(database);
   const thought = aThought();
   await store.insert([thought]);
@@ -97,7 +97,7 @@ testOnDatabases(
 );
 
 Deno.test({
-  name: "a claim that keeps times is a heap-only update still",
+  name: "a claim that records times is still a heap-only update",
   ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
   async fn() {
     await using database = await openTestDatabase("postgres");

@@ -1,14 +1,17 @@
-/** The launcher's own key of an API that wants keys. The service `secrets` makes one with each `up` after a `down`. */
+/**
+ * The launcher's own key for an API that requires keys. The service `secrets` makes one with each `up` after
+ * a `down`.
+ */
 import type { Check } from "../checklist.ts";
 import type { Context } from "../context.ts";
 import { LaunchFailure, prerequisite } from "../failure.ts";
 
-/** Where the API finds the hashes of the stack's own keys. */
+/** The file of hashes of the stack's own keys, as the API sees it. */
 const OWN_KEYS = "/run/secrets/api/keys";
-/** Where `secrets` has laid the launcher's key; no other container sees it. */
+/** The launcher's key, as `secrets` has written it; no other container sees it. */
 const OWN_KEY = "/secrets/launcher/api_key";
 
-/** Where the API finds the folder that API_KEYS_DIR names. */
+/** The folder that API_KEYS_DIR names, as the API sees it. */
 const KEYS_FOLDER = "/run/secrets/api_keys";
 /** `deno` in the image. */
 const API_USER = "1993:1993";
@@ -52,7 +55,7 @@ export async function readApiKey(
   const files = services.find(({ name }) => name === "api")?.environment.API_KEYS_FILE;
   if (!files) return undefined;
   if (!files.split(",").includes(OWN_KEYS)) {
-    throw prerequisite("The API wants keys, and the launcher has none", {
+    throw prerequisite("The API requires keys, and the launcher has none", {
       cause: `API_KEYS_FILE is ${files}, which leaves out ${OWN_KEYS}`,
       next: [
         `set API_KEYS_DIR in ${paths.envFile} to the folder of your key file, and leave API_KEYS_FILE alone`,
@@ -64,6 +67,6 @@ export async function readApiKey(
   throw new LaunchFailure("service", {
     what: "The launcher's API key cannot be read",
     cause: `the service secrets has no ${OWN_KEY}`,
-    next: [{ text: "see what it says", verb: "logs secrets" }, { text: "have it make one", verb: "" }],
+    next: [{ text: "see what it says", verb: "logs secrets" }, { text: "make it create one", verb: "" }],
   });
 }

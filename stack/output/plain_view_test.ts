@@ -1,8 +1,8 @@
-/** What stands in a log or a pipe while a checklist runs. */
+/** The output in a log or a pipe while a checklist runs. */
 import assert from "node:assert/strict";
 import { plainView } from "./plain_view.ts";
 
-Deno.test("a check that takes long is told of every 15 s, with what it says then", async () => {
+Deno.test("a slow check is reported every 15 s, with its progress", async () => {
   let text = "";
   const view = plainView((more) => text += more, { colour: false, columns: 100 });
   view.start("traffic", ["requests"]);
@@ -15,7 +15,7 @@ Deno.test("a check that takes long is told of every 15 s, with what it says then
   );
 });
 
-Deno.test("checks that are quick have one line each", () => {
+Deno.test("quick checks have one line each", () => {
   let text = "";
   const view = plainView((more) => text += more, { colour: false, columns: 100 });
   view.start("services", ["db", "api"]);

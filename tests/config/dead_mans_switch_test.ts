@@ -1,6 +1,7 @@
 /**
- * What config/alertmanager-start.sh makes of DEAD_MANS_SWITCH_URL, by a real Alertmanager (ALERTMANAGER or PATH) and amtool.
- * Without them the tests are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * What config/alertmanager-start.sh does with DEAD_MANS_SWITCH_URL, with a real Alertmanager (ALERTMANAGER or
+ * PATH) and amtool. Without them the tests are skipped with a message; with REQUIRE_SERVICES=1, as in CI,
+ * that is a failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";

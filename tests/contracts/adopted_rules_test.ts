@@ -1,6 +1,7 @@
 /**
- * The alerts that `adopt` writes fire when they should and stay silent when they should: promtool's own tests, on the rules as
- * they are written. Without promtool they are skipped, aloud; with REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * The alerts that `adopt` writes fire when they should and stay silent when they should: promtool's own
+ * tests, on the rules as they are written. Without promtool they are skipped with a message; with
+ * REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -40,7 +41,7 @@ const requests = (code: number, perScrape: number, route = "/orders") => ({
   values: `0+${perScrape}x80`,
 });
 const up = (values: string) => ({ series: `up{${TARGET}}`, values });
-/** Of 20 requests a scrape, so many took at most that long. */
+/** Of 20 requests per scrape, how many took at most that long. */
 const took = (le: string, perScrape: number) => ({
   series: `http_request_duration_seconds_bucket{${TARGET}, code="200", route="/orders", le="${le}"}`,
   values: `0+${perScrape}x80`,

@@ -1,4 +1,4 @@
-/** programs.lock, which `deno task docs` writes: enough to start the programs, and nothing that they do not need. */
+/** programs.lock, which `deno task docs` writes: enough to start the programs, and nothing else. */
 import assert from "node:assert/strict";
 import { ROOT } from "../support/process.ts";
 

@@ -1,4 +1,4 @@
-/** A Kubernetes API server on an etcd of its own: enough to be asked whether it would take an object, not to run one. */
+/** A Kubernetes API server on its own etcd: enough to test whether it accepts an object, not to run one. */
 import { parse } from "yaml";
 import { freePort } from "../support/free_port.ts";
 import { required } from "../support/services.ts";
@@ -148,7 +148,7 @@ function start(program: string, args: readonly string[]): AsyncDisposable {
     .spawn();
   return {
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL"); // its data is thrown away
+      child.kill("SIGKILL"); // its data is discarded
       await child.status;
     },
   };

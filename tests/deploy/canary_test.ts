@@ -1,4 +1,4 @@
-/** The chart's canary: a program that starts with what the pod gives it, as restricted as the others. */
+/** The chart's canary: a program that starts with its pod's flags, as restricted as the others. */
 import assert from "node:assert/strict";
 import { makeKey } from "../../api/keys.ts";
 import { readComposeFile } from "../support/compose_file.ts";

@@ -1,9 +1,9 @@
-/** A real API server takes every object of every example, its fields strictly checked. */
+/** A real API server accepts every object of every example, its fields strictly checked. */
 import assert from "node:assert/strict";
 import { startApiServer, testOnApiServer } from "./api_server.ts";
 import { EXAMPLES, find, RELEASE, render } from "./chart.ts";
 
-testOnApiServer("an API server would take every object of every example, without a warning", async () => {
+testOnApiServer("an API server would accept every object of every example, without a warning", async () => {
   await using server = await startApiServer();
   await server.makeNamespace(RELEASE.namespace);
   for (const example of EXAMPLES) {

@@ -49,7 +49,7 @@ export async function areInstalled(): Promise<boolean> {
   }
 }
 
-/** Starts an example, and waits until it answers. */
+/** Starts an example, and waits until it responds. */
 export async function startExample(example: Example, port: number, otlp: string): Promise<RunningExample> {
   const { name, command: [program, ...args], cwd } = example;
   const inherited = ["PATH", "HOME", "DENO_DIR"].map((key) => [key, Deno.env.get(key) ?? ""]);
@@ -90,7 +90,7 @@ export async function startExample(example: Example, port: number, otlp: string)
   };
 }
 
-/** Reads a response to its end, so that its connection is free. */
+/** Reads a response to its end, which frees its connection. */
 export async function drained(response: Response): Promise<Response> {
   await response.body?.cancel();
   return response;

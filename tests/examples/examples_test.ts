@@ -1,7 +1,7 @@
 /**
- * The services of docs/your-own-service.md: each is started, adopted, scraped by a real Prometheus (PROMETHEUS or PATH), and
- * seen: target, panels, alerts, exemplar, log line, trace. Without the programs the test is skipped, aloud; with
- * REQUIRE_SERVICES=1, as in CI, that is a failure.
+ * The services of docs/your-own-service.md: each is started, adopted, scraped by a real Prometheus
+ * (PROMETHEUS or PATH), and seen: target, panels, alerts, exemplar, log line, trace. Without the programs the
+ * test is skipped with a message; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -104,7 +104,7 @@ Deno.test({
   },
 });
 
-/** What an adoption says must be true, and its rules must please promtool. */
+/** An adoption's output must be true, and its rules must pass promtool. */
 async function adopted(machine: Machine, { name, url }: RunningExample): Promise<void> {
   const run = await machine.launch("adopt", url.replace("127.0.0.1", "localhost"), "--name", name, "--json");
   assert.equal(run.code, EXIT.ok, run.stderr);
@@ -177,7 +177,10 @@ function makeTraffic(services: readonly RunningExample[]) {
   };
 }
 
-/** A real Prometheus with the files that were written; a container's name for this machine is its loopback here. */
+/**
+ * A real Prometheus with the files that were written; a container's name for this machine is its loopback
+ * here.
+ */
 async function startPrometheus(extensions: string, names: readonly string[]) {
   const dir = await Deno.makeTempDir();
   const port = freePort();

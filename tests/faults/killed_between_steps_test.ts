@@ -1,4 +1,7 @@
-/** A worker that ends between two steps of its work, at every one of them: whoever comes after it finishes everything, once. */
+/**
+ * A worker that exits between two steps of its work, at each of them: its successor finishes everything,
+ * once.
+ */
 import assert from "node:assert/strict";
 import { migrate } from "../../core/store/database.ts";
 import { openPostgres } from "../../core/store/postgres.ts";
@@ -22,10 +25,10 @@ const SOON_MISSED: Removal = {
   from: "const SESSION_TIMEOUT_MS = 15_000",
   to: "const SESSION_TIMEOUT_MS = 6_000",
 };
-/** Where a process ends: at this line of its source, once it gets there with something in its hands. */
+/** Where a process exits: at this line of its source, once it gets there with work in progress. */
 interface Point {
   readonly file: string;
-  /** Must stand in the file exactly once. */
+  /** Must occur in the file exactly once. */
   readonly line: string;
   /** Ends behind the line, not before it. */
   readonly behind?: true;
@@ -35,9 +38,9 @@ interface Point {
 interface Step {
   /** One process after the other ends at these. */
   readonly points: readonly Point[];
-  /** Whether the model is away until the last one has ended. @default false */
+  /** Whether the model is down until the last one has exited. @default false */
   readonly away?: true;
-  /** Whether the thoughts' messages are lost before anybody starts. @default false */
+  /** Whether the thoughts' messages are lost before any worker starts. @default false */
   readonly lost?: true;
 }
 
@@ -47,7 +50,7 @@ const CLAIMED: Point = {
   when: "claimed.length > 0",
 };
 
-/** In the order of a thought's way through a worker, and then of its ways back. */
+/** In the order of a thought's path through a worker, and then of its paths back. */
 const STEPS: Readonly<Record<string, Step>> = {
   "a message is sent, but still in the outbox": {
     points: [{
@@ -120,7 +123,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 testOnServices(
   "a worker that ends between any two steps leaves every thought to be done, once",
   async (services) => {
-    // Side by side: nearly all of the time Kafka is waited for, until it misses the dead.
+    // In parallel: nearly all of the time is spent waiting for Kafka to drop the dead.
     await Promise.all(
       Object.entries(STEPS).map(async ([name, step]) => {
         try {

@@ -1,4 +1,7 @@
-/** Workers before a slow model, on real Kafka: who waits how long, how many calls are under way, and how a worker leaves. */
+/**
+ * Workers with a slow model, on real Kafka: how long users wait, how many calls are in progress, and how a
+ * worker leaves.
+ */
 import assert from "node:assert/strict";
 import { Kafka, logLevel } from "kafkajs";
 import { testOnServices } from "../support/services.ts";
@@ -10,7 +13,7 @@ import { assertNothingLostOrTwice, startSystem } from "./system.ts";
 const LANES = 8;
 const own = () => crypto.randomUUID();
 
-/** A worker that is killed holds its partitions for a while; in a group of its own it holds up no other test. */
+/** A killed worker holds its partitions for a while; in its own group it delays no other test. */
 function ownTopic() {
   const name = `slow-${own()}`;
   return { KAFKA_TOPIC: name, KAFKA_DEAD_TOPIC: `${name}.dead`, KAFKA_GROUP: name };
@@ -68,7 +71,7 @@ testOnServices(
   },
 );
 
-testOnServices("what waits in Kafka for long is not sent again", async (services) => {
+testOnServices("what waits in Kafka for a long time is not sent again", async (services) => {
   await using model = startModel();
   model.holdBack();
   const topic = ownTopic();

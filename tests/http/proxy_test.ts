@@ -1,4 +1,7 @@
-/** config/proxy/nginx.conf in a real nginx, before a real API that wants keys: what comes from outside, and what does not. */
+/**
+ * config/proxy/nginx.conf in a real nginx, before a real API that requires keys: what it lets through, and
+ * what not.
+ */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { parse } from "yaml";
@@ -19,7 +22,7 @@ if (required && !installed) throw new Error(`REQUIRE_SERVICES is set, but there 
 const AT_ONCE = 3;
 
 Deno.test({
-  name: `nginx cuts what is slow, large or too much, shows nothing internal, and lets the rest through${
+  name: `nginx cuts off what is slow, large or too much, shows nothing internal, and lets the rest through${
     installed ? "" : " (skipped: no nginx)"
   }`,
   ignore: !installed,

@@ -1,5 +1,6 @@
 /**
- * A service on Deno with Hono: metrics with exemplars, log lines of JSON, and traces by Deno's own OpenTelemetry.
+ * A service on Deno with Hono: metrics with exemplars, log lines of JSON, and traces by Deno's own
+ * OpenTelemetry.
  *
  *   OTEL_SERVICE_NAME=shop OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 deno task start
  */
@@ -48,5 +49,5 @@ app.get(
   async (c) => c.body(await registry.metrics(), 200, { "content-type": registry.contentType }),
 );
 
-// Every address: Prometheus asks from a container.
+// Every address: Prometheus scrapes from a container.
 Deno.serve({ hostname: "0.0.0.0", port: Number(Deno.env.get("PORT") ?? 3000) }, app.fetch);

@@ -28,7 +28,7 @@ app.use((request, response, next) => {
   const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? {};
   response.on("finish", () => {
     const seconds = (performance.now() - started) / 1_000;
-    // A path that is no route is one label value, whatever it was.
+    // Paths that are not a route share one label value.
     const route = request.route?.path ?? "none";
     const labels = { method: request.method, route, status_code: response.statusCode };
     durations.observe({ labels, value: seconds, ...(traceId && { exemplarLabels: { trace_id: traceId } }) });
@@ -46,5 +46,5 @@ app.get("/metrics", async (_request, response) => {
   response.set("content-type", registry.contentType).end(await registry.metrics());
 });
 
-// Every address: Prometheus asks from a container.
+// Every address: Prometheus scrapes from a container.
 app.listen(Number(process.env.PORT ?? 3000), "0.0.0.0");
