@@ -100,6 +100,10 @@ for (
           describe: () => model.asked.length,
         });
         await waitFor("all to be completed", async () => (await statuses()).get("completed") === ids.length);
+        const [row] = await database.query<{ charged: number }>(
+          "select max(attempts - attempts_forgiven) as charged from thoughts",
+        );
+        assert.equal(row!.charged, 1, "the attempt that succeeded, and no other");
         for (const { url } of [one!, other!]) {
           await waitFor("a worker that is well again", async () => {
             const { model } = await (await fetch(`${url}/health/ready`)).json();
