@@ -2,7 +2,7 @@
 import { type Check, type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import { type Context, grafanaLogin, observe } from "../context.ts";
 import { keyFileChecks } from "../docker/api_key.ts";
-import { checkLogFiles, engineVariables } from "../docker/adaptation.ts";
+import { engineVariables, findLogSource, type LogSource } from "../docker/adaptation.ts";
 import { type Declared, lastLine } from "../docker/compose.ts";
 import { type Fallback, type Startup, startupChecks } from "../docker/startup.ts";
 import { doctorChecks } from "../doctor/doctor.ts";
@@ -30,7 +30,7 @@ export async function up(context: Context): Promise<Report> {
   const adapted = await adapt(context);
   if (!await pass("images", await imageChecks(adapted))) return createReport(adapted, { checklists });
   if (!await pass("keys", await keyFileChecks(adapted))) return createReport(adapted, { checklists });
-  return await start(await withLogFiles(adapted, pass), checklists, pass);
+  return await start(await withLogSource(adapted, pass), checklists, pass);
 }
 
 type Pass = (name: string, checks: readonly Check[], stopAtFirst?: boolean) => Promise<boolean>;
@@ -82,21 +82,24 @@ async function adapt(context: Context): Promise<Context> {
   return { ...context, compose, lastUp: { ...context.lastUp, environment } };
 }
 
-/** Leaves Promtail out if containers cannot see the files that it reads: it would never be healthy. */
-async function withLogFiles(context: Context, pass: Pass): Promise<Context> {
+/** Has Promtail read by files or by Docker's API, or leaves it out: it would never be healthy. */
+async function withLogSource(context: Context, pass: Pass): Promise<Context> {
   const { compose, docker, lastUp, selection } = context;
   if (!selection.has("promtail", "loki")) return context;
   const image = (await compose.config()).services.find(({ name }) => name === "secrets")!.image;
-  let visible = true;
-  await pass("logs", [{
-    name: "log files",
-    run: async () => {
-      const finding = await checkLogFiles(docker, compose, image);
-      visible = !finding.warn;
-      return finding;
-    },
-  }]);
-  if (visible) return context;
+  const found: LogSource[] = [];
+  const run = async () => {
+    const source = await findLogSource(docker, compose, image);
+    found.push(source);
+    return source.finding;
+  };
+  await pass("logs", [{ name: "log files", run }]);
+  const [source] = found;
+  if (source?.by === "api") {
+    const environment = { ...lastUp.environment, ...source.environment };
+    return { ...context, compose: compose.withEnvironment(environment), lastUp: { ...lastUp, environment } };
+  }
+  if (source?.by !== "none") return context;
   const without = [...lastUp.without, "promtail"];
   return { ...context, selection: select(without), lastUp: { ...lastUp, without } };
 }

@@ -1,6 +1,7 @@
 /** How this engine needs to differ from docker-compose.yml's defaults. */
+import { posix } from "node:path";
 import type { Finding } from "../checklist.ts";
-import type { Compose } from "./compose.ts";
+import { type Compose, LOGS_BY_API } from "./compose.ts";
 import type { Docker } from "./docker.ts";
 
 /** Every limit of CPU time in docker-compose.yml. */
@@ -19,6 +20,7 @@ export const CPU_VARIABLES = [
   "SMALL_CPUS",
 ] as const;
 
+const DEFAULT_SOCKET = "/var/run/docker.sock";
 /** Where Docker keeps log files unless its root has moved. */
 const DEFAULT_LOG_FOLDER = "/var/lib/docker/containers";
 
@@ -34,21 +36,54 @@ export async function engineVariables(docker: Docker, compose: Compose): Promise
   };
 }
 
+/** How Promtail gets at the lines of containers. */
+export interface LogSource {
+  /** `none`: it cannot, and is left out. */
+  readonly by: "files" | "api" | "none";
+  readonly finding: Finding;
+  /** For Compose. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /**
- * Whether containers can see the log files that Promtail reads: on WSL2 with Docker Desktop and in some other
- * virtual machines they cannot.
+ * Finds how Promtail can read. On WSL2 with Docker Desktop, and in some other virtual machines, containers cannot see
+ * the log files; there Docker's API has them, where its socket can be mounted.
  *
- * @param image one that is present and has a shell
+ * @param image one that is here and has a shell
  */
-export async function checkLogFiles(docker: Docker, compose: Compose, image: string): Promise<Finding> {
+export async function findLogSource(docker: Docker, compose: Compose, image: string): Promise<LogSource> {
   const folder = await logFolderOf(compose);
-  const why = folder && await docker.cannotSee(folder, "*/*-json.log", image);
-  if (!why) return { text: `containers can read ${folder}` };
+  const noFiles = folder && await docker.cannotSee(folder, "*/*-json.log", image);
+  if (!noFiles) return { by: "files", finding: { text: `containers can read ${folder}` }, environment: {} };
+  const socket = await socketOf(docker);
+  const noSocket = await docker.cannotSee(posix.dirname(socket), posix.basename(socket), image);
+  if (!noSocket) {
+    const finding = {
+      text: "promtail reads by Docker's API: containers cannot see its log files",
+      notes: [`${folder}: ${noFiles}`],
+    };
+    return { by: "api", finding, environment: { ...LOGS_BY_API, DOCKER_SOCKET: socket } };
+  }
   return {
-    warn: true,
-    text: "promtail is left out: containers cannot see Docker's log files",
-    notes: [`${folder}: ${why}`, "Loki gets no lines; read them with `logs`, and see docs/platforms.md"],
+    by: "none",
+    finding: {
+      warn: true,
+      text: "promtail is left out: containers cannot see Docker's log files",
+      notes: [
+        `${folder}: ${noFiles}`,
+        `${socket}: ${noSocket}`,
+        "Loki gets no lines; read them with `logs`, and see docs/platforms.md",
+      ],
+    },
+    environment: {},
   };
+}
+
+/** A rootless engine's socket is its user's; with Docker Desktop the usual path leads into its virtual machine. */
+async function socketOf(docker: Docker): Promise<string> {
+  const isRootless = (await docker.info())?.isRootless;
+  const own = isRootless ? /^unix:\/\/(.+)$/.exec(await docker.endpoint() ?? "")?.[1] : undefined;
+  return own ?? DEFAULT_SOCKET;
 }
 
 async function logFolderOf(compose: Compose): Promise<string | undefined> {

@@ -90,7 +90,14 @@ export interface ComposeOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/** A variable of our own: whether Promtail reads by Docker's API. */
+export const LOGS_BY_API = { LOGS_BY: "api" } as const;
+const LOGS_OVERLAY = "docker-compose.logs.yml";
+/** What that file adds: Promtail's way to Docker's API. */
+const DOCKER_API = "docker-api";
+
 export function createCompose({ host, paths, environment = {} }: ComposeOptions) {
+  const overlays = environment.LOGS_BY === LOGS_BY_API.LOGS_BY ? [LOGS_OVERLAY] : [];
   let rendered: Promise<Config> | undefined;
 
   /** The same project with more variables set. */
@@ -168,7 +175,8 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
 
   /** Creates and starts these services, but not their dependencies. */
   function up(services: readonly string[], deadlineMs: number, signal: AbortSignal): Promise<Output> {
-    return run(["up", "--detach", "--no-build", "--no-deps", ...services], deadlineMs, signal);
+    const names = overlays.length > 0 && services.includes("promtail") ? [...services, DOCKER_API] : services;
+    return run(["up", "--detach", "--no-build", "--no-deps", ...names], deadlineMs, signal);
   }
 
   /** Sends a signal to a service's containers. */
@@ -233,12 +241,12 @@ export function createCompose({ host, paths, environment = {} }: ComposeOptions)
   }
 
   function run(args: readonly string[], deadlineMs: number, signal?: AbortSignal): Promise<Output> {
-    const env = { ...composeVariables(paths), ...environment };
+    const env = { ...composeVariables(paths, overlays), ...environment };
     return host.run("docker", commandLine(args), { cwd: paths.dir, env, deadlineMs, signal });
   }
 
   return {
-    environment: { ...composeVariables(paths), ...environment },
+    environment: { ...composeVariables(paths, overlays), ...environment },
     withEnvironment,
     config,
     ps,

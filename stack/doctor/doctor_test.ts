@@ -5,7 +5,7 @@ import { fakeHost } from "../../tests/launcher/fake_host.ts";
 import { configJson, infoJson } from "../../tests/launcher/scripted_docker.ts";
 import { readRepositoryFile, variables } from "../../tests/support/compose_file.ts";
 import type { Finding } from "../checklist.ts";
-import { checkLogFiles, CPU_VARIABLES, engineVariables } from "../docker/adaptation.ts";
+import { CPU_VARIABLES, engineVariables, findLogSource } from "../docker/adaptation.ts";
 import { createCompose } from "../docker/compose.ts";
 import { createDocker } from "../docker/docker.ts";
 import { LaunchFailure } from "../failure.ts";
@@ -181,13 +181,15 @@ Deno.test("Promtail reads where a moved data root keeps its log files, unless .e
 
 Deno.test("log files that containers cannot see are noticed, with the engine's own words", async () => {
   const seen = machine({ config: withPromtail() });
-  assert.deepEqual(await checkLogFiles(seen.docker, seen.compose, "redis"), {
+  const source = await findLogSource(seen.docker, seen.compose, "redis");
+  assert.deepEqual([source.by, source.finding], ["files", {
     text: "containers can read /var/lib/docker/containers",
-  });
+  }]);
   const stderr =
     "docker: Error response from daemon: bind source path does not exist: /var/lib/docker/containers.";
   const hidden = machine({ config: withPromtail(), probe: { code: 125, stderr } });
-  const finding = await checkLogFiles(hidden.docker, hidden.compose, "redis");
+  const { by, finding } = await findLogSource(hidden.docker, hidden.compose, "redis");
+  assert.equal(by, "none");
   assert.equal(finding.warn, true);
   assert.match(said(finding), /promtail is left out.*bind source path does not exist/);
 });

@@ -21,8 +21,8 @@ services:
  * `compose/`, after the files that are used anyway. Read for each call, since `adopt` may just have written
  * one.
  */
-export function composeVariables(paths: Paths): Record<string, string> {
-  const overrides = overridesIn(paths);
+export function composeVariables(paths: Paths, overlays: readonly string[] = []): Record<string, string> {
+  const overrides = [...overlays, ...overridesIn(paths)];
   return {
     // Relative, as in .env: plain `docker compose` in the version's folder then sees no change.
     ...(paths.stateRoot !== undefined && { EXTENSIONS_DIR: "../extensions" }),

@@ -8,6 +8,7 @@ const SHIPPED = [
   ".env.example",
   "Dockerfile",
   "docker-compose.yml",
+  "docker-compose.logs.yml",
   "deno.json",
   "programs.lock",
   "config",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { API_SERVICE } from "../../core/telemetry/tracing.ts";
-import { readComposeFile, readRepositoryFile } from "../support/compose_file.ts";
+import { interpolate, readComposeFile, readRepositoryFile } from "../support/compose_file.ts";
 
 // deno-lint-ignore no-explicit-any -- stages are a union of thirty forms
 type Stage = Record<string, any>;
@@ -59,6 +59,48 @@ Deno.test("levels are found in lines of every program here", () => {
   ];
   for (const [line, level] of lines) assert.equal(word!.exec(line)?.groups?.word, level, line);
   assert.equal(klog!.exec("I1123 02:46:54.053582  1 a.go:850] x")?.groups?.klog, "I");
+});
+
+Deno.test("by Docker's API lines get the same labels: from the second step on the pipelines are one", () => {
+  const api = parse(readRepositoryFile("config/promtail-docker-config.yml"));
+  const [scrape] = api.scrape_configs;
+  const fromJob = (list: Stage[]) => list.slice(list.findIndex(({ static_labels }) => static_labels?.job));
+  assert.deepEqual(fromJob(scrape.pipeline_stages), fromJob(stages));
+  assert.ok(fromJob(stages).length > 8);
+  assert.deepEqual([api.server, api.positions, api.clients], [
+    promtail.server,
+    promtail.positions,
+    promtail.clients,
+  ]);
+  const labels = scrape.relabel_configs.flatMap((rule: Stage) => rule.target_label ?? []);
+  assert.deepEqual(labels, ["container", "project", "service", "own"]);
+  assert.equal(scrape.relabel_configs[0].regex, "${PROJECT};.*|.*;.+");
+});
+
+Deno.test("promtail alone reaches Docker's API, and only to read", () => {
+  const text = readRepositoryFile("docker-compose.logs.yml").replace("!override", "");
+  const { services, networks } = parse(interpolate(text), { merge: true });
+  const docker = services["docker-api"];
+  assert.deepEqual([docker.networks, docker.cap_drop, docker.read_only], [["docker_api"], ["ALL"], true]);
+  assert.equal(docker.ports, undefined);
+  assert.deepEqual(services.promtail.networks, ["edge", "docker_api"]);
+  assert.equal(networks.docker_api.internal, true);
+  assert.match(docker.image, /^nginx:\d+\.\d+\.\d+$/);
+  const mounted: string[] = services.promtail.volumes;
+  assert.ok(mounted.every((volume) => /^(promtail_positions:|\.\/config\/)/.test(volume)));
+  const config = readRepositoryFile("config/docker-api/nginx.conf");
+  const [, pattern] = /location ~ "(.*)" \{\n +limit_except GET/.exec(config)!;
+  const isServed = (path: string) => new RegExp(pattern!).test(path);
+  for (
+    const path of ["/_ping", "/v1.44/containers/json", "/v1.44/containers/0a/logs", "/networks", "/info"]
+  ) {
+    assert.ok(isServed(path), path);
+  }
+  for (
+    const path of ["/containers/0a/exec", "/containers/0a/archive", "/images/json", "/volumes", "/events"]
+  ) {
+    assert.ok(!isServed(path), path);
+  }
 });
 
 Deno.test("positions outlive the container", () => {

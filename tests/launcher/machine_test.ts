@@ -100,6 +100,37 @@ Deno.test("where containers cannot see log files, promtail is left out, and the 
   assert.match((await sandbox.launch("status")).stdout, /left out: .*promtail/, "status remembers it");
 });
 
+Deno.test("where containers see Docker's socket and not its log files, promtail reads by the API, and that is remembered", async () => {
+  await using sandbox = await createMachine();
+  const config = JSON.parse(configJson());
+  const logs = "/var/lib/docker/containers";
+  config.services.promtail = { image: "test/promtail:1", volumes: [{ source: logs, target: logs }] };
+  const { calls, environments } = await scriptDocker(sandbox.bin, [
+    { when: "* config --format json", stdout: JSON.stringify(config) },
+    {
+      when: "* ps --all *",
+      stdout: psJson(
+        [...healthyContainers(1), { service: "promtail" }].filter(({ service }) => service !== "prometheus"),
+      ),
+      afterUp: true,
+    },
+    { when: "run --rm *source=/var/run,*" },
+    { when: "run --rm *", stderr: "bind source path does not exist", code: 125 },
+  ]);
+  // Without Prometheus there are no targets to wait for.
+  const without = WITHOUT.replace("promtail", "prometheus");
+  const run = await sandbox.launch("up", "--without", without, "--no-verify");
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  assert.match(run.stderr, /✔ log files +promtail reads by Docker's API/);
+  const lines = (await Deno.readTextFile(calls)).split("\n");
+  const up = lines.findIndex((call) => call.includes(" up --detach "));
+  assert.match(lines[up]!, / promtail\b.* docker-api$/);
+  const overlay = /COMPOSE_FILE=docker-compose\.yml:docker-compose\.logs\.yml/;
+  assert.match((await Deno.readTextFile(environments)).split("\n")[up]!, overlay);
+  await sandbox.launch("down");
+  assert.match((await Deno.readTextFile(environments)).trim().split("\n").at(-1)!, overlay);
+});
+
 Deno.test("where the engine gives two workers one port, each takes any free one, and that is remembered", async () => {
   await using stack = fakeStack();
   await using sandbox = await createMachine();
