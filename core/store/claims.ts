@@ -200,7 +200,7 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       return (await database.query(ANNOUNCE_AGAIN, [JSON.stringify(lost.toSorted(byId))])).length;
     },
     async waiting() {
-      const [row] = await database.query<WaitingRow>(WAITING);
+      const [row] = await database.read<WaitingRow>(WAITING);
       const { total, batch, oldest_interactive, oldest_batch, outbox } = row!;
       return {
         thoughts: { interactive: total - batch, batch },
