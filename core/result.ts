@@ -1,4 +1,7 @@
-/** The schema every analysis must satisfy, whoever made it: the local analyser, a language model, or the cache. */
+/**
+ * The schema every analysis must satisfy, whatever its source: the local analyser, a language model, or the
+ * cache.
+ */
 import { z } from "zod";
 import { DIMENSIONS, PRIORITIES, type Result, TONES, TYPES, URGENCIES } from "./thought.ts";
 

@@ -32,7 +32,7 @@ const PATIENCE_MS = 3_000;
  * Migrates a database. Resolves when that is done, or else after some seconds: what cannot be reached yet is
  * waited for in the background, without an end.
  *
- * @throws {Error} when waiting would be in vain
+ * @throws {Error} when waiting is useless
  */
 export async function migrateOrWait(
   database: Database,

@@ -196,7 +196,7 @@ Deno.test({
   },
 });
 
-testOnDatabases("whoever listens is told when thoughts are posted", async (database) => {
+testOnDatabases("a listener is notified when thoughts are posted", async (database) => {
   let told = 0;
   await using posted = createOutbox(database).onPosted(() => told++);
   await waitFor("it listens", () => posted.active());

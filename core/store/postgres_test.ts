@@ -63,7 +63,7 @@ testOnServer(
 );
 
 testOnServer(
-  "a server that falls silent is given up, and asked anew over other connections",
+  "a server that falls silent is abandoned, and queried again over other connections",
   async (url, proxy) => {
     await using database = openPostgres({ url, statementTimeoutMs: 50, poolSize: 1 });
     await database.query("select 1");
@@ -179,7 +179,7 @@ testOnServer("a deadlock of two statements is made again until both are through"
   await one.query(`drop table ${table}`);
 });
 
-testOnServer("whoever listens hears again after the connection broke", async (url, proxy) => {
+testOnServer("a listener is notified again after the connection broke", async (url, proxy) => {
   await using database = openPostgres({ url });
   let heard = 0;
   await using notifications = database.listen("test_channel", () => heard++);

@@ -71,7 +71,7 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
     return [
       { name: "repaired", run: repair },
       ...(wasDelivered ? [{ name: "resolved", after: ["repaired"], run: resolved }] : []),
-      // Thoughts are posted until then: without good requests there is no error ratio to fall.
+      // Thoughts are posted until then: without good requests the error ratio could not fall.
       { name: "completed", after: [wasDelivered ? "resolved" : "repaired"], run: allCompleted },
     ];
   }

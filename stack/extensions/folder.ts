@@ -124,7 +124,7 @@ export async function writeFiles(paths: Paths, files: ReadonlyMap<string, string
   for (const [file, text] of files) await layOut(join(paths.extensionsDir, file), text, 0o644);
 }
 
-/** Removes files of the folder; one that is not there is no error. */
+/** Removes files of the folder; a missing one is not an error. */
 export async function removeFiles(paths: Paths, files: readonly string[]): Promise<void> {
   for (const file of files) {
     const path = join(paths.extensionsDir, file);

@@ -461,19 +461,22 @@ Deno.test({
       },
     );
 
-    await t.step("whoever may not operate is told of a pause, not by whom, and cannot end it", async () => {
-      const { page } = await open(browser, url, {});
-      await page.route(/\/samples$/, async (route) => {
-        const response = await route.fetch();
-        const notice = { reason: "paused", text: "An operator paused the workers", since: Date.now() };
-        await route.fulfill({ response, json: { ...await response.json(), notice } });
-      });
-      const refusal = { status: 403, json: { status: 403, title: "Not with this key" } };
-      await page.route(/\/pause$/, (route) => route.fulfill(refusal));
-      await page.getByRole("status").filter({ hasText: /^An operator paused the workers \(since / })
-        .waitFor();
-      assert.ok(!(await page.getByRole("button", { name: "Resume" }).isVisible()));
-    });
+    await t.step(
+      "a caller who may not operate sees a pause, but not its author, and cannot end it",
+      async () => {
+        const { page } = await open(browser, url, {});
+        await page.route(/\/samples$/, async (route) => {
+          const response = await route.fetch();
+          const notice = { reason: "paused", text: "An operator paused the workers", since: Date.now() };
+          await route.fulfill({ response, json: { ...await response.json(), notice } });
+        });
+        const refusal = { status: 403, json: { status: 403, title: "Not with this key" } };
+        await page.route(/\/pause$/, (route) => route.fulfill(refusal));
+        await page.getByRole("status").filter({ hasText: /^An operator paused the workers \(since / })
+          .waitFor();
+        assert.ok(!(await page.getByRole("button", { name: "Resume" }).isVisible()));
+      },
+    );
 
     await t.step("the page reports an API that goes down, and recovers by itself", async () => {
       const { page } = desk;

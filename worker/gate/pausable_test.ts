@@ -35,7 +35,7 @@ Deno.test("a pause holds the gate shut, says since when, and its end lets work b
   assert.equal(entered, undefined, "nothing begins while it lasts");
 
   store.away = true;
-  await waitFor("a look in vain", () => store.asked > asked + 4);
+  await waitFor("polls that find nothing", () => store.asked > asked + 4);
   assert.equal(gate.state().reason, "paused", "an outage of the store ends no pause");
   Object.assign(store, { pause: null, away: false });
   assert.equal(await entering, 3);

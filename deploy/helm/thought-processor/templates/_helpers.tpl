@@ -76,7 +76,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end -}}
 
 {{/* What the Compose health check asks decides about traffic and the pace of a rollout; a restart helps only a process
-that does not answer at all. (list "http" 8000) */}}
+that does not respond at all. (list "http" 8000) */}}
 {{- define "tp.probes" -}}
 startupProbe: {{- include "tp.probe" (list . "/health/live" 5 24) | nindent 2 }}
 livenessProbe: {{- include "tp.probe" (list . "/health/live" 10 6) | nindent 2 }}
