@@ -31,8 +31,8 @@ console.log(table(["folder", "files", "lines"], [...rows, ["together", `${total.
 const DIALECT = {
   classes: /^(export )?(default )?(abstract )?class /,
   "of them errors": /^(export )?class \w+ extends (\w*Error|Unreachable)\b/,
-  "readonly fields": /^  readonly \w+\??: /,
-  "plain fields": /^  [a-z]\w*\??: [^,]*;$/,
+  "readonly fields": /^ {2}readonly \w+\??: /,
+  "plain fields": /^ {2}[a-z]\w*\??: [^,]*;$/,
 };
 const dialect = await Promise.all(["api", "worker", "core", "stack"].map(async (part) => {
   const files = [`${part}/*.ts`, ":!*_test.ts", ":!*/test_*.ts"];
