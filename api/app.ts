@@ -16,6 +16,7 @@ import { addAlerts } from "./alerts.ts";
 import { addBulk, type BulkOptions } from "./bulk.ts";
 import { addDocs } from "./docs.ts";
 import { addEvents, type EventsOptions } from "./events.ts";
+import { createFeeds, type FeedsOptions } from "./feeds.ts";
 import { securityHeaders } from "./headers.ts";
 import { createIntake, type IntakeOptions } from "./intake.ts";
 import { BAD_HOST_PATH, pathOf } from "./host.ts";
@@ -43,6 +44,7 @@ export interface Limits {
   readonly bodyTimeoutMs?: number;
   readonly intake?: Omit<IntakeOptions, "insert" | "onBatch">;
   readonly bulk?: Pick<BulkOptions, "maxAtOnce">;
+  readonly feeds?: Omit<FeedsOptions, "store" | "log">;
   readonly watch?: Omit<WatchOptions, "store" | "log">;
   readonly events?: Pick<EventsOptions, "deadlineMs" | "keepAliveMs">;
   readonly sampler?: Pick<SamplerOptions, "everyMs" | "idleMs">;
@@ -86,6 +88,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     deadline: createDeadline(limits.bodyTimeoutMs ?? 10_000, "the body"),
   };
   const watch = createWatch({ store, log, ...limits.watch });
+  const feeds = createFeeds({ store, log, ...limits.feeds });
   const intake = createIntake({
     insert: store.insert,
     onBatch: (size) => metrics.thoughts_insert_batch_size.observe({ value: size, labels: {} }),
@@ -110,7 +113,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   const routes = createRoutes(app, guards(access));
   addBulk(routes, { store, intake, metrics, log, body, ...limits.bulk });
   addThoughts(routes, { store, retention, intake, metrics, log, body });
-  addEvents(routes, { store, watch, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
+  addEvents(routes, { store, watch, feeds, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
   addOperator(routes, { operator, log, body });
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });
@@ -125,6 +128,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     app,
     [Symbol.asyncDispose]() {
       watch[Symbol.dispose]();
+      feeds[Symbol.dispose]();
       sampler[Symbol.dispose]();
       return Promise.resolve();
     },

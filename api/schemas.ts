@@ -174,6 +174,10 @@ export const BulkCreated = z.strictObject({
   example: { thoughts: [{ outcome: "stored", id: EXAMPLE_ID, status: "pending" }] },
 });
 
+export const FollowQuery = z.strictObject({
+  user_id: UserId.optional().describe("Whose thoughts; by default those of the key's user"),
+});
+
 export const ForgetQuery = z.strictObject({ user_id: UserId });
 export const Forgotten = z.strictObject({ thoughts: z.int().describe("How many thoughts were deleted") })
   .openapi("Forgotten");

@@ -315,7 +315,7 @@ function created(c: Context<Env>, inserted: Inserted): Response {
  *
  * @throws {Problem} 400 for what is not percent-encoded UTF-8, which a lenient parser would accept unchanged
  */
-function queryOf(c: Context<Env>): Record<string, string | string[]> {
+export function queryOf(c: Context<Env>): Record<string, string | string[]> {
   const query = /\?([^#]*)/.exec(c.req.url)?.[1] ?? "";
   const given: Record<string, string[]> = {};
   for (const pair of query.split("&").filter(Boolean)) {

@@ -32,6 +32,13 @@ export interface WatchOptions {
 
 export interface Watch extends Disposable {
   /**
+   * Takes a place of a caller's, for a stream that is not of one thought.
+   *
+   * @returns gives the place back
+   * @throws {Problem} `too-many-watchers`, `too-many-own-streams`
+   */
+  admit(caller: string): () => void;
+  /**
    * Watches a thought from its present state.
    *
    * @param after the last state the watcher has seen already
@@ -76,10 +83,9 @@ export function createWatch(options: WatchOptions): Watch {
   function remove(follower: Follower): boolean {
     const ofThought = followers.get(follower.id);
     if (!ofThought?.delete(follower)) return false;
-    count--;
-    countCaller(follower.watcher.caller, -1);
+    follower.leave();
     if (ofThought.size === 0) followers.delete(follower.id);
-    if (count === 0) polling?.abort();
+    if (followers.size === 0) polling?.abort();
     return true;
   }
 
@@ -89,18 +95,27 @@ export function createWatch(options: WatchOptions): Watch {
     else perCaller.set(caller, now);
   }
 
+  function admit(caller: string): () => void {
+    if (count >= maxWatchers) throw new Problem("too-many-watchers");
+    if ((perCaller.get(caller) ?? 0) >= maxPerCaller) throw new Problem("too-many-own-streams");
+    count++;
+    countCaller(caller, 1);
+    return () => {
+      count--;
+      countCaller(caller, -1);
+    };
+  }
+
   return {
+    admit,
     follow(progress, watcher, after) {
-      if (count >= maxWatchers) throw new Problem("too-many-watchers");
-      if ((perCaller.get(watcher.caller) ?? 0) >= maxPerCaller) throw new Problem("too-many-own-streams");
       const follower: Follower = {
         id: progress.id,
         watcher,
+        leave: admit(watcher.caller),
         step: after === undefined ? -1 : STEPS[after],
       };
       followers.set(progress.id, (followers.get(progress.id) ?? new Set()).add(follower));
-      count++;
-      countCaller(watcher.caller, 1);
       if (advance(follower, progress)) end(follower);
       else if (polling === undefined || polling.signal.aborted) {
         polling = new AbortController();
@@ -117,6 +132,8 @@ export function createWatch(options: WatchOptions): Watch {
 interface Follower {
   readonly id: string;
   readonly watcher: Watcher;
+  /** Gives its place back. */
+  readonly leave: () => void;
   /** The last step reported. */
   step: number;
 }

@@ -113,9 +113,14 @@ function lookedAt(
 }
 
 /** The lowest id, of version 7, that can be made at a time. */
-function firstIdAt(ms: number): string {
+export function firstIdAt(ms: number): string {
   const hex = Math.min(Math.max(0, ms), 2 ** 48 - 1).toString(16).padStart(12, "0");
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}
+
+/** When an id, of version 7, was made, in milliseconds since the epoch. */
+export function timeOf(id: string): number {
+  return parseInt(id.replace("-", "").slice(0, 12), 16);
 }
 
 const time = (parameter: string) => `to_timestamp(${parameter}::float8 / 1000)`;

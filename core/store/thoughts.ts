@@ -62,6 +62,8 @@ export interface Store {
   list(listing: Listing): Promise<Page>;
   /** The progress of those thoughts that exist. */
   progress(ids: readonly string[]): Promise<Progress[]>;
+  /** The progress of a user's thoughts after the one with this id, the oldest first. */
+  newer(userId: string, after: string, limit: number): Promise<Progress[]>;
   /** How many thoughts are not finished, without the canary's; counted no further than `most`. */
   waiting(most: number): Promise<number>;
   /** Resolves if thoughts can be stored. */
@@ -140,6 +142,13 @@ export function createStore(database: Database): Store {
       const rows = await database.read<ProgressRow>(
         `select ${PROGRESS} from thoughts where id = any($1::text::uuid[])`,
         [`{${ids.join(",")}}`],
+      );
+      return rows.map(progressOf);
+    },
+    async newer(userId, after, limit) {
+      const rows = await database.read<ProgressRow>(
+        `select ${PROGRESS} from thoughts where user_id = $1 and id > $2::text::uuid order by id limit $3`,
+        [userId, after, limit],
       );
       return rows.map(progressOf);
     },
