@@ -3,7 +3,7 @@ import { listen } from "../core/listen.ts";
 import { repeat } from "../core/retry.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { createMetrics } from "../core/telemetry/metrics.ts";
-import { createWatch, OUTCOMES, type Run, STEPS, type WatchOptions } from "./watch.ts";
+import { createWatch, type Run, STEPS, type WatchOptions } from "./watch.ts";
 
 export interface CanaryOptions extends Omit<WatchOptions, "signal"> {
   /** From the beginning of one run to that of the next, in milliseconds. */
@@ -25,7 +25,6 @@ export function startCanary(options: CanaryOptions): Canary {
   const metrics = createMetrics("canary", version);
   const stop = new AbortController();
   const watch = createWatch({ ...options, signal: stop.signal });
-  for (const outcome of OUTCOMES) metrics.canary_runs_total.inc({ outcome }, 0);
   metrics.canary_success.remove(); // unknown until the first run
 
   const beating = repeat("the canary", { log, signal: stop.signal }, async () => {

@@ -20,11 +20,10 @@ export type Step = (typeof STEPS)[number];
 
 /**
  * How a run ended. `model_away`: the thought was accepted and waits for a model that the workers know to be
- * away; that has alerts of its own. `skipped`: nothing was posted, since without the cache it would have cost
- * an extra analysis.
+ * unavailable; that has alerts of its own. `skipped`: nothing was posted, since without the cache it would
+ * have cost an extra analysis.
  */
 export type Outcome = "ok" | "failed" | "model_away" | "skipped";
-export const OUTCOMES: readonly Outcome[] = ["ok", "failed", "model_away", "skipped"];
 
 export interface Run {
   readonly outcome: Outcome;

@@ -9,6 +9,7 @@ import { loadConfigOrExit, SETTINGS } from "../core/config.ts";
 import { openDatabase } from "../core/open.ts";
 import { createOperator, type Operator, type Outcome } from "../core/store/operator.ts";
 import { migrate } from "../core/store/database.ts";
+import { isThoughtId } from "../core/thought.ts";
 import { toJson } from "../core/thought_json.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { answers, createOperatorClient } from "./operator_client.ts";
@@ -197,7 +198,7 @@ function parseLimit(text: string): number {
 }
 
 function parseId(text: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) {
+  if (!isThoughtId(text)) {
     throw new InvalidArgumentError("It must be a thought's id, a UUID.");
   }
   return text.toLowerCase();

@@ -411,6 +411,7 @@ export const CATALOGUE = {
     help: "The canary's runs, by how they ended: ok, failed, model_away, or skipped to save a paid analysis.",
     on: ["canary"],
     labels: ["outcome"],
+    values: { outcome: ["ok", "failed", "model_away", "skipped"] },
   },
 } as const satisfies Record<string, Declaration>;
 
