@@ -455,7 +455,7 @@ Deno.test({
         await page.getByRole("button", { name: "Post", exact: true }).click();
         await page.locator("#recent li", { hasText: "Walk the dog" }).getByText("pending").waitFor();
         await page.getByRole("button", { name: "Resume" }).click();
-        await page.locator("#steps li[aria-current=step]", { hasText: "completed" }).waitFor();
+        await page.locator("#stations li[aria-current=step]", { hasText: "Stored" }).waitFor();
         await waitFor("the notice to go", async () => !(await page.locator("#notice").isVisible()));
         assert.deepEqual(errors, []);
       },
