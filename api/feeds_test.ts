@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { within } from "../core/deadline.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { createKeyFile } from "../tests/support/key_file.ts";
 import { DATABASES, openTestApp } from "../tests/support/test_app.ts";
@@ -24,7 +25,7 @@ function reading(response: Response) {
         const { id, status } = JSON.parse(data!);
         return { at: at!, id, status };
       }
-      const { value, done } = await reader.read();
+      const { value, done } = await within(10_000, "The stream", reader.read());
       if (done) throw new Error("The stream has ended");
       held += value;
     }
