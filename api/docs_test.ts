@@ -11,6 +11,7 @@ Deno.test("the OpenAPI document describes every route and response, with the lim
   assert.deepEqual(Object.keys(paths).toSorted(), [
     "/alerts",
     "/docs",
+    "/events",
     "/failures",
     "/failures/redrive",
     "/health/live",
@@ -22,6 +23,7 @@ Deno.test("the OpenAPI document describes every route and response, with the lim
     "/runbooks",
     "/runbooks/{alert}",
     "/thoughts",
+    "/thoughts/bulk",
     "/thoughts/{id}",
     "/thoughts/{id}/cancel",
     "/thoughts/{id}/events",
