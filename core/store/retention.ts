@@ -76,7 +76,7 @@ export function createRetention(database: Database): Retention {
     async overdueS({ completedDays, failedDays }) {
       const overdue = async (kind: string, days: number) => {
         if (days === 0) return 0;
-        const [row] = await database.query<{ overdue: number }>(overdueStatement(kind), [days]);
+        const [row] = await database.read<{ overdue: number }>(overdueStatement(kind), [days]);
         return row?.overdue ?? 0;
       };
       return Math.max(await overdue(COMPLETED, completedDays), await overdue(FAILED, failedDays));
@@ -94,7 +94,7 @@ export function createRetention(database: Database): Retention {
       }
     },
     async evictions(withinMs) {
-      const rows = await database.query<{ subject: string }>(EVICTIONS, [withinMs]);
+      const rows = await database.read<{ subject: string }>(EVICTIONS, [withinMs]);
       return rows.map(({ subject }) => subject);
     },
   };
