@@ -8,7 +8,7 @@ import { inject, isSampled } from "../core/telemetry/tracing.ts";
 import { CANARY_USER, LIMITS } from "../core/thought.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
-import { newThought } from "./new_thought.ts";
+import { newThought, POST_PROBLEMS } from "./new_thought.ts";
 import type { Env } from "./observe.ts";
 import { Problem, PROBLEMS } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -63,14 +63,7 @@ export function addBulk(routes: Routes, options: BulkOptions): void {
         },
       },
     },
-    [
-      "invalid-request",
-      "body-timeout",
-      "body-too-large",
-      "unsupported-media-type",
-      "idempotency-key-reused",
-      "overloaded",
-    ],
+    POST_PROBLEMS,
     async (c) => {
       if (atOnce >= maxAtOnce) throw new Problem("overloaded");
       atOnce++;

@@ -4,8 +4,18 @@ import type { Insertion } from "../core/store/thoughts.ts";
 import type { Traceparent } from "../core/telemetry/tracing.ts";
 import { reaches } from "./access.ts";
 import type { Grant } from "./keys.ts";
-import { Problem } from "./problem.ts";
+import { Problem, type ProblemCode } from "./problem.ts";
 import { CreateThought, named, parse } from "./schemas.ts";
+
+/** What a request that posts thoughts may run into, besides what every route may. */
+export const POST_PROBLEMS: readonly ProblemCode[] = [
+  "invalid-request",
+  "body-timeout",
+  "body-too-large",
+  "unsupported-media-type",
+  "idempotency-key-reused",
+  "overloaded",
+];
 
 /**
  * Makes a thought, without an Idempotency-Key.

@@ -14,7 +14,7 @@ import { reaches } from "./access.ts";
 import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Intake } from "./intake.ts";
 import type { Env } from "./observe.ts";
-import { newThought } from "./new_thought.ts";
+import { newThought, POST_PROBLEMS } from "./new_thought.ts";
 import { paced } from "./paced.ts";
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
@@ -96,14 +96,7 @@ export function addThoughts(routes: Routes, options: ThoughtsOptions): void {
         },
       },
     },
-    [
-      "invalid-request",
-      "body-timeout",
-      "body-too-large",
-      "unsupported-media-type",
-      "idempotency-key-reused",
-      "overloaded",
-    ],
+    POST_PROBLEMS,
     async (c) => {
       const key = c.req.header("idempotency-key");
       const idempotencyKey = key === undefined ? null : parse(IdempotencyKey, key, "header.idempotency-key");

@@ -1,7 +1,7 @@
 /** The gauges of the backlog; the store is read on a timer, never by a scrape. */
 import { repeat } from "../core/retry.ts";
-import type { Claims } from "../core/store/claims.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
+import type { Waiting } from "../core/store/waiting.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { THOUGHT_PRIORITIES } from "../core/thought.ts";
@@ -13,7 +13,8 @@ const EVERY_MS = 5_000;
 const RATE_MS = 60_000;
 
 export interface GaugesOptions {
-  readonly claims: Pick<Claims, "waiting">;
+  /** Counts what waits in the store. */
+  readonly waiting: () => Promise<Waiting>;
   readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
@@ -21,12 +22,12 @@ export interface GaugesOptions {
 }
 
 /** Keeps the gauges current until the signal aborts. They are absent while the store cannot be read. */
-export function runGauges({ claims, heartbeats, metrics, log, signal }: GaugesOptions): Promise<void> {
+export function runGauges({ waiting, heartbeats, metrics, log, signal }: GaugesOptions): Promise<void> {
   const doneBy = createDoneBy();
   return repeat("gauges", { log, signal }, async () => {
     try {
       const [{ thoughts, oldestS, outbox }, workers] = await Promise.all([
-        claims.waiting(),
+        waiting(),
         heartbeats.present(),
       ]);
       const total = thoughts.interactive + thoughts.batch;

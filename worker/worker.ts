@@ -17,6 +17,7 @@ import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
+import { countWaiting } from "../core/store/waiting.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
@@ -194,7 +195,7 @@ export function startWorker(
       lostAfterMs: config.requeueAfterMs,
       graceMs: leaseMs / 2,
     }),
-    runGauges({ claims, heartbeats, metrics, log, signal }),
+    runGauges({ waiting: () => countWaiting(database), heartbeats, metrics, log, signal }),
     runSuspects({ claims, lanes, gate, held, analysis, log, signal }),
     runHeartbeat({
       heartbeats,

@@ -76,16 +76,6 @@ export interface Announcement {
   readonly queuedAt: string;
 }
 
-/** What the whole store holds, for the gauges. */
-export interface Waiting {
-  /** Thoughts that are not finished, by priority. */
-  readonly thoughts: Readonly<Record<ThoughtPriority, number>>;
-  /** Age of the oldest of them in seconds; 0 when there is none. */
-  readonly oldestS: Readonly<Record<ThoughtPriority, number>>;
-  /** Messages in the outbox. */
-  readonly outbox: number;
-}
-
 export interface ClaimsOptions {
   readonly leaseMs: number;
   /** Charged attempts before a thought fails. */
@@ -126,7 +116,6 @@ export interface Claims {
   releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
   /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
   announceAgain(lost: readonly Announcement[]): Promise<number>;
-  waiting(): Promise<Waiting>;
 }
 
 /** How often a thought may crash its worker. */
@@ -199,15 +188,6 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
     async announceAgain(lost) {
       return (await database.query(ANNOUNCE_AGAIN, [JSON.stringify(lost.toSorted(byId))])).length;
     },
-    async waiting() {
-      const [row] = await database.read<WaitingRow>(WAITING);
-      const { total, batch, oldest_interactive, oldest_batch, outbox } = row!;
-      return {
-        thoughts: { interactive: total - batch, batch },
-        oldestS: { interactive: oldest_interactive, batch: oldest_batch },
-        outbox,
-      };
-    },
   };
 }
 
@@ -228,14 +208,6 @@ interface LookRow {
   readonly id: string;
   readonly attempt: number;
   readonly queued_at: string;
-}
-
-interface WaitingRow {
-  readonly total: number;
-  readonly batch: number;
-  readonly oldest_interactive: number;
-  readonly oldest_batch: number;
-  readonly outbox: number;
 }
 
 function fromRow(row: ClaimRow): Claim {
@@ -440,21 +412,3 @@ const ANNOUNCE_AGAIN = `
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
   ), ${announceNow("again")}
   select id from again`;
-
-const oldest = (priority: ThoughtPriority) => `
-  greatest(0, coalesce((
-    select extract(epoch from now() - created_at) from thoughts
-    where finished_at is null and priority = '${priority}' and user_id <> '${CANARY_USER}' order by id limit 1
-  ), 0))::float8`;
-
-/**
- * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone.
- * A clock that went back makes ages negative: they are then reported as 0.
- */
-const WAITING = `
-  select
-    (select count(*) from thoughts where finished_at is null)::float8 -
-      (select count(*) from thoughts where finished_at is null and user_id = '${CANARY_USER}')::float8 as total,
-    (select count(*) from thoughts where finished_at is null and priority = 'batch')::float8 as batch,
-    ${oldest("interactive")} as oldest_interactive, ${oldest("batch")} as oldest_batch,
-    (select count(*) from outbox)::float8 as outbox`;

@@ -4,6 +4,7 @@ import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/suppor
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
+import { countWaiting } from "./waiting.ts";
 import type { Database } from "./database.ts";
 import { createOperator, type Operator } from "./operator.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
@@ -402,9 +403,9 @@ testOnDatabases(
   async (database) => {
     const { claims, store } = setUp(database);
     const none = { interactive: 0, batch: 0 };
-    assert.deepEqual(await claims.waiting(), { thoughts: none, oldestS: none, outbox: 0 });
+    assert.deepEqual(await countWaiting(database), { thoughts: none, oldestS: none, outbox: 0 });
     await store(aThought({ userId: CANARY_USER }));
-    const canary = await claims.waiting();
+    const canary = await countWaiting(database);
     assert.deepEqual(
       [canary.thoughts, canary.oldestS],
       [none, none],
@@ -419,13 +420,13 @@ testOnDatabases(
       ],
     );
     await claims.fail([failure(claim!, { delayMs: 60_000 })]);
-    const { thoughts, oldestS, outbox } = await claims.waiting();
+    const { thoughts, oldestS, outbox } = await countWaiting(database);
     assert.deepEqual([thoughts, outbox], [{ interactive: 3, batch: 1 }, 1]);
     assert.ok(oldestS.interactive >= 90 && oldestS.interactive < 150, `${oldestS.interactive} s`);
     assert.ok(oldestS.batch < 30, `${oldestS.batch} s`);
     await turnBackAnHour(database);
     assert.deepEqual(
-      (await claims.waiting()).oldestS,
+      (await countWaiting(database)).oldestS,
       none,
       "no age is negative when the clock has gone back",
     );
