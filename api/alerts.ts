@@ -53,11 +53,13 @@ export function addAlerts(routes: Routes, { metrics, log, body }: AlertsOptions)
     ["invalid-request", "body-timeout", "body-too-large", "unsupported-media-type"],
     async (c) => {
       const { json } = await readJson(c.req.raw, { ...body, maxBytes: MAX_BYTES });
+      const notification = crypto.randomUUID();
       for (const { status, labels, annotations, startsAt } of parse(Notification, json).alerts) {
         const severity = SEVERITIES.find((known) => known === labels.severity) ?? "other";
         notifications.inc({ severity, status });
         const alarming = status === "firing" && (severity === "critical" || severity === "warning");
         log[alarming ? "warn" : "info"]("alert received", {
+          notification, // the same for all that arrived together
           alertname: labels.alertname?.slice(0, 200),
           severity,
           status,

@@ -40,6 +40,7 @@ Deno.test("each alert of a notification is one log line and one count, by severi
     ["INFO", "ApiSlow", "other", "firing"],
   ]);
   assert.equal(lines[0]!.summary, "The API is slow");
+  assert.equal(new Set(lines.map(({ notification }) => notification)).size, 1, "they arrived together");
   assert.equal(await api.metric('alert_notifications_total{severity="critical",status="firing"}'), 1);
   assert.equal(await api.metric('alert_notifications_total{severity="other",status="firing"}'), 2);
 });

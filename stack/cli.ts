@@ -36,6 +36,8 @@ export interface Options {
   readonly service?: string;
   readonly drill?: string;
   readonly fast: boolean;
+  /** Of `drill`: how long the fault lasts at least. */
+  readonly holdMs: number;
   /** Of `verify`: an installation that is not Compose's. */
   readonly installation?: Installation;
   readonly adopt: Adoption;
@@ -172,6 +174,7 @@ function describe(command: string, version: string, take: Take): Command {
   verb("drill", "break something on purpose, and watch its alert fire and resolve")
     .argument("[name]", "none: list them")
     .option("--fast", "against a second Prometheus with shortened rules: two minutes at most")
+    .option("--for <duration>", "how long it stays broken at least, to see what else is reported", duration)
     .action((drill, flags) => take("drill", flags, drill && { drill }));
   verb("traffic", "use the API as people do, to make the dashboards move")
     .option("--rate <rate>", `requests, as 5/s or 30/m (${DEFAULT_RATE})`, rate)
@@ -250,6 +253,7 @@ function toOptions(verb: Verb, flags: Flags, { url, ...named }: Named = {}): Opt
     volumes: flags.volumes ?? false,
     follow: flags.follow ?? false,
     fast: flags.fast ?? false,
+    holdMs: flags.for ?? 0,
     ...(installation && { installation }),
     adopt: {
       otlp: flags.otlp ?? false,

@@ -9,6 +9,7 @@ import { LaunchFailure } from "../failure.ts";
 import { type Paths, withPath } from "../paths.ts";
 import type { Drill } from "./drills.ts";
 import type { Tally } from "./load.ts";
+import type { Notification } from "./receiver.ts";
 import { type AlertTimes, openDrillRun } from "./run.ts";
 
 export interface DrillResult {
@@ -16,6 +17,8 @@ export interface DrillResult {
   readonly fast: boolean;
   readonly times: AlertTimes;
   readonly thoughts: Tally;
+  /** Everything that was reported firing until the alert was resolved; unknown to a fast drill. */
+  readonly notifications?: readonly Notification[];
 }
 
 /**
@@ -43,7 +46,17 @@ export async function runDrill(
     if (!await pass("before", run.beforeChecks())) return { checklists };
     await pass(drill.name, run.alertChecks());
     await pass("repair", run.repairChecks());
-    return { checklists, result: { drill, fast, times: run.times, thoughts: run.thoughts() } };
+    const notifications = run.notifications();
+    return {
+      checklists,
+      result: {
+        drill,
+        fast,
+        times: run.times,
+        thoughts: run.thoughts(),
+        ...(notifications && { notifications }),
+      },
+    };
   } finally {
     await run.close();
   }

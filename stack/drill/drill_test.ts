@@ -35,12 +35,18 @@ interface AlertTimes {
   readonly interruptAt?: RegExp;
   /** Redis does not start again. */
   readonly stuck?: boolean;
+  /** A second alert that is reported of the same fault. */
+  readonly also?: string;
+  /** Arguments beside the drill's name. */
+  readonly flags?: readonly string[];
 }
 
 /**
  * Runs the drill on a stack whose Redis is as Docker was told, with a Prometheus and a receiver that see it.
  */
-async function drill({ fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck }: AlertTimes) {
+async function drill(
+  { fires = true, firesAlready, keyed, neverProcessed, interruptAt, stuck, also, flags = [] }: AlertTimes,
+) {
   const interrupt = new AbortController();
   let downSince: number | undefined;
   const thoughts = new Set<string>();
@@ -50,12 +56,15 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
     if (downSince === undefined || !fires) return "inactive";
     return host.slept - downSince < PENDING_MS ? "pending" : "firing";
   };
-  const notify = (status: string) => {
+  const startsAt = new Date().toISOString();
+  const notify = (status: string, alertname = "RedisDown") => {
     const line = JSON.stringify({
       msg: "alert received",
-      alertname: "RedisDown",
+      notification: `${alertname} ${status}`,
+      alertname,
       severity: "warning",
       status,
+      starts_at: startsAt,
     });
     if (!log.includes(line)) log.push(line);
   };
@@ -73,6 +82,7 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
       if (pathname === "/api/v1/rules") {
         const [now, labels] = [state(), { severity: "warning" }];
         if (now === "firing") notify("firing");
+        if (now === "firing" && also) notify("firing", also);
         else if (log.length > 0) notify("resolved");
         const rules = [{ name: "RedisDown", labels, duration: PENDING_MS / 1_000, state: now }];
         return Response.json({ data: { groups: [{ rules }] } });
@@ -86,7 +96,7 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
       return Response.json({ status: neverProcessed ? "pending" : "completed" });
     },
   });
-  const options = parseArguments(["drill", "redis-down"], "tp", "1");
+  const options = parseArguments(["drill", "redis-down", ...flags], "tp", "1");
   assert.ok("verb" in options);
   const view = silentView();
   const context = await openContext(host, PATHS, view, options);
@@ -95,7 +105,8 @@ async function drill({ fires = true, firesAlready, keyed, neverProcessed, interr
     (error) => ({ failures: [], result: undefined, error }),
   );
   const outcomes = view.finished.map((check) => `${check.name} ${check.outcome}`);
-  return { ...outcome, outcomes, host, isDown: downSince !== undefined, left: thoughts.size };
+  const notes = view.finished.flatMap((check) => check.notes);
+  return { ...outcome, outcomes, notes, host, isDown: downSince !== undefined, left: thoughts.size };
 }
 
 const PORTS: Record<string, number> = { prometheus: 9090, api: 8000 };
@@ -111,16 +122,33 @@ Deno.test("a drill breaks, follows the alert to its receiver, repairs, and waits
   assert.deepEqual(failures, []);
   assert.deepEqual(
     outcomes,
-    "services quiet broken pending firing delivered repaired resolved completed".split(" ").map((check) =>
-      `${check} ok`
-    ),
+    "services quiet broken pending firing delivered repaired resolved notified completed".split(" ").map((
+      check,
+    ) => `${check} ok`),
   );
+  assert.deepEqual(result!.notifications, [["RedisDown"]]);
   const { pending, firing, delivered, resolved } = result!.times;
   const times = [0, pending!, firing!, delivered!, resolved!];
   assert.deepEqual(times, times.toSorted((a, b) => a - b));
   assert.ok(firing! - pending! >= 1, "a pending alert does not count as firing");
   assert.ok(result!.thoughts.accepted > 0 && result!.thoughts.completed === result!.thoughts.accepted);
   assert.deepEqual([isDown, left], [false, 0], "the stack is left as it was found");
+});
+
+Deno.test("a fault that is reported more than once is a warning that names what else was", async () => {
+  const { failures, outcomes, result, notes } = await drill({ also: "CacheHitsLow" });
+  assert.deepEqual(failures, []);
+  assert.ok(outcomes.includes("notified warn"), `${outcomes}`);
+  assert.deepEqual(notes, ["also: CacheHitsLow"]);
+  assert.deepEqual(result!.notifications, [["RedisDown"], ["CacheHitsLow"]]);
+});
+
+Deno.test("--for keeps it broken for that long", async () => {
+  const { failures, outcomes, result } = await drill({ flags: ["--for", "12m"] });
+  assert.deepEqual(failures, []);
+  assert.ok(outcomes.includes("held ok"), `${outcomes}`);
+  assert.ok(result!.times.resolved! >= 12 * 60, `${result!.times.resolved} s`);
+  assert.ok(result!.times.delivered! < 60, `${result!.times.delivered} s`);
 });
 
 Deno.test("an alert that does not come fails the drill, and what was broken is repaired", async () => {

@@ -9,13 +9,22 @@ const Line = z.object({
   alertname: z.string(),
   severity: z.string(),
   status: z.enum(["firing", "resolved"]),
+  /** The same in all lines of a notification. */
+  notification: z.string().optional(),
+  starts_at: z.string().optional(),
   drill: z.string().optional(),
 });
+
+/** Always firing, and repeated. */
+const WATCHDOG = "Watchdog";
 
 /** Clocks of a virtual machine and its host drift apart. */
 const SLACK_MS = 5_000;
 
 export type Receiver = ReturnType<typeof createReceiver>;
+
+/** The names of the alerts that arrived together, each once. */
+export type Notification = readonly string[];
 
 export interface ReceiverOptions {
   readonly compose: Compose;
@@ -30,14 +39,27 @@ export function createReceiver({ compose, mark }: ReceiverOptions) {
     status: "firing" | "resolved",
     since: Date,
   ): Promise<boolean> {
-    const lines = await compose.logsSince("api", new Date(since.getTime() - SLACK_MS));
-    return lines.map(parse).some((line) =>
-      line?.alertname === alert && line.severity === severity && line.status === status &&
-      line.drill === mark
+    return (await received(since)).some((line) =>
+      line.alertname === alert && line.severity === severity && line.status === status
     );
   }
 
-  return { heard };
+  /** Notifications of what began to fire since then, in their order. */
+  async function notifications(since: Date): Promise<Notification[]> {
+    const earliest = since.getTime() - SLACK_MS;
+    const fired = (await received(since)).filter(({ status, alertname, starts_at }) =>
+      status === "firing" && alertname !== WATCHDOG && Date.parse(starts_at ?? "") >= earliest
+    );
+    const together = Map.groupBy(fired, ({ notification }) => notification);
+    return [...together.values()].map((lines) => [...new Set(lines.map(({ alertname }) => alertname))]);
+  }
+
+  async function received(since: Date): Promise<z.output<typeof Line>[]> {
+    const lines = await compose.logsSince("api", new Date(since.getTime() - SLACK_MS));
+    return lines.flatMap((line) => parse(line) ?? []).filter(({ drill }) => drill === mark);
+  }
+
+  return { heard, notifications };
 }
 
 function parse(line: string): z.output<typeof Line> | undefined {

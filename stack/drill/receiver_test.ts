@@ -15,16 +15,20 @@ const line = (more: Record<string, string>) =>
     ...more,
   });
 
+const BROKEN_ON = new Date("2026-01-01T00:00:10Z");
+
+function receiverOf(lines: string[], mark?: string) {
+  const host = fakeHost({ run: () => ({ stdout: lines.join("\n") }) });
+  const compose = createCompose({ host, paths: checkoutPaths("/nowhere") });
+  return { host, receiver: createReceiver({ compose, mark }) };
+}
+
 async function heard(
   lines: string[],
   { status = "firing", mark }: { status?: "firing" | "resolved"; mark?: string },
 ) {
-  const host = fakeHost({ run: () => ({ stdout: lines.join("\n") }) });
-  const receiver = createReceiver({
-    compose: createCompose({ host, paths: checkoutPaths("/nowhere") }),
-    mark,
-  });
-  const answer = await receiver.heard(RedisDown, status, new Date("2026-01-01T00:00:10Z"));
+  const { host, receiver } = receiverOf(lines, mark);
+  const answer = await receiver.heard(RedisDown, status, BROKEN_ON);
   return { answer, command: host.commands.at(-1)! };
 }
 
@@ -53,4 +57,23 @@ Deno.test("heard() takes a fast drill's alert only from that drill's own Prometh
     (await heard([line({ status: "resolved", drill: mark })], { status: "resolved", mark })).answer,
     true,
   );
+});
+
+Deno.test("notifications() counts what arrived together once, and only what began to fire since the fault", async () => {
+  const told = (notification: string, alertname: string, more: Record<string, string> = {}) =>
+    line({ notification, alertname, starts_at: "2026-01-01T00:01:00.5Z", ...more });
+  const { receiver } = receiverOf([
+    told("1", "KafkaDown"),
+    told("2", "TargetDown", { starts_at: "2025-12-31T23:00:00Z" }),
+    told("3", "Watchdog"),
+    told("4", "OutboxStuck"),
+    told("4", "OutboxStuck", { severity: "critical" }),
+    told("4", "OldestThoughtWaiting"),
+    told("5", "OutboxStuck", { drill: "kafka-down" }),
+    told("6", "KafkaDown", { status: "resolved" }),
+  ]);
+  assert.deepEqual(await receiver.notifications(BROKEN_ON), [
+    ["KafkaDown"],
+    ["OutboxStuck", "OldestThoughtWaiting"],
+  ]);
 });

@@ -1,5 +1,5 @@
 /** One running drill: its checks, and what has to be repaired afterwards. */
-import { type Check, failuresOf, type Progress, runChecklist } from "../checklist.ts";
+import { type Check, failuresOf, type Finding, type Progress, runChecklist } from "../checklist.ts";
 import { createPrometheus, type Prometheus } from "../clients/prometheus.ts";
 import { type Context, observe, openContext } from "../context.ts";
 import { LaunchFailure, type Step } from "../failure.ts";
@@ -9,7 +9,7 @@ import type { Drill } from "./drills.ts";
 import { type FastMonitoring, startFastMonitoring } from "./fast_monitoring.ts";
 import { createLoad } from "./load.ts";
 import { SPEED } from "./pace.ts";
-import { createReceiver } from "./receiver.ts";
+import { createReceiver, type Notification } from "./receiver.ts";
 
 /**
  * Seconds from the fault until the alert was pending, was firing, and its receiver was notified of it and of
@@ -47,6 +47,7 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
   let brokenAt = 0;
   let brokenOn = new Date(0);
   let isBroken = false;
+  let notifications: readonly Notification[] | undefined;
 
   /** What must hold before anything is broken. */
   function beforeChecks(): Check[] {
@@ -63,6 +64,7 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
       { name: "pending", after: ["broken"], run: pending },
       { name: "firing", after: ["pending"], run: firing },
       { name: "delivered", after: ["firing"], run: delivered },
+      ...(options.holdMs > 0 ? [{ name: "held", after: ["delivered"], run: held }] : []),
     ];
   }
 
@@ -71,6 +73,8 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
     return [
       { name: "repaired", run: repair },
       ...(wasDelivered ? [{ name: "resolved", after: ["repaired"], run: resolved }] : []),
+      // A fast drill's Prometheus has one alert: it cannot show what else would be reported.
+      ...(wasDelivered && !fast ? [{ name: "notified", after: ["resolved"], run: notified }] : []),
       // Thoughts are posted until then: without good requests the error ratio could not fall.
       { name: "completed", after: [wasDelivered ? "resolved" : "repaired"], run: allCompleted },
     ];
@@ -152,6 +156,23 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
     return note("delivered", "the API has logged it");
   }
 
+  async function held({ say, signal }: Progress): Promise<string> {
+    const leftMs = Math.max(0, brokenAt + options.holdMs - host.now());
+    say(`stays broken for ${seconds(leftMs / 1_000)} more`);
+    await host.sleep(leftMs, signal);
+    return `broken for ${seconds((host.now() - brokenAt) / 1_000)}`;
+  }
+
+  /** One fault should be one page. */
+  async function notified(): Promise<Finding> {
+    notifications = await receiver().notifications(brokenOn);
+    const [first, ...more] = notifications.map((alerts) => alerts.join(", "));
+    return {
+      text: `${notifications.length} of something firing: ${first ?? "none"}`,
+      ...(more.length > 0 && { warn: true, notes: more.map((alerts) => `also: ${alerts}`) }),
+    };
+  }
+
   async function resolved(progress: Progress): Promise<string> {
     await watch.reached(["inactive"], RESOLVED_MS, progress);
     await watch.delivered("resolved", brokenOn, RESOLVED_MS, progress);
@@ -176,8 +197,11 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
   }
 
   function watchAt(prometheus: Prometheus): AlertWatch {
-    const receiver = createReceiver({ compose: context.compose, mark: fast ? drill.name : undefined });
-    return createAlertWatch({ host, drill, prometheus, receiver });
+    return createAlertWatch({ host, drill, prometheus, receiver: receiver() });
+  }
+
+  function receiver() {
+    return createReceiver({ compose: context.compose, mark: fast ? drill.name : undefined });
   }
 
   function note(stage: keyof AlertTimes, meaning: string): string {
@@ -185,7 +209,15 @@ export async function openDrillRun(context: Context, drill: Drill, fast: boolean
     return `after ${seconds(after)}: ${meaning}`;
   }
 
-  return { times, thoughts: load.tally, beforeChecks, alertChecks, repairChecks, close };
+  return {
+    times,
+    thoughts: load.tally,
+    notifications: () => notifications,
+    beforeChecks,
+    alertChecks,
+    repairChecks,
+    close,
+  };
 }
 
 function refused(what: string, cause: string, next: Step): LaunchFailure {

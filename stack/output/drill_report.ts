@@ -27,17 +27,24 @@ export function listText(terminal: Terminal, { drills, firesAfter }: DrillList, 
   return `${table([head, ...rows]).join("\n")}\n\n${table(usage).join("\n")}\n`;
 }
 
-export function resultText(terminal: Terminal, { drill, times, thoughts }: DrillResult): string {
+export function resultText(
+  terminal: Terminal,
+  { drill, times, thoughts, notifications }: DrillResult,
+): string {
   const head = ["  drill", "alert", ...STAGES].map((cell) => paint(terminal, "dim", cell));
   const reached = STAGES.map((stage) => times[stage] === undefined ? "–" : seconds(times[stage]));
   const row = [`  ${drill.name}`, `${drill.alert} (${drill.severity})`, ...reached];
   const { accepted, completed, refused } = thoughts;
   const lost = accepted - completed;
+  const reported = notifications &&
+    `  notifications: ${notifications.length} (${
+      notifications.map((alerts) => alerts.join(" + ")).join("; ")
+    })\n`;
   return `
 ${table([head, row]).join("\n")}
 
   thoughts meanwhile: ${accepted} accepted, ${completed} completed, ${lost} lost; ${refused} refused
-`;
+${reported ?? ""}`;
 }
 
 export function listJson({ drills, firesAfter }: DrillList): unknown {
@@ -50,7 +57,7 @@ export function listJson({ drills, firesAfter }: DrillList): unknown {
   }));
 }
 
-export function resultJson({ drill, fast, times, thoughts }: DrillResult): unknown {
+export function resultJson({ drill, fast, times, thoughts, notifications }: DrillResult): unknown {
   const { name, alert, severity } = drill;
-  return { name, alert, severity, fast, secondsUntil: times, thoughts };
+  return { name, alert, severity, fast, secondsUntil: times, thoughts, notifications };
 }
