@@ -169,6 +169,7 @@ async function lineTo(
     // Ours, so that it can be destroyed: the library leaves one to a silent server half-open.
     socket() {
       if (taken) return cancellation();
+      if (own.destroyed) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
       taken = true;
       return own;
     },
@@ -218,9 +219,7 @@ function connectSocket(host: string, port: number, timeoutMs: number): Promise<S
     socket.destroy();
     reject(new DeadlineError(`PostgreSQL did not take a connection within ${timeoutMs} ms`));
   }, timeoutMs);
-  socket.once("error", reject).once("connect", () => {
-    socket.removeListener("error", reject);
-    resolve(socket);
-  });
+  // It stays: a server that shuts down may reset a connection before the library listens.
+  socket.on("error", reject).once("connect", () => resolve(socket));
   return promise.finally(() => clearTimeout(timer));
 }

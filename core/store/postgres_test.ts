@@ -36,6 +36,21 @@ Deno.test("a server that is not there is an outage, at once", async () => {
   );
 });
 
+Deno.test("a server that stops while clients connect to it is an outage, and ends no process", async () => {
+  // A socket that stops listening resets the connections that it has not accepted: at whatever point they are.
+  let listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  await using database = openPostgres({ url: `postgres://ada@127.0.0.1:${port}/thoughts`, poolSize: 6 });
+  for (let round = 0; round < 100; round++) {
+    const answers = Array.from({ length: 6 }, () => assert.rejects(database.query("select 1"), unavailable));
+    await new Promise((resolve) => setTimeout(resolve, round % 3));
+    listener.close();
+    await Promise.all(answers);
+    listener = Deno.listen({ hostname: "127.0.0.1", port });
+  }
+  listener.close();
+});
+
 testOnServer("a server without room, memory or a sound disk is an outage; a mistake is none", async (url) => {
   await using database = openPostgres({ url, poolSize: 1 });
   const raise = (code: string) => database.query(`do $$ begin raise sqlstate '${code}'; end $$`);
