@@ -221,7 +221,7 @@ async function run<R>(line: Line, { sql, parameters = [], limitMs, named }: Stat
   if (line.closed()) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
   const rows: R[] = [];
   const query = line.sql.unsafe(sql, [...parameters], { prepare: named });
-  const cancelling = setTimeout(() => query.cancel(), limitMs + CANCEL_AFTER_MS);
+  const cancelling = setTimeout(() => cancel(query), limitMs + CANCEL_AFTER_MS);
   try {
     // Collected here: a statement that fails among its rows leaves as many holes in the next result that the
     // library collects (postgres.js 3.4.9, issue 1181).
@@ -240,6 +240,12 @@ async function run<R>(line: Line, { sql, parameters = [], limitMs, named }: Stat
   } finally {
     clearTimeout(cancelling);
   }
+}
+
+/** As `query.cancel()`, which does not handle a server that is gone: the process would end. */
+function cancel(query: object): void {
+  const { canceller } = query as { canceller: ((query: object) => Promise<void>) | null };
+  canceller?.(query).catch(() => {}); // the statement's own deadline comes soon
 }
 
 function tlsOptions({ tls, hosts }: PostgresAddress): "prefer" | "require" | Record<string, unknown> | false {

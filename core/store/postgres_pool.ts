@@ -168,8 +168,10 @@ async function lineTo(
     ssl: tls,
     // Ours, so that it can be destroyed: the library leaves one to a silent server half-open.
     socket() {
-      if (taken) return cancellation();
+      // One that closed before it was ready, as behind a load balancer without a server: the library would try
+      // again, without a pause.
       if (own.destroyed) throw new DatabaseUnavailableError("PostgreSQL: the connection broke");
+      if (taken) return cancellation();
       taken = true;
       return own;
     },

@@ -51,6 +51,41 @@ Deno.test("a server that stops while clients connect to it is an outage, and end
   listener.close();
 });
 
+for (const tls of ["disable", "prefer", "require"]) {
+  Deno.test(`a name without a server is an outage, at once and after one attempt (sslmode=${tls})`, async () => {
+    // A load balancer accepts connections that it cannot pass on, and closes them.
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    let attempts = 0;
+    (async () => {
+      for await (const connection of listener) {
+        attempts++;
+        connection.read(new Uint8Array(100)).then(() => connection.close());
+      }
+    })();
+    const { port } = listener.addr as Deno.NetAddr;
+    await using database = openPostgres({
+      url: `postgres://ada@127.0.0.1:${port}/thoughts?sslmode=${tls}`,
+    });
+    const startedAt = performance.now();
+    for (let query = 1; query <= 3; query++) {
+      await assert.rejects(database.query("select 1"), unavailable);
+      assert.equal(attempts, query);
+    }
+    assert.ok(performance.now() - startedAt < 2_000);
+  });
+}
+
+testOnServer(
+  "a server that went away before it could be told to cancel ends no process",
+  async (url, proxy) => {
+    await using database = openPostgres({ url: `${url}?pgbouncer=true`, statementTimeoutMs: 50 });
+    await database.query("select 1");
+    proxy.block();
+    proxy.refuse();
+    await assert.rejects(database.query("select 1"), unavailable);
+  },
+);
+
 testOnServer("a server without room, memory or a sound disk is an outage; a mistake is none", async (url) => {
   await using database = openPostgres({ url, poolSize: 1 });
   const raise = (code: string) => database.query(`do $$ begin raise sqlstate '${code}'; end $$`);

@@ -12,6 +12,15 @@ export interface TcpProxy extends AsyncDisposable {
   block(): void;
   /** New connections work again; silent ones stay silent. */
   unblock(): void;
+  /** New connections are refused; open ones go on. */
+  refuse(): void;
+  /** Breaks every connection; new ones go to another server, as when a name moves to it. */
+  redirect(to: Target): void;
+}
+
+interface Target {
+  readonly hostname: string;
+  readonly port: number;
 }
 
 interface Link {
@@ -22,16 +31,25 @@ interface Link {
 
 /** @param port to listen on @default any */
 export function startTcpProxy(
-  to: { readonly hostname: string; readonly port: number },
+  target: Target,
   { port = 0 }: { readonly port?: number } = {},
 ): TcpProxy {
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   const open = new Set<Link>();
+  let to = target;
   let blocked = false;
 
   async function carry(near: Deno.Conn) {
     const link: Link = { near, silent: blocked };
     open.add(link);
+    try {
+      await join(link);
+    } catch { /* the server is not there */ }
+    close(link);
+  }
+
+  async function join(link: Link) {
+    const { near } = link;
     const far = link.far = await Deno.connect(to);
     const pump = async (from: Deno.Conn, into: Deno.Conn) => {
       const buffer = new Uint8Array(64 * 1_024);
@@ -41,7 +59,10 @@ export function startTcpProxy(
       }
     };
     await Promise.race([pump(near, far), pump(far, near)].map((pumped) => pumped.catch(() => {})));
-    close(link);
+  }
+
+  function cut() {
+    for (const link of open) close(link);
   }
 
   function close(link: Link) {
@@ -54,7 +75,7 @@ export function startTcpProxy(
   }
 
   (async () => {
-    for await (const near of listener) carry(near).catch(() => {});
+    for await (const near of listener) carry(near);
   })().catch(() => {});
 
   return {
@@ -62,9 +83,7 @@ export function startTcpProxy(
     async connected(connections) {
       await waitFor(`${connections} open connections`, () => open.size >= connections, { everyMs: 5 });
     },
-    cut() {
-      for (const link of open) close(link);
-    },
+    cut,
     block() {
       blocked = true;
       for (const link of open) link.silent = true;
@@ -72,9 +91,16 @@ export function startTcpProxy(
     unblock() {
       blocked = false;
     },
+    refuse: () => listener.close(),
+    redirect(target) {
+      to = target;
+      cut();
+    },
     [Symbol.asyncDispose]() {
-      listener.close();
-      for (const link of open) close(link);
+      try {
+        listener.close();
+      } catch { /* it refuses already */ }
+      cut();
       return Promise.resolve();
     },
   };
