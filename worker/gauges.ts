@@ -1,4 +1,4 @@
-/** The gauges of the backlog; the store is read on a timer, never by a scrape. */
+/** The gauges of the backlog; the store is read on a timer, never by a scrape, and counted by one worker for all. */
 import { repeat } from "../core/retry.ts";
 import type { Heartbeats } from "../core/store/heartbeats.ts";
 import type { Waiting } from "../core/store/waiting.ts";
@@ -13,7 +13,7 @@ const EVERY_MS = 5_000;
 const RATE_MS = 60_000;
 
 export interface GaugesOptions {
-  /** Counts what waits in the store. */
+  /** What waits in the store. */
   readonly waiting: () => Promise<Waiting>;
   readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"worker">;

@@ -1,4 +1,4 @@
-/** Tells the store every few seconds that this worker is there and what it has done, for the live page. */
+/** Tells the store every few seconds that this worker is there and what it has done, and learns whether it leads. */
 import { BEAT_MS, type Heartbeats } from "../core/store/heartbeats.ts";
 import { within } from "../core/deadline.ts";
 import { repeat } from "../core/retry.ts";
@@ -9,7 +9,7 @@ import type { GateState } from "./gate.ts";
 /** Signing off is a courtesy: a stop waits only briefly for it. */
 const LEAVE_MS = 1_000;
 
-export interface HeartbeatOptions {
+export interface PresenceOptions {
   readonly heartbeats: Heartbeats;
   readonly metrics: Metrics<"worker">;
   readonly expected: number;
@@ -20,11 +20,23 @@ export interface HeartbeatOptions {
   readonly signal: AbortSignal;
 }
 
-/** Beats until the signal aborts, then deletes this worker's row. */
-export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
+export interface Presence {
+  /**
+   * Whether this worker does what one does for all: counting, reconciling, pruning. It presumes so until the
+   * store has told it. Two that do for a moment repeat each other's work, and do no harm.
+   */
+  leads(): boolean;
+  /** Resolves once the signal has aborted and this worker's row is deleted. */
+  readonly done: Promise<void>;
+}
+
+/** Beats until the signal aborts. */
+export function startPresence(options: PresenceOptions): Presence {
   const { heartbeats, metrics, expected, active, gate, log, signal } = options;
   const id = crypto.randomUUID();
-  await repeat("heartbeat", { log, signal }, async () => {
+  let leads = true;
+
+  const beating = repeat("heartbeat", { log, signal }, async () => {
     const [processed, failed, cacheHits, cacheMisses] = await Promise.all([
       total(metrics.batch_processor_thoughts_processed_total),
       total(metrics.batch_processor_thoughts_failed_total),
@@ -32,7 +44,7 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
       total(metrics.batch_processor_cache_misses_total),
     ]);
     const { status, reason, since } = gate();
-    const vanished = await heartbeats.beat({
+    const others = await heartbeats.beat({
       id,
       active: active(),
       expected,
@@ -42,10 +54,12 @@ export async function runHeartbeat(options: HeartbeatOptions): Promise<void> {
       cacheMisses,
       gate: { status, reason, since },
     });
-    metrics.batch_processor_vanished_workers.set(vanished);
+    ({ leads } = others);
+    metrics.batch_processor_vanished_workers.set(others.vanished);
     return BEAT_MS;
   });
-  await within(LEAVE_MS, "the database", heartbeats.leave(id)).catch(() => {});
+  const done = beating.then(() => within(LEAVE_MS, "the database", heartbeats.leave(id)).catch(() => {}));
+  return { leads: () => leads, done };
 }
 
 type Total = Metrics<"worker">["batch_processor_thoughts_processed_total"];

@@ -29,6 +29,8 @@ export interface ReconcilerOptions {
    * Claims are not released until the database has responded for this long, to let their workers renew them.
    */
   readonly graceMs: number;
+  /** Whether this worker reconciles for all. */
+  readonly leads: () => boolean;
 }
 
 /** Announcements made before a watermark: once the group has passed it, their messages were taken or lost. */
@@ -39,7 +41,7 @@ interface Followed {
 
 /** Runs until the signal aborts; survives outages of the database and the queue. */
 export function runReconciler(options: ReconcilerOptions): Promise<void> {
-  const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs } = options;
+  const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs, leads } = options;
   let after: string | null = null;
   let followed: Followed | undefined;
   const startedAt = performance.now();
@@ -92,6 +94,10 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
   }
 
   return repeat("reconciler", { log, signal }, async () => {
+    if (!leads()) {
+      [after, followed, answeringSince] = [null, undefined, Infinity];
+      return everyMs;
+    }
     let announced: Announcement[];
     try {
       announced = await look();

@@ -35,6 +35,7 @@ testOnDatabase(
       everyMs: 5,
       lostAfterMs: 60_000,
       graceMs: 0,
+      leads: () => true,
     });
     await waitFor("a few looks", async () => (await database.query("select from outbox")).length >= 2, {
       everyMs: 10,

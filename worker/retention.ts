@@ -31,14 +31,20 @@ export interface RetentionOptions {
    * progress when its thought was deleted still reaches the cache.
    */
   readonly analysisMs: number;
+  /** Whether this worker prunes and evicts for all. */
+  readonly leads: () => boolean;
 }
 
 /** Runs until the signal aborts; survives outages of the database. */
 export async function runRetention(options: RetentionOptions): Promise<void> {
-  const { retention, periods, cache, metrics, log, signal, analysisMs } = options;
+  const { retention, periods, cache, metrics, log, signal, analysisMs, leads } = options;
   const kept = Object.values(periods).every((days) => days === 0);
 
   const pruning = repeat("retention", { log, signal, maxBackoffMs: IDLE_MS }, async () => {
+    if (!leads()) {
+      metrics.batch_processor_retention_overdue_seconds.remove();
+      return BUSY_MS;
+    }
     const { completed, failed, idempotencyKeys } = await retention.prune(periods, CHUNK);
     for (
       const [kind, count] of [["completed", completed], ["failed", failed], [
@@ -61,7 +67,7 @@ export async function runRetention(options: RetentionOptions): Promise<void> {
   });
 
   const evicting = repeat("forgetting", { log, signal }, async () => {
-    await cache.forget(await retention.evictions(analysisMs + EVICT_MARGIN_MS));
+    if (leads()) await cache.forget(await retention.evictions(analysisMs + EVICT_MARGIN_MS));
     return EVICT_EVERY_MS;
   });
 

@@ -40,6 +40,7 @@ testOnDatabase(
       log,
       signal: stop.signal,
       analysisMs: 60_000,
+      leads: () => true,
     });
     await waitFor("the eviction", async () => (await cache.find([key]))[0] === undefined);
     await waitFor(

@@ -17,7 +17,7 @@ import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
-import { countWaiting } from "../core/store/waiting.ts";
+import { countWaiting, readWaiting } from "../core/store/waiting.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
@@ -28,7 +28,7 @@ import { createHeld, type HeldClaim, runRenewals } from "./held.ts";
 import { createIntake } from "./intake.ts";
 import { createLanes } from "./lanes.ts";
 import type { Failed } from "./outcome.ts";
-import { runHeartbeat } from "./presence.ts";
+import { startPresence } from "./presence.ts";
 import { createOperations } from "./operations.ts";
 import { runReconciler } from "./reconciler.ts";
 import { startRelay } from "./relay.ts";
@@ -170,7 +170,17 @@ export function startWorker(
     log,
     signal,
   });
+  const { leads, done: gone } = startPresence({
+    heartbeats,
+    metrics,
+    expected: config.expectedWorkers,
+    active,
+    gate: gate.state,
+    log,
+    signal,
+  });
   const loops = [
+    gone,
     relay.done,
     runRetention({
       retention: createRetention(database),
@@ -184,6 +194,7 @@ export function startWorker(
       log,
       signal,
       analysisMs: timeoutMs,
+      leads,
     }),
     runReconciler({
       claims,
@@ -194,18 +205,16 @@ export function startWorker(
       everyMs: config.reconcileEveryMs,
       lostAfterMs: config.requeueAfterMs,
       graceMs: leaseMs / 2,
+      leads,
     }),
-    runGauges({ waiting: () => countWaiting(database), heartbeats, metrics, log, signal }),
-    runSuspects({ claims, lanes, gate, held, analysis, log, signal }),
-    runHeartbeat({
+    runGauges({
+      waiting: () => leads() ? countWaiting(database) : readWaiting(database),
       heartbeats,
       metrics,
-      expected: config.expectedWorkers,
-      active,
-      gate: gate.state,
       log,
       signal,
     }),
+    runSuspects({ claims, lanes, gate, held, analysis, log, signal }),
     joining,
   ];
   const emptied = new AbortController();

@@ -58,6 +58,41 @@ testOnDatabase(
   },
 );
 
+testOnDatabase("one of two workers counts what waits, and both show it", async (database) => {
+  const away = queueWith(() => Promise.reject(new Error("no Kafka"))); // so that everything goes on waiting
+  const counts = [0, 0];
+  const workers = counts.map((_, index) =>
+    start({
+      ...database,
+      read(sql, parameters) {
+        if (/count\(\*\) from outbox/.test(sql)) counts[index]!++;
+        return database.read(sql, parameters);
+      },
+    }, { queue: away })
+  );
+  await using _both = {
+    [Symbol.asyncDispose]: async () =>
+      void await Promise.all(workers.map((one) => one[Symbol.asyncDispose]())),
+  };
+  const bothShow = (size: number) =>
+    waitFor(`both to show ${size}`, async () => {
+      const pages = await Promise.all(
+        workers.map(async ({ url }) => await (await fetch(`${url}/metrics`)).text()),
+      );
+      return pages.every((page) => page.includes(`batch_processor_queue_size ${size}\n`));
+    });
+  await createStore(database).insert([aThought(), aThought()]);
+  await bothShow(2);
+  const before = [...counts];
+  await createStore(database).insert([aThought()]);
+  await bothShow(3);
+  assert.equal(
+    counts.filter((count, index) => count > before[index]!).length,
+    1,
+    `${before}, then ${counts}`,
+  );
+});
+
 testOnDatabase("a worker told to stop finishes what it holds, and then stops listening", async (database) => {
   const store = createStore(database);
   const begun = Promise.withResolvers<void>();

@@ -4,7 +4,7 @@ import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/suppor
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
-import { countWaiting } from "./waiting.ts";
+import { countWaiting, readWaiting } from "./waiting.ts";
 import type { Database } from "./database.ts";
 import { createOperator, type Operator } from "./operator.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
@@ -424,6 +424,14 @@ testOnDatabases(
     assert.deepEqual([thoughts, outbox], [{ interactive: 3, batch: 1 }, 1]);
     assert.ok(oldestS.interactive >= 90 && oldestS.interactive < 150, `${oldestS.interactive} s`);
     assert.ok(oldestS.batch < 30, `${oldestS.batch} s`);
+    const other = await readWaiting(database);
+    assert.deepEqual(
+      [other.thoughts, other.oldestS, other.outbox],
+      [thoughts, oldestS, outbox],
+      "for all workers",
+    );
+    await database.query("update waiting set counted_at = now() - interval '21 seconds'");
+    await assert.rejects(readWaiting(database), /No worker has counted/, "an old count is not shown");
     await turnBackAnHour(database);
     assert.deepEqual(
       (await countWaiting(database)).oldestS,

@@ -11,6 +11,7 @@ import migration0008 from "./migrations/0008_failure_reason.sql" with { type: "t
 import migration0009 from "./migrations/0009_retention.sql" with { type: "text" };
 import migration0010 from "./migrations/0010_outbox_collation.sql" with { type: "text" };
 import migration0011 from "./migrations/0011_timeline.sql" with { type: "text" };
+import migration0012 from "./migrations/0012_waiting.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -95,6 +96,7 @@ const MIGRATIONS = [
   { version: 9, sql: migration0009 },
   { version: 10, sql: migration0010 },
   { version: 11, sql: migration0011 },
+  { version: 12, sql: migration0012 },
 ] as const;
 
 /** The newest version that this program knows. */

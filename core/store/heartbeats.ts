@@ -1,6 +1,6 @@
 /**
  * Heartbeats of the workers: which are present and what they have done, for an API that has no other contact
- * with them.
+ * with them; and which of them leads.
  */
 import type { Database } from "./database.ts";
 
@@ -29,9 +29,19 @@ export interface Heartbeat {
   };
 }
 
+/** What a worker learns from its beat. */
+export interface Others {
+  /** Workers that stopped beating within the last hour without having left. */
+  readonly vanished: number;
+  /**
+   * Whether this worker does what one does for all. Two may, for a few seconds: when one has just started, or
+   * returns from a pause.
+   */
+  readonly leads: boolean;
+}
+
 export interface Heartbeats {
-  /** @returns how many workers stopped beating within the last hour without having left */
-  beat(heartbeat: Heartbeat): Promise<number>;
+  beat(heartbeat: Heartbeat): Promise<Others>;
   /** Deletes a worker's row, when it stops. */
   leave(id: string): Promise<void>;
   /** The workers that are present now. `seenAtMs` is by the database's clock. */
@@ -41,7 +51,7 @@ export interface Heartbeats {
 export function createHeartbeats(database: Database): Heartbeats {
   return {
     async beat({ id, active, expected, processed, failed, cacheHits, cacheMisses, gate }) {
-      const [row] = await database.query<{ vanished: number }>(BEAT, [
+      const [row] = await database.query<Others>(BEAT, [
         id,
         active,
         expected,
@@ -53,7 +63,7 @@ export function createHeartbeats(database: Database): Heartbeats {
         gate.reason,
         gate.since,
       ]);
-      return row?.vanished ?? 0;
+      return row!;
     },
     async leave(id) {
       await database.query("delete from workers where id = $1", [id]);
@@ -89,6 +99,14 @@ interface PresentRow {
   readonly seen_at_ms: string | number;
 }
 
+/**
+ * A heartbeat from the future was written before the clock went back: its worker has sent another since, or
+ * is gone.
+ */
+const IS_PRESENT =
+  `seen_at between now() - interval '${GONE_AFTER_S} seconds' and now() + interval '${GONE_AFTER_S} seconds'`;
+
+/** The first of those that are present leads; those that receive thoughts come before those that cannot. */
 const BEAT = `
   with forgotten as (
     delete from workers where seen_at < now() - interval '${FORGOTTEN_AFTER_S} seconds'
@@ -104,14 +122,12 @@ const BEAT = `
     select count(*)::int from workers
     where seen_at between now() - interval '${FORGOTTEN_AFTER_S} seconds' and now() - interval '${GONE_AFTER_S} seconds'
       and id <> $1
-  ) as vanished`;
+  ) as vanished, not exists (
+    select from workers where ${IS_PRESENT} and (not active, id) < (not $2, $1)
+  ) as leads`;
 
-/**
- * A heartbeat from the future was written before the clock went back: its worker has sent another since, or
- * is gone.
- */
 const PRESENT = `
   select id, active, expected, processed, failed, cache_hits, cache_misses, gate_status, gate_reason,
     (extract(epoch from gate_since) * 1000)::float8 as gate_since_ms,
     extract(epoch from seen_at) * 1000 as seen_at_ms
-  from workers where seen_at between now() - interval '${GONE_AFTER_S} seconds' and now() + interval '${GONE_AFTER_S} seconds'`;
+  from workers where ${IS_PRESENT}`;
