@@ -105,7 +105,7 @@ Deno.test("where containers see Docker's socket and not its log files, promtail 
   const config = JSON.parse(configJson());
   const logs = "/var/lib/docker/containers";
   config.services.promtail = { image: "test/promtail:1", volumes: [{ source: logs, target: logs }] };
-  const { calls, environments } = await scriptDocker(sandbox.bin, [
+  const { environments } = await scriptDocker(sandbox.bin, [
     { when: "* config --format json", stdout: JSON.stringify(config) },
     {
       when: "* ps --all *",
@@ -122,13 +122,14 @@ Deno.test("where containers see Docker's socket and not its log files, promtail 
   const run = await sandbox.launch("up", "--without", without, "--no-verify");
   assert.equal(run.code, EXIT.ok, run.stderr);
   assert.match(run.stderr, /✔ log files +promtail reads by Docker's API/);
-  const lines = (await Deno.readTextFile(calls)).split("\n");
-  const up = lines.findIndex((call) => call.includes(" up --detach "));
-  assert.match(lines[up]!, / promtail\b.* docker-api$/);
+  const lines = (await Deno.readTextFile(environments)).split("\n");
+  const upped = lines.find((line) => line.includes(" up --detach "))!;
+  assert.match(upped, / promtail\b.* docker-api$/);
   const overlay = /COMPOSE_FILE=docker-compose\.yml:docker-compose\.logs\.yml/;
-  assert.match((await Deno.readTextFile(environments)).split("\n")[up]!, overlay);
+  assert.match(upped, overlay);
   await sandbox.launch("down");
-  assert.match((await Deno.readTextFile(environments)).trim().split("\n").at(-1)!, overlay);
+  const given = (await Deno.readTextFile(environments)).split("\n");
+  assert.match(given.find((line) => line.includes(" down "))!, overlay);
 });
 
 Deno.test("where the engine gives two workers one port, each takes any free one, and that is remembered", async () => {
@@ -137,16 +138,16 @@ Deno.test("where the engine gives two workers one port, each takes any free one,
   const collision =
     "Error response from daemon: driver failed programming external connectivity on endpoint " +
     "tp-kafka-worker-2: Bind for 127.0.0.1:8001 failed: port is already allocated";
-  const { calls, environments } = await scriptDocker(sandbox.bin, [
-    { when: "* up --detach *", stderr: collision, code: 1, once: true },
+  const { environments } = await scriptDocker(sandbox.bin, [
+    { when: "* up --detach *", stderr: collision, code: 1, once: true, seconds: 1 },
     { when: "* up --detach *", seconds: 0.5 },
-    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: true },
+    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)), afterUp: 2 },
+    { when: "* ps --all *" },
   ]);
   const run = await sandbox.launch("up", "--without", WITHOUT, "--no-verify");
   assert.equal(run.code, EXIT.ok, run.stderr);
-  const lines = (await Deno.readTextFile(calls)).split("\n");
-  const given = (await Deno.readTextFile(environments)).split("\n");
-  const ups = given.filter((_, i) => lines[i]!.includes(" up --detach "));
+  const lines = (await Deno.readTextFile(environments)).split("\n");
+  const ups = lines.filter((line) => line.includes(" up --detach "));
   assert.deepEqual(ups.map((variables) => /WORKER_PORTS=\S+/.exec(variables)?.[0]), [
     undefined,
     "WORKER_PORTS=0",

@@ -15,8 +15,8 @@ export interface Answer {
   readonly seconds?: number;
   /** Applies to the first call alone. */
   readonly once?: boolean;
-  /** Holds only once `compose up` was called. */
-  readonly afterUp?: boolean;
+  /** Holds only once `compose up` was called, or called this often. */
+  readonly afterUp?: boolean | number;
   /** Holds only once a container was stopped. */
   readonly afterStop?: boolean;
 }
@@ -37,7 +37,10 @@ export const SERVICES = ["secrets", "db", "redis", "kafka", "api", "kafka-worker
 export const WITHOUT =
   "alertmanager,grafana,promtail,tempo,canary,node-exporter,postgres-exporter,redis-exporter,kafka-exporter";
 
-/** Puts a `docker` into a folder. `calls` and `environments` are files with a line for each call. */
+/**
+ * Puts a `docker` into a folder. `calls` and `environments` are files with a line for each call. Calls overlap, so
+ * lines of the two files do not correspond: a line of `environments` ends with ` docker ` and the call's arguments.
+ */
 export async function scriptDocker(
   dir: string,
   answers: readonly Answer[],
@@ -56,8 +59,10 @@ export async function scriptDocker(
     await Deno.writeTextFile(join(dir, `${i}.out`), stdout);
     await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
     const first = once ? `[ ! -e "$here/${i}.once" ] && : >"$here/${i}.once" &&` : "";
-    const guard = [afterUp && "up", afterStop && "stop"].filter(Boolean)
-      .map((deed) => `[ -e "$here/${deed}" ] &&`).join(" ");
+    const guard = [
+      afterUp && `[ "$(grep -c . "$here/up" 2>/dev/null)" -ge ${Number(afterUp)} ] 2>/dev/null &&`,
+      afterStop && `[ -e "$here/stop" ] &&`,
+    ].filter(Boolean).join(" ");
     const pattern = when.replaceAll(" ", "\\ ");
     return `case "$*" in ${pattern}) ${guard} ${first} { sleep ${seconds}; cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
   }));
@@ -66,8 +71,9 @@ export async function scriptDocker(
 PATH=/usr/bin:/bin
 here='${dir}'
 echo "$*" >>"$here/calls"
-env | grep -E "^(COMPOSE_|APP_IMAGE|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " " >>"$here/environments"; echo >>"$here/environments"
-case "$*" in *\\ up\\ --detach*) : >"$here/up";; stop\\ *) : >"$here/stop";; esac
+variables=$(env | grep -E "^(COMPOSE_|APP_IMAGE|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " ")
+echo "\${variables}docker $*" >>"$here/environments"
+case "$*" in *\\ up\\ --detach*) echo up >>"$here/up";; stop\\ *) : >"$here/stop";; esac
 ${cases.join("\n")}
 echo "scripted docker knows no answer to: $*" >&2
 exit 99

@@ -59,7 +59,8 @@ Deno.test("--project starts a second stack: its name, an image and free ports, r
   const first = await machine.launch(...up, "--project", "tp-2");
   // The scripted docker always says the taken port: what matters is what Compose was given.
   assert.match(first.stderr, /Loki|loki/);
-  const given = async () => (await Deno.readTextFile(environments)).trim().split("\n").at(-1)!;
+  const given = async () =>
+    (await Deno.readTextFile(environments)).split("\n").findLast((line) => line.includes("docker compose "))!;
   const variables = Object.fromEntries((await given()).split(" ").map((pair) => pair.split("=")));
   assert.equal(variables.COMPOSE_PROJECT_NAME, "tp-2");
   assert.equal(variables.APP_IMAGE, "tp-2");
