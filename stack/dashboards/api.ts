@@ -166,7 +166,8 @@ export function apiDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Dependency latency p95",
-      description: "What the calls to PostgreSQL, Redis, Kafka and the model take, from the traces.",
+      description:
+        "What the calls to PostgreSQL, Redis, Kafka and the model take over 5 minutes, from the traces.",
       span: 12,
       unit: "seconds",
       series: {
@@ -177,7 +178,7 @@ export function apiDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Dependency calls that fail",
-      description: "Per second, from the traces.",
+      description: "Per second over 5 minutes, from the traces.",
       span: 12,
       unit: "per second",
       series: {

@@ -160,7 +160,7 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "From POST to completed",
-      description: "How long users wait: 95 % should be below 60 s.",
+      description: "How long users wait, over 5 minutes: 95 % should be below 60 s.",
       span: 8,
       unit: "seconds",
       series: {

@@ -6,6 +6,8 @@ export interface Selector {
   readonly metric: string;
   /** Label → matcher value. */
   readonly labels: ReadonlyMap<string, string>;
+  /** The functions that it is an argument of, innermost first; of an aggregation, `sum` and the like. */
+  readonly within: readonly string[];
 }
 
 export interface PromQL {
@@ -34,7 +36,7 @@ export function parsePromQL(expr: string): PromQL {
       labels.set(text(matcher.firstChild!), value === null ? "" : text(value).slice(1, -1));
     }
     const name = node.getChild("Identifier");
-    return { metric: name === null ? "" : text(name), labels };
+    return { metric: name === null ? "" : text(name), labels, within: callsAround(node).map(text) };
   });
 
   const limits = all("BinaryExpr").flatMap((node) => {
@@ -65,6 +67,15 @@ export function parsePromQL(expr: string): PromQL {
 /** Names of the metrics and recorded series that an expression reads, each once. */
 export function metricsOf(expr: string): string[] {
   return [...new Set(parsePromQL(expr).selectors.map(({ metric }) => metric).filter((name) => name !== ""))];
+}
+
+/** The names of the functions and aggregations around a node, innermost first. */
+function callsAround(node: SyntaxNode): SyntaxNode[] {
+  const names: SyntaxNode[] = [];
+  for (let around = node.parent; around !== null; around = around.parent) {
+    if (around.name === "FunctionCall" || around.name === "AggregateExpr") names.push(around.firstChild!);
+  }
+  return names;
 }
 
 /** Every node under one, depth first. */

@@ -17,7 +17,7 @@ import { parse } from "yaml";
 import { DASHBOARDS } from "../../stack/dashboards/boards.ts";
 import { readDashboards } from "../../stack/dashboards/model.ts";
 import { bucketsOf } from "./known_metrics.ts";
-import { parsePromQL } from "../../stack/dashboards/promql.ts";
+import { parsePromQL, windowSeconds } from "../../stack/dashboards/promql.ts";
 import { readAlertCases, readRules, type Rule } from "./rules.ts";
 
 /** Where the runbooks are, one heading per alert. */
@@ -208,6 +208,33 @@ Deno.test("every alert says how bad it is, what is wrong, how much, and what to 
       `${name(rule)}: no dashboard ${dashboard_url}`,
     );
   }
+});
+
+Deno.test("links are made of Prometheus's external labels, and no rule has a label of their names", async () => {
+  const { global } = parse(await Deno.readTextFile("config/prometheus.yml"));
+  const external = Object.keys(global.external_labels);
+  for (const rule of alerts) {
+    const texts = Object.values(rule.annotations ?? {}).join("\n");
+    for (const [, label = ""] of texts.matchAll(/\$externalLabels\.(\w+)/g)) {
+      assert.ok(external.includes(label), `${name(rule)}: Prometheus has no external label ${label}`);
+    }
+    const own = Object.keys(rule.labels ?? {}).filter((label) => external.includes(label));
+    assert.deepEqual(own, [], name(rule));
+  }
+});
+
+Deno.test("absence has to last: a restart of Prometheus or a missed scrape is not missed", () => {
+  const hasty = alerts.filter(({ expr, for: wait = "0m" }) =>
+    /\babsent/.test(expr) && windowSeconds(wait) < 60
+  );
+  assert.deepEqual(hasty.map(name), []);
+});
+
+Deno.test("no rule looks back further than Prometheus keeps its samples", async () => {
+  const compose = await Deno.readTextFile("docker-compose.yml");
+  const retention = compose.match(/retention\.time=\$\{PROMETHEUS_RETENTION:-(\w+)\}/)?.[1] ?? "";
+  const windows = rules.flatMap(({ expr }) => parsePromQL(expr).windows.map(windowSeconds));
+  assert.equal(Math.max(...windows), windowSeconds(retention));
 });
 
 Deno.test("an alert about one process leads to the dashboard of that process", async () => {

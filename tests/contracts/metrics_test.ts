@@ -8,6 +8,14 @@ import { parsePromQL, windowSeconds } from "../../stack/dashboards/promql.ts";
 import { readRules } from "./rules.ts";
 
 const SCRAPE_INTERVAL_S = 15;
+/** What a counter may be given to: these know that a restart sets it to 0. */
+const RATES = ["rate", "irate", "increase"];
+/** Counters of which something else than their growth is asked, with the reason. */
+const READ_AS_THEY_ARE = [
+  "loki_discarded_samples_total", // its first sample is a loss too (decision 22)
+  "tempo_discarded_spans_total",
+  "node_cpu_seconds_total", // one series per core: they are counted
+];
 
 interface Asked {
   /** Who asks, for the message of a failing test. */
@@ -59,6 +67,21 @@ Deno.test("every window holds at least four scrapes", () => {
   assert.deepEqual(short, []);
 });
 
+Deno.test("a counter is read by its growth, and nothing else is: not a gauge, and not a sum that forgot restarts", () => {
+  const wrong = asked.filter(({ by }) => !by.includes(", variable ")).flatMap(({ by, query }) =>
+    parsePromQL(query).selectors.flatMap(({ metric, within: [call = ""] }) => {
+      const type = typeOf(metric);
+      const isRated = RATES.includes(call);
+      if (type === "counter" && !isRated && !READ_AS_THEY_ARE.includes(metric)) {
+        return [`${by}: the counter ${metric} is not within rate() or increase()`];
+      }
+      const isOther = type === "gauge" || type === "recorded";
+      return isOther && isRated ? [`${by}: ${call}() of ${metric}, a ${type} series`] : [];
+    })
+  );
+  assert.deepEqual(wrong, []);
+});
+
 Deno.test("every le that a query picks is a bucket of its histogram", () => {
   const wrong = asked.flatMap(({ by, query }) =>
     parsePromQL(query).selectors.flatMap(({ metric, labels }) => {
@@ -82,3 +105,11 @@ Deno.test("every metric of the catalogue is shown or alerted on somewhere", () =
   );
   assert.deepEqual(unused, [], "unused metrics");
 });
+
+/** What is known of a series by its name; exporters call some counters as gauges are called. */
+function typeOf(metric: string): "counter" | "gauge" | "recorded" | "unknown" {
+  if (metric.includes(":")) return "recorded";
+  const declared = CATALOGUE[metric as keyof typeof CATALOGUE];
+  if (declared !== undefined) return declared.type === "counter" ? "counter" : "gauge";
+  return /_(total|bucket)$/.test(metric) ? "counter" : "unknown";
+}
