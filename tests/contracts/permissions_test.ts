@@ -54,7 +54,7 @@ Deno.test("tasks and the container image start each program with its permission 
     const { command } = manifest.tasks[task as keyof typeof started];
     assert.match(
       command,
-      new RegExp(`deno run --no-prompt .*-P=${set} "--allow-net=\\$\\(`),
+      new RegExp(`deno run --quiet --no-prompt .*-P=${set} "--allow-net=\\$\\(`),
       task,
     );
     assert.match(command, new RegExp(`-P=start core/reachable_hosts\\.ts ${set}\\)"`), task);
@@ -68,6 +68,14 @@ Deno.test("tasks and the container image start each program with its permission 
   const deployed = script + await Deno.readTextFile("Dockerfile") +
     await Deno.readTextFile("docker-compose.yml");
   assert.doesNotMatch(deployed, /--allow-all|"-A"/);
+});
+
+Deno.test("tasks with a permission set are quiet: Deno would warn about sets at every start, and list what it fetches at the first", () => {
+  for (const [task, { command }] of Object.entries(manifest.tasks)) {
+    for (const [run] of command.matchAll(/deno run [^&)]*-P=/g)) {
+      assert.match(run, /^deno run --quiet /, task);
+    }
+  }
 });
 
 Deno.test("nothing that is started can stop at a prompt: there may be nobody to answer", async () => {
