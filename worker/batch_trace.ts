@@ -12,6 +12,7 @@ import {
   openSpan,
   recordSpan,
   runIn,
+  runInSpan,
   type Span,
   SpanKind,
   traceFields,
@@ -89,21 +90,21 @@ export function traceBatch(
 
   return {
     stepOf(id, name, startTime, attributes) {
-      const parent = processing.get(id)?.traceparent;
+      const parent = processing.get(id)?.span;
       if (parent === undefined) return;
       recordSpan(name, { kind: SpanKind.CLIENT, parent, startTime, endTime: Date.now(), attributes });
     },
     step(name, from, attributes) {
       const endTime = Date.now();
       const kind = SpanKind.CLIENT;
-      for (const { traceparent } of processing.values()) {
-        recordSpan(name, { kind, parent: traceparent, startTime: from, endTime, attributes });
+      for (const { span: parent } of processing.values()) {
+        recordSpan(name, { kind, parent, startTime: from, endTime, attributes });
       }
     },
     analysis(claim, analyser, run) {
-      const parent = processing.get(claim.id)?.traceparent;
+      const parent = processing.get(claim.id)?.span;
       if (parent === undefined) return runIn(claim.traceparent, run);
-      const { span, traceparent } = openSpan("analyse thought", {
+      const { span } = openSpan("analyse thought", {
         parent,
         attributes: { "app.analyser.name": analyser.name, "app.analyser.version": analyser.version },
       });
@@ -113,7 +114,7 @@ export function traceBatch(
         span.end();
         return outcome;
       };
-      const outcome = runIn(traceparent, run);
+      const outcome = runInSpan(span, run);
       return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
     },
     fail(id, reason) {

@@ -11,7 +11,6 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
   ParentBasedSampler,
-  RandomIdGenerator,
   type ReadableSpan,
   type Sampler,
   SamplingDecision,
@@ -120,12 +119,17 @@ function lateSpansToo(sampler: Sampler): Sampler {
   };
 }
 
-/** Random ids, except for late spans: those keep the ids that were propagated when they happened. */
+/**
+ * Random ids, except for late spans: those keep the ids that were propagated when they happened. The SDK's
+ * own generator takes a tenth of a span's time here, in Deno's Buffer.
+ */
 function createIdGenerator() {
-  const random = new RandomIdGenerator();
   const late = (): SpanContext | undefined => LATE_SPAN.ids;
   return {
-    generateTraceId: () => late()?.traceId ?? random.generateTraceId(),
-    generateSpanId: () => late()?.spanId ?? random.generateSpanId(),
+    generateTraceId: () => late()?.traceId ?? hex32() + hex32() + hex32() + hex32(),
+    generateSpanId: () => late()?.spanId ?? hex32() + hex32(),
   };
 }
+
+/** 32 random bits in hexadecimal, never 0: an id of zeros alone is invalid (W3C Trace Context). */
+const hex32 = () => (1 + Math.floor(Math.random() * (2 ** 32 - 1))).toString(16).padStart(8, "0");

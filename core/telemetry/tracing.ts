@@ -34,8 +34,8 @@ export const API_TRACER: { tracer: Tracer } = { tracer };
 export interface SpanOptions {
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
-  /** The trace to continue. @default the active span's */
-  readonly parent?: Traceparent | null;
+  /** The span above it, or what another process says of it. @default the active span */
+  readonly parent?: Span | Traceparent | null;
   /** Traces that this span also belongs to, as a batch does. */
   readonly links?: readonly Traceparent[];
   /** When the span began, in milliseconds since the epoch. @default now */
@@ -225,6 +225,8 @@ function start(name: string, options: SpanOptions, parent: Context, by = tracer)
   }, parent);
 }
 
-function parentContext(traceparent: Traceparent | null | undefined): Context {
-  return traceparent ? propagation.extract(context.active(), { traceparent }) : context.active();
+function parentContext(parent: Span | Traceparent | null | undefined): Context {
+  if (!parent) return context.active();
+  if (typeof parent !== "string") return trace.setSpan(context.active(), parent);
+  return propagation.extract(context.active(), { traceparent: parent });
 }
