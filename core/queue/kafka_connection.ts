@@ -49,8 +49,8 @@ export interface KafkaNames {
 export interface KafkaConnection {
   readonly client: Kafka;
   /**
-   * An administrative client that tries once. Disconnecting it leaves nothing behind, even with a silent
-   * broker.
+   * An administrative client that tries each broker once. Disconnecting it leaves nothing behind, even with a
+   * silent broker.
    */
   newAdmin(): Admin;
   /** The consumer group that all workers share. */
@@ -75,9 +75,11 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** Makes a client; nothing is connected until it is used. */
 export function createKafkaConnection(options: KafkaConnectionOptions): KafkaConnection {
   const { brokers, log, login, tls, names = {}, partitions = PARTITIONS, replication } = options;
+  let attempts = 0;
   const config: KafkaConfig = {
     clientId: "thought-processor",
-    brokers: [...brokers],
+    // Each attempt of any client asks the next one: a client begins with the first, which may be gone.
+    brokers: () => [brokers[attempts++ % brokers.length]!],
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     ...(login === undefined ? {} : { sasl: saslOptions(login) }),
@@ -100,7 +102,7 @@ export function createKafkaConnection(options: KafkaConnectionOptions): KafkaCon
     let over = false;
     const admin = new Kafka({
       ...config,
-      retry: { retries: 0 },
+      retry: { initialRetryTime: 100, retries: brokers.length - 1 },
       socketFactory(to) {
         const socket = openSocket(to);
         sockets.add(socket.on("close", () => sockets.delete(socket)));

@@ -260,3 +260,19 @@ Deno.test("a broker that is not there is told so by its ping, each time", async 
   assert.equal(queue.name, "127.0.0.1:1");
   for (const _ of [1, 2]) await assert.rejects(queue.ping(), QueueUnavailableError);
 });
+
+testOnServices(
+  "with several brokers in the address, one that is gone or silent is passed over",
+  async ({ kafkaBrokers }) => {
+    const [hostname, port] = kafkaBrokers.split(":");
+    await using silent = startTcpProxy({ hostname: hostname!, port: Number(port) });
+    silent.block();
+    {
+      await using queue = openKafka({ brokers: ["127.0.0.1:1", "127.0.0.1:2", kafkaBrokers], log });
+      await queue.ping();
+      await queue.publish([message(`${crypto.randomUUID()} past those that are gone`)]);
+    }
+    await using queue = openKafka({ brokers: [`127.0.0.1:${silent.port}`, kafkaBrokers], log });
+    await waitFor("a ping of the other", () => queue.ping().then(() => true));
+  },
+);
