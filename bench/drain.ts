@@ -1,4 +1,4 @@
-/** How fast one worker empties the queue. */
+/** How fast workers empty the queue. */
 import postgres from "postgres";
 import { uuidv7 } from "uuidv7";
 import { openKafka } from "../core/queue/kafka.ts";
@@ -7,13 +7,17 @@ import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import type { Stores } from "./stores.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
+import type { ServerCpu } from "./server_cpu.ts";
 
 export interface Drain {
   readonly thoughts: number;
   readonly seconds: number;
   readonly perSecond: number;
-  /** CPU time of the worker for a thousand thoughts, in milliseconds. */
+  /** CPU time of all workers for a thousand thoughts, in milliseconds. */
   readonly cpuMsPer1000: number;
+  /** CPU time of PostgreSQL for a thousand thoughts, in milliseconds, if `server` was given. */
+  readonly databaseMsPer1000?: number;
+  /** Of the largest. */
   readonly peakMemoryBytes: number;
 }
 
@@ -25,14 +29,16 @@ export interface DrainOptions {
   readonly from: "kafka" | "outbox";
   /** Share of thoughts that belong to a sampled trace. @default 0 */
   readonly sampled?: number;
+  /** The PostgreSQL, to measure it too. */
+  readonly server?: ServerCpu | undefined;
 }
 
 /**
- * Queues thoughts while the worker is stopped (SIGSTOP: it stays a member of its group), continues it, and
- * waits until the last result is committed. Counts from its continuation to the last `finished_at`.
+ * Queues thoughts while the workers are stopped (SIGSTOP: they stay members of their group), continues them,
+ * and waits until the last result is committed. Counts from their continuation to the last `finished_at`.
  */
 export async function measureDrain(
-  worker: MeasuredProcess,
+  workers: readonly MeasuredProcess[],
   services: NonNullable<Stores["services"]>,
   options: DrainOptions,
 ): Promise<Drain> {
@@ -41,10 +47,11 @@ export async function measureDrain(
     brokers: services.kafkaBrokers.split(","),
     log: createLogger({ service: "bench", level: "ERROR" }),
   });
+  const cpuS = () => workers.reduce((total, worker) => total + worker.cpuS(), 0);
   try {
     const rows = thoughtsToQueue(options);
     await kafka.ping();
-    worker.signal("SIGSTOP");
+    for (const worker of workers) worker.signal("SIGSTOP");
     await sql.unsafe(`${INSERT}${options.from === "outbox" ? ALSO_QUEUE : ""} select`, [
       JSON.stringify(rows),
     ]);
@@ -57,17 +64,19 @@ export async function measureDrain(
       })));
     }
     await sql.unsafe("checkpoint");
-    const cpuBefore = worker.cpuS();
+    const cpuBefore = cpuS();
+    const serverBefore = options.server?.cpuS() ?? 0;
     const startedAt = Date.now();
-    worker.signal("SIGCONT");
+    for (const worker of workers) worker.signal("SIGCONT");
     await waitFor("the queue is empty", async () => {
       const [row] = await sql.unsafe(
         "select exists (select from thoughts where finished_at is null) as open",
       );
       return !row!.open;
     }, { timeoutMs: 120_000 });
-    const peakMemoryBytes = worker.peakMemoryBytes();
-    const cpuS = worker.cpuS() - cpuBefore;
+    const peakMemoryBytes = Math.max(...workers.map((worker) => worker.peakMemoryBytes()));
+    const usedS = cpuS() - cpuBefore;
+    const serverS = (options.server?.cpuS() ?? 0) - serverBefore;
     const [row] = await sql.unsafe(
       "select count(*)::int as n, extract(epoch from max(finished_at))::float8 as at from thoughts where status = 'completed'",
     );
@@ -80,7 +89,8 @@ export async function measureDrain(
       thoughts: options.thoughts,
       seconds,
       perSecond: options.thoughts / seconds,
-      cpuMsPer1000: cpuS / options.thoughts * 1e6,
+      cpuMsPer1000: usedS / options.thoughts * 1e6,
+      ...(options.server && { databaseMsPer1000: serverS / options.thoughts * 1e6 }),
       peakMemoryBytes,
     };
   } finally {

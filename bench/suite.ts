@@ -7,11 +7,12 @@ import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { measureModel, type ModelRun } from "./model.ts";
+import { measureScaling, type Scaling } from "./scaling.ts";
 import { startSink } from "./otlp_sink.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
-export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "costs"] as const;
+export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "scaling", "costs"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -38,6 +39,7 @@ export interface Results {
     /** The highest rate tried whose backlog did not grow. */
     readonly sustainedPerSecond: number;
   };
+  scaling?: Scaling;
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
   models?: readonly ModelRun[];
   scrape?: Scrapes;
@@ -147,6 +149,16 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
     }
     results.models = models;
   }
+  if (parts.includes("scaling")) {
+    results.scaling = await measureScaling(services, {
+      ...load,
+      thoughts,
+      startApi: () => startApi(stores),
+      startWorker: () => startWorker(stores, { env: { ANALYSER: "none" }, sampled: 0 }),
+      forget: () => forget(services.databaseUrl),
+      onStep,
+    });
+  }
   if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
   return results;
 }
@@ -213,8 +225,8 @@ async function measureCosts(
       }
       await forget(stores.services!.databaseUrl);
       await using worker = await startWorker(stores, variant);
-      await measureDrain(worker, stores.services!, queue);
-      const drained = await measureDrain(worker, stores.services!, { ...queue, sampled: variant.sampled });
+      await measureDrain([worker], stores.services!, queue);
+      const drained = await measureDrain([worker], stores.services!, { ...queue, sampled: variant.sampled });
       costs[name] = { api: apiCost, worker: drained.cpuMsPer1000 };
     }
     rounds.push(costs);
@@ -242,10 +254,10 @@ async function drainRepeatedly(
   services: NonNullable<Stores["services"]>,
   options: DrainOptions,
 ) {
-  await measureDrain(worker, services, options);
+  await measureDrain([worker], services, options);
   const rounds: Drain[] = [];
   for (let round = 0; round < DRAIN_ROUNDS; round++) {
-    rounds.push(await measureDrain(worker, services, options));
+    rounds.push(await measureDrain([worker], services, options));
   }
   rounds.sort((a, b) => a.perSecond - b.perSecond);
   return rounds[Math.floor(DRAIN_ROUNDS / 2)]!;

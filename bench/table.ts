@@ -1,4 +1,5 @@
 /** The benchmark's results for a person. */
+import type { Scale } from "./scaling.ts";
 import type { Cost, Results } from "./suite.ts";
 
 interface Machine {
@@ -13,7 +14,8 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, workers, models, endToEnd, scrape, scrapeIdle, costs } = results;
+  const { embedded, api, apiIdempotent, workers, models, endToEnd, scaling, scrape, scrapeIdle, costs } =
+    results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -58,6 +60,17 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     ]);
   }
   if (endToEnd) rows.push(["sustained", perSecond(endToEnd.sustainedPerSecond), "6,000 /s"]);
+  for (const [name, scales] of Object.entries(scaling ?? {})) {
+    for (const { processes, ...scale } of scales as readonly Scale[]) {
+      rows.push([
+        `scaling, ${processes} × ${name === "apis" ? "API" : "worker"}`,
+        `${perSecond(scale.perSecond)}; CPU for 1,000: ${milliseconds(scale.cpuMsPer1000)}, ` +
+        `PostgreSQL ${
+          scale.databaseMsPer1000 === undefined ? "not known" : milliseconds(scale.databaseMsPer1000)
+        }`,
+      ]);
+    }
+  }
   for (const run of models ?? []) {
     const name = `model, ${run.workers} worker${run.workers === 1 ? "" : "s"}, ${run.lanes} lanes`;
     rows.push(

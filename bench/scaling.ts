@@ -1,0 +1,99 @@
+/** What more processes bring on one machine, and what they take from PostgreSQL. */
+import { type Acceptance, measureAcceptance } from "./accept.ts";
+import { measureDrain } from "./drain.ts";
+import type { MeasuredProcess } from "./measured_process.ts";
+import { openServerCpu } from "./server_cpu.ts";
+import type { Stores } from "./stores.ts";
+
+/** Thoughts per second of so many processes together. */
+export interface Scale {
+  readonly processes: number;
+  readonly perSecond: number;
+  /** CPU time of all of them for a thousand thoughts, in milliseconds. */
+  readonly cpuMsPer1000: number;
+  /** CPU time of PostgreSQL for a thousand thoughts, in milliseconds; absent if it cannot be read here. */
+  readonly databaseMsPer1000?: number;
+}
+
+export interface Scaling {
+  readonly apis: readonly Scale[];
+  readonly workers: readonly Scale[];
+}
+
+export interface ScalingOptions {
+  readonly seconds: number;
+  readonly warmUpS: number;
+  readonly connections: number;
+  readonly thoughts: number;
+  readonly startApi: () => Promise<MeasuredProcess>;
+  readonly startWorker: () => Promise<MeasuredProcess>;
+  /** Empties the database. */
+  readonly forget: () => Promise<void>;
+  readonly onStep: (step: string) => void;
+}
+
+const APIS = [1, 2, 4];
+const WORKERS = [1, 3, 6];
+
+/** Measures the API by its own load, and workers from the outbox, relay included. */
+export async function measureScaling(
+  services: NonNullable<Stores["services"]>,
+  options: ScalingOptions,
+): Promise<Scaling> {
+  const { thoughts, startApi, startWorker, forget, onStep } = options;
+  await using server = await openServerCpu(services.databaseUrl);
+  const apis: Scale[] = [];
+  for (const processes of APIS) {
+    onStep(`${processes} × API`);
+    await forget();
+    await using started = await startAll(processes, startApi);
+    const before = server?.cpuS() ?? 0;
+    const each = await Promise.all(
+      started.all.map((api) =>
+        measureAcceptance(api, { ...options, connections: Math.ceil(options.connections / processes) })
+      ),
+    );
+    apis.push({ processes, ...together(each, server && server.cpuS() - before) });
+  }
+  const workers: Scale[] = [];
+  for (const processes of WORKERS) {
+    onStep(`${processes} × worker`);
+    await forget();
+    await using started = await startAll(processes, startWorker);
+    const drain = () =>
+      measureDrain(started.all, services, { thoughts, repeats: 0.3, from: "outbox", server });
+    await drain(); // warms up
+    const { perSecond, cpuMsPer1000, databaseMsPer1000 } = await drain();
+    workers.push({
+      processes,
+      perSecond,
+      cpuMsPer1000,
+      ...(databaseMsPer1000 === undefined ? {} : { databaseMsPer1000 }),
+    });
+  }
+  return { apis, workers };
+}
+
+function together(each: readonly Acceptance[], serverS: number | undefined): Omit<Scale, "processes"> {
+  const stored = each.map(({ accepted, warmUp }) => accepted + warmUp);
+  const thoughts = stored.reduce((total, count) => total + count, 0);
+  const cpuMs = each.reduce(
+    (total, { cpuMsPer1000 }, index) => total + cpuMsPer1000 * stored[index]! / 1_000,
+    0,
+  );
+  return {
+    perSecond: each.reduce((total, { perSecond }) => total + perSecond, 0),
+    cpuMsPer1000: cpuMs / thoughts * 1_000,
+    ...(serverS === undefined ? {} : { databaseMsPer1000: serverS / thoughts * 1e6 }),
+  };
+}
+
+async function startAll(
+  count: number,
+  start: () => Promise<MeasuredProcess>,
+): Promise<{ readonly all: readonly MeasuredProcess[] } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const all = await Promise.all(Array.from({ length: count }, async () => stack.use(await start())));
+  const owned = stack.move();
+  return { all, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
