@@ -56,6 +56,8 @@ function onInterrupt(again: () => void): AbortSignal {
   // With Node's API: the live view's libraries end the process themselves when they see no listener there.
   process.on("SIGINT", listener);
   process.on("SIGTERM", listener);
+  // The terminal was closed.
+  if (Deno.build.os !== "windows") process.on("SIGHUP", listener);
   return interrupt.signal;
 }
 

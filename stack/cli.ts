@@ -1,5 +1,6 @@
 /** The launcher's command line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { type Part, PARTS } from "./cluster/find_services.ts";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
 import { ADDRESSES, type Installation } from "./installation.ts";
 import { MAX_WORKERS, OPTIONAL } from "./services.ts";
@@ -120,6 +121,13 @@ interface Flags {
   readonly remove?: string;
   readonly otlp?: boolean;
   readonly url?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly prometheus?: string;
+  readonly alertmanager?: string;
+  readonly grafana?: string;
+  readonly loki?: string;
+  readonly tempo?: string;
   readonly keyFile?: string;
   readonly grafanaLoginFile?: string;
   readonly prometheusUrl?: string;
@@ -203,13 +211,29 @@ function withSelection(command: Command): Command {
   );
 }
 
-/** The addresses of an installation that is not Compose's; each may come from the environment as well. */
+/**
+ * The addresses of an installation that is not Compose's, each of which may come from the environment as well, or
+ * the cluster in which its services are found.
+ */
 function withInstallation(command: Command): Command {
   for (const [service, { flag, variable }] of Object.entries(ADDRESSES)) {
     const what = service === "api"
       ? "of the API of an installation elsewhere, such as a cluster"
       : `its ${service}'s`;
     command.addOption(new Option(`${flag} <url>`, what).env(variable).argParser(address));
+  }
+  command
+    .addOption(
+      new Option("--context <name>", "of kubectl: a cluster with a release of the chart, by port-forward")
+        .conflicts("url"),
+    )
+    .option("--namespace <name>", "of that release, if there are several");
+  for (const part of Object.keys(PARTS)) {
+    command.option(
+      `--${part} <service>`,
+      `the cluster's ${part}, as NAMESPACE/NAME:PORT, if not found`,
+      clusterService,
+    );
   }
   return command
     .addOption(new Option("--key-file <path>", "a file with its API key").env("VERIFY_KEY_FILE"))
@@ -220,8 +244,8 @@ function withInstallation(command: Command): Command {
 }
 
 function installationOf(flags: Flags): Installation | undefined {
-  const { url, keyFile, grafanaLoginFile } = flags;
-  if (url === undefined) return undefined;
+  const { url, context, namespace, keyFile, grafanaLoginFile } = flags;
+  if (url === undefined && context === undefined) return undefined;
   const { prometheusUrl, alertmanagerUrl, grafanaUrl, lokiUrl, tempoUrl } = flags;
   const others = {
     prometheus: prometheusUrl,
@@ -230,9 +254,17 @@ function installationOf(flags: Flags): Installation | undefined {
     loki: lokiUrl,
     tempo: tempoUrl,
   };
-  const given = Object.entries(others).filter(([, address]) => address !== undefined);
+  const isGiven = ([, value]: readonly [string, string | undefined]) => value !== undefined;
+  const services = (Object.keys(PARTS) as Part[]).map((part) => [part, flags[part]] as const).filter(isGiven);
   return {
-    addresses: { api: url, ...Object.fromEntries(given) },
+    addresses: Object.fromEntries(Object.entries({ api: url, ...others }).filter(isGiven)),
+    ...(context !== undefined && {
+      cluster: {
+        context,
+        ...(namespace !== undefined && { namespace }),
+        services: Object.fromEntries(services),
+      },
+    }),
     ...(keyFile !== undefined && { keyFile }),
     ...(grafanaLoginFile !== undefined && { grafanaLoginFile }),
   };
@@ -309,6 +341,11 @@ function address(text: string): string {
   return url.href.replace(/\/$/, "");
 }
 
+function clusterService(text: string): string {
+  if (/^(?:[^/:]+\/)?[^/:]+(?::\d+)?$/.test(text)) return text;
+  throw new InvalidArgumentError("Give a service such as monitoring/prometheus-operated:9090.");
+}
+
 /** Without a path it is /metrics. */
 function metricsUrl(text: string): URL {
   const url = URL.parse(text);
@@ -350,6 +387,7 @@ function examples(command: string): string {
   ${command} up --workers 5 --timeout 5m
   ${command} verify --json                    for CI: exit code and evidence
   ${command} verify --url https://thoughts.example.com --key-file secrets/key
+  ${command} verify --context production --key-file secrets/key
   ${command} logs kafka-worker --follow
   ${command} drill redis-down --fast          does the alert fire, and resolve?
   ${command} traffic --rate 10/s --for 5m     something to see

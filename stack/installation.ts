@@ -1,4 +1,5 @@
-/** An installation other than Compose's, by its given addresses: what `verify --url` proves. */
+/** An installation other than Compose's, by its addresses: what `verify --url` and `verify --context` prove. */
+import type { Cluster } from "./cluster/find_services.ts";
 import { Unreachable } from "./clients/http.ts";
 import { createPrometheus } from "./clients/prometheus.ts";
 import { PROCESSED } from "./clients/workers.ts";
@@ -10,7 +11,9 @@ import type { Paths } from "./paths.ts";
 
 export interface Installation {
   /** Base addresses by service. */
-  readonly addresses: Partial<Readonly<Record<ServiceName, string>>> & { readonly api: string };
+  readonly addresses: Partial<Readonly<Record<ServiceName, string>>>;
+  /** Where its services are found that have no address here. */
+  readonly cluster?: Cluster;
   /** Holds a key that may read, write and delete thoughts of the user `launcher-proof`. */
   readonly keyFile?: string;
   /** Holds `user:password`. */
@@ -37,7 +40,7 @@ const COUNTED_MS = 60_000;
  */
 export async function openInstallation(
   { host, paths }: { readonly host: Host; readonly paths: Paths },
-  { addresses, keyFile, grafanaLoginFile }: Installation,
+  { addresses, cluster, keyFile, grafanaLoginFile }: Installation,
 ): Promise<RunningStack> {
   if (addresses.grafana !== undefined && grafanaLoginFile === undefined) {
     throw new LaunchFailure("usage", {
@@ -63,8 +66,10 @@ export async function openInstallation(
       delayMs: COUNTED_MS,
       processed: async () => (await prometheus?.instant(`sum(${PROCESSED})`))?.[0] ?? 0,
     },
-    howToGive: (name) =>
-      name in ADDRESSES ? ADDRESSES[name as keyof typeof ADDRESSES].flag : `a job of ${name}`,
+    howToGive: (name) => {
+      if (!(name in ADDRESSES)) return `a job of ${name}`;
+      return cluster ? `--${name}` : ADDRESSES[name as keyof typeof ADDRESSES].flag;
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import { type ChecklistResult, failuresOf, runChecklist } from "../checklist.ts";
 import { createGrafana } from "../clients/grafana.ts";
 import { type Context, observe } from "../context.ts";
+import { forwardServices } from "../cluster/forwarded.ts";
 import { readDashboards } from "../dashboards/model.ts";
 import { LaunchFailure } from "../failure.ts";
 import { type Installation, openInstallation } from "../installation.ts";
@@ -25,10 +26,22 @@ export async function verify(context: Context): Promise<Report> {
 
 /** The same proof of an installation that is not Compose's. */
 async function verifyElsewhere(context: Context, installation: Installation): Promise<Report> {
+  if (!installation.cluster) return await proveElsewhere(context, installation, []);
+  await using forwarded = await forwardServices(context, installation, installation.cluster);
+  const checklists = [forwarded.checklist];
+  if (!forwarded.installation) return createReport(context, { checklists, leftOut: [] });
+  return await proveElsewhere(context, forwarded.installation, checklists);
+}
+
+async function proveElsewhere(
+  context: Context,
+  installation: Installation,
+  before: readonly ChecklistResult[],
+): Promise<Report> {
   const stack = await openInstallation(context, installation);
   const { checklist, trace } = await prove(context, stack);
   return createReport(context, {
-    checklists: [checklist],
+    checklists: [...before, checklist],
     failures: failuresOf(checklist).map(whereItRuns),
     leftOut: [],
     ...trace,

@@ -125,7 +125,7 @@ Deno.test("a packed launcher may do the same, but for files", () => {
     "--allow-net",
     `--allow-env=${launcher.env.allow}`,
     "--ignore-env",
-    "--allow-run=docker,df,ss,lsof,xdg-open,open,explorer",
+    "--allow-run=docker,kubectl,df,ss,lsof,xdg-open,open,explorer",
     "--allow-read",
     "--allow-write",
   ]);
