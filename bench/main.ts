@@ -2,7 +2,7 @@
 import { cpus } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { table } from "./table.ts";
-import { type Part, PARTS, runSuite } from "./suite.ts";
+import { OPTIONAL_PARTS, type Part, PARTS, runSuite } from "./suite.ts";
 
 const whole = (text: string) => {
   const value = Number(text);
@@ -29,7 +29,7 @@ const options = new Command("bench")
 const loadBefore = Deno.loadavg()[0];
 const results = await runSuite({
   ...options,
-  parts: options.only ?? PARTS,
+  parts: options.only ?? PARTS.filter((part) => !OPTIONAL_PARTS.includes(part)),
   // deno-lint-ignore no-console -- progress, for a person
   onStep: (step) => console.error(`… ${step}`),
 });

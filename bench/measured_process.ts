@@ -39,16 +39,8 @@ export async function startMeasuredProcess(
   const url = `http://127.0.0.1:${port}`;
   const measured: MeasuredProcess = {
     url,
-    pid: child.pid,
+    ...measure(child.pid),
     signal: child.kill,
-    cpuS() {
-      const [user, system] = fields(child.pid).slice(11, 13).map(Number);
-      return (user! + system!) / TICKS_PER_S;
-    },
-    peakMemoryBytes() {
-      const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
-    },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
   try {
@@ -67,6 +59,21 @@ export async function startMeasuredProcess(
     throw new Error(`${args.at(-1)} ended before it was ready: ${child.stderr()}`);
   }
   return measured;
+}
+
+/** Reads what a process takes. */
+export function measure(pid: number): Pick<MeasuredProcess, "pid" | "cpuS" | "peakMemoryBytes"> {
+  return {
+    pid,
+    cpuS() {
+      const [user, system] = fields(pid).slice(11, 13).map(Number);
+      return (user! + system!) / TICKS_PER_S;
+    },
+    peakMemoryBytes() {
+      const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
+    },
+  };
 }
 
 /** The fields of /proc/PID/stat behind the program's name, which may hold spaces: the state is the first. */

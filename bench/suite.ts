@@ -9,10 +9,13 @@ import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { measureModel, type ModelRun } from "./model.ts";
 import { measureScaling, type Scaling } from "./scaling.ts";
 import { startSink } from "./otlp_sink.ts";
+import { measurePeers, type Peers } from "./peers.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
-export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "scaling", "costs"] as const;
+export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "scaling", "costs", "peers"] as const;
+/** Left out unless it is named: it installs other programs. */
+export const OPTIONAL_PARTS: readonly Part[] = ["peers"];
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -40,6 +43,8 @@ export interface Results {
     readonly sustainedPerSecond: number;
   };
   scaling?: Scaling;
+  /** By name, ours among them. */
+  peers?: Peers;
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
   models?: readonly ModelRun[];
   scrape?: Scrapes;
@@ -156,6 +161,15 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
       startApi: () => startApi(stores),
       startWorker: () => startWorker(stores, { env: { ANALYSER: "none" }, sampled: 0 }),
       forget: () => forget(services.databaseUrl),
+      onStep,
+    });
+  }
+  if (parts.includes("peers")) {
+    results.peers = await measurePeers(services, {
+      ...load,
+      startApi: (DATABASE_URL) => startApi(stores, { env: { DATABASE_URL }, sampled: 0 }),
+      startWorker: (DATABASE_URL) =>
+        startWorker(stores, { env: { DATABASE_URL, ANALYSER: "none" }, sampled: 0 }),
       onStep,
     });
   }

@@ -14,8 +14,19 @@ type Row = readonly [what: string, measured: string, aim?: string];
 
 /** @returns lines of "what, measured, aim" */
 export function table({ machine, ...results }: Results & { readonly machine: Machine }): string {
-  const { embedded, api, apiIdempotent, workers, models, endToEnd, scaling, scrape, scrapeIdle, costs } =
-    results;
+  const {
+    embedded,
+    api,
+    apiIdempotent,
+    workers,
+    models,
+    endToEnd,
+    scaling,
+    peers,
+    scrape,
+    scrapeIdle,
+    costs,
+  } = results;
   const rows: Row[] = [
     ["machine", `${machine.cpus} × ${machine.model}, Deno ${machine.deno}`],
     ["load average", `${machine.loadBefore?.toFixed(1)} before, ${machine.loadAfter?.toFixed(1)} after`],
@@ -70,6 +81,26 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
         }`,
       ]);
     }
+  }
+  for (const [name, peer] of Object.entries(peers ?? {})) {
+    const database = peer.databaseMsPer1000;
+    rows.push(
+      [
+        `${name}: accepted, completed`,
+        `${perSecond(peer.acceptedPerSecond)}, ${perSecond(peer.completedPerSecond)}`,
+      ],
+      [
+        `${name}: POST to result at 100/s, p50 / p99`,
+        `${peer.p50Ms.toFixed(1)} / ${peer.p99Ms.toFixed(1)} ms`,
+      ],
+      [
+        `${name}: CPU for 1,000 thoughts, PostgreSQL's`,
+        `${milliseconds(peer.cpuMsPer1000)}, ${
+          database === undefined ? "not known" : milliseconds(database)
+        }`,
+      ],
+      [`${name}: peak memory, API and worker`, megabytes(peer.peakMemoryBytes)],
+    );
   }
   for (const run of models ?? []) {
     const name = `model, ${run.workers} worker${run.workers === 1 ? "" : "s"}, ${run.lanes} lanes`;
