@@ -6,13 +6,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { readDashboards } from "../../stack/dashboards/model.ts";
 import { EXIT } from "../../stack/failure.ts";
 import { createMachine, type Machine } from "../launcher/run_launcher.ts";
 import { scriptDocker } from "../launcher/scripted_docker.ts";
 import { freePort } from "../support/free_port.ts";
 import { waitFor } from "../support/wait.ts";
-import { areInstalled, drained, EXAMPLES, type RunningExample, startExample } from "./example.ts";
+import { areInstalled, EXAMPLES, type RunningExample, startExample } from "./example.ts";
+import { ownPanels } from "./own_panels.ts";
+import { makeTraffic } from "./traffic.ts";
 
 const PROMETHEUS = Deno.env.get("PROMETHEUS") ?? "prometheus";
 const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
@@ -44,20 +45,13 @@ Deno.test({
     const extensions = join(machine.state, "extensions");
     const prometheus = stack.use(await startPrometheus(extensions, running.map(({ name }) => name)));
     const traffic = stack.use(makeTraffic(running));
-    const dashboards = await dashboardsIn(extensions);
     for (const { name, lines } of running) {
       await t.step(`${name} is scraped, and every panel has data`, async () => {
         await waitFor(
           `${name} to be up`,
           async () => (await prometheus.values(`up{job="${name}"}`))[0] === 1,
         );
-        const dashboard = dashboards.find(({ uid }) => uid === `own-${name}`)!;
-        const panels = dashboard.panels.flatMap((panel) =>
-          panel.queries.filter(({ language }) => language === "promql").map(({ expr }) => ({
-            title: panel.title,
-            expr,
-          }))
-        );
+        const panels = await ownPanels(extensions, name);
         assert.ok(panels.length >= 10, `${name} has ${panels.length} queries`);
         for (const { title, expr } of panels) {
           await waitFor(
@@ -120,18 +114,6 @@ async function adopted(machine: Machine, { name, url }: RunningExample): Promise
   assert.ok(success, new TextDecoder().decode(stderr));
 }
 
-/** Reads a person's dashboards as the stack reads its own. */
-async function dashboardsIn(extensions: string) {
-  const home = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(join(home, "config", "grafana"), { recursive: true });
-    await Deno.symlink(join(extensions, "dashboards"), join(home, "config", "grafana", "dashboards"));
-    return await readDashboards(home);
-  } finally {
-    await Deno.remove(home, { recursive: true });
-  }
-}
-
 /** Takes traces, in whatever encoding: protobuf holds a trace's id as bytes, JSON as text. */
 function startCollector() {
   const bodies: Uint8Array[] = [];
@@ -149,31 +131,6 @@ function startCollector() {
         (body.includes(traceId) || body.includes(latin(Uint8Array.fromHex(traceId))))
       ),
     [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
-
-/** Requests as callers send them, with sampled traces of their own, until disposed; some fail. */
-function makeTraffic(services: readonly RunningExample[]) {
-  const traceIds = new Set<string>();
-  const stop = new AbortController();
-  const hex = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)).toHex();
-  const send = async (url: string) => {
-    const traceId = hex(16);
-    traceIds.add(traceId);
-    await fetch(url, { headers: { traceparent: `00-${traceId}-${hex(8)}-01` } }).then(drained);
-  };
-  const sending = (async () => {
-    while (!stop.signal.aborted) {
-      await Promise.all(services.flatMap(({ url }) => [send(`${url}/orders/7`), send(`${url}/fail`)]));
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  })();
-  return {
-    traceIds,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await sending;
-    },
   };
 }
 
