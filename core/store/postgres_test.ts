@@ -3,6 +3,7 @@ import { DatabaseUnavailableError, UnstorableError } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { DATABASES } from "../../tests/support/databases.ts";
 import { waitFor } from "../../tests/support/wait.ts";
+import { startOwnPostgres } from "../../tests/faults/own_postgres.ts";
 import { startTcpProxy, type TcpProxy } from "../../tests/support/tcp_proxy.ts";
 
 const serverUrl = Deno.env.get("TEST_DATABASE_URL")!;
@@ -244,4 +245,33 @@ testOnServer("a listener is notified again after the connection broke", async (u
   const missed = heard;
   await database.query("notify test_channel");
   await waitFor("it hears", () => heard > missed);
+});
+
+testOnServer("a password in the address wins over the one given apart", async () => {
+  await using server = await startOwnPostgres({
+    prepare: (folder) =>
+      Deno.writeTextFile(
+        `${folder}/pg_hba.conf`,
+        "host all postgres all trust\nhost all all all scram-sha-256\n",
+      ),
+  });
+  {
+    await using admin = openPostgres({ url: server.url });
+    await admin.query("create role ada login password 'sec#ret'");
+  }
+  const login = async (user: string, password?: string) => {
+    await using database = openPostgres({
+      url: server.url.replace("postgres@", `${user}@`),
+      ...(password === undefined ? {} : { password }),
+    });
+    await database.query("select 1");
+  };
+  await login("ada:sec%23ret", "another");
+  await login("ada", "sec#ret");
+  for (const [user, password] of [["ada:another", "sec#ret"], ["ada", "another"], ["ada"]]) {
+    await assert.rejects(login(user!, password), (error: DatabaseUnavailableError) => {
+      assert.equal(error.why, "the login is refused");
+      return !/another|sec.*ret/.test(error.message);
+    });
+  }
 });
