@@ -6,7 +6,10 @@ export interface LoadOptions {
   readonly thoughts: number;
   /** How fast they come; without it, as fast as they are accepted. */
   readonly perSecond?: number;
-  /** Clients at once. @default 16 */
+  /**
+   * Clients at once; as many as thoughts keep the load coming, whatever the API does.
+   * @default 16
+   */
   readonly clients?: number;
   /** The text of the nth thought. @default a short one of its own */
   readonly text?: (n: number) => string;
@@ -17,6 +20,8 @@ export interface LoadOptions {
 export interface Load {
   /** The ids answered with 201, so far. */
   readonly accepted: readonly string[];
+  /** The longest time after `since` in which no thought was accepted, in seconds. */
+  longestPauseS(since: number): number;
   /** Requests that were refused with 503 and a Retry-After. */
   readonly refused: number;
   /** Requests that got no response. */
@@ -34,6 +39,7 @@ const AGAIN_MS = 200;
 export function startLoad(options: LoadOptions): Load {
   const { api, thoughts, perSecond, clients = 16, text = defaultText, user = defaultUser } = options;
   const accepted: string[] = [];
+  const acceptedAt: number[] = [];
   const keys = crypto.randomUUID();
   const startedAt = performance.now();
   let next = 0;
@@ -67,6 +73,7 @@ export function startLoad(options: LoadOptions): Load {
         const id = await post(n, said);
         if (id !== undefined) {
           accepted.push(id);
+          acceptedAt.push(Date.now());
           break;
         }
         await reached(performance.now() + AGAIN_MS);
@@ -78,6 +85,10 @@ export function startLoad(options: LoadOptions): Load {
   done.catch(() => {}); // its awaiting caller handles it
   return {
     accepted,
+    longestPauseS(since) {
+      const times = [since, ...acceptedAt.filter((at) => at > since)];
+      return Math.max(0, ...times.slice(1).map((at, n) => at - times[n]!)) / 1_000;
+    },
     get refused() {
       return refused;
     },

@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { startLoad } from "./load.ts";
 import { report } from "./report.ts";
 import { faultTest, service } from "./services.ts";
-import { assertNoneEnded, assertNothingLostOrTwice, startSystem, type System } from "./system.ts";
+import {
+  assertNoneEnded,
+  assertNothingLostOrTwice,
+  everyWorkerActive,
+  startSystem,
+  type System,
+} from "./system.ts";
 import { lastFor } from "./duration.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -11,18 +17,6 @@ const OUTAGE_S = 20;
 const LOAD = { thoughts: 2_000, perSecond: 80 };
 /** Longer than any test: what is lost on the way stays lost, so that only the outbox can have kept it. */
 const NO_RESCUE = { REQUEUE_AFTER_MS: "86400000" };
-
-/**
- * After a test that killed workers, Kafka's group may still wait for them; the load is not to be over by
- * then.
- */
-const everyWorkerActive = (system: System) =>
-  waitFor("every worker is in the group", async () => {
-    const active = await Promise.all(
-      system.workers.map((worker) => worker.metric("batch_processor_active_workers")),
-    );
-    return active.every((value) => value === 1);
-  });
 
 const workBegins = (system: System) =>
   waitFor("work has begun", async () => await system.audit.count("completed") > 50);

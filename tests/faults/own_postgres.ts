@@ -10,6 +10,8 @@ export interface OwnPostgres extends AsyncDisposable {
   readonly restarts: number;
   /** Everything the server has said, over all its starts. */
   log(): string;
+  /** SIGKILL to all its processes, as when its machine stops; it is not started again. */
+  kill(): Promise<void>;
 }
 
 export interface OwnPostgresOptions {
@@ -81,11 +83,12 @@ export async function startOwnPostgres(
     }
   }
   const supervised = supervise();
-  stack.defer(async () => {
+  async function end(how: (server: Deno.ChildProcess) => void) {
     stopping.resolve(true);
-    server?.kill("SIGQUIT"); // at once: its data is no longer needed
+    if (server !== undefined) how(server);
     await supervised;
-  });
+  }
+  stack.defer(() => end((server) => server.kill("SIGQUIT"))); // at once: its data is no longer needed
 
   await waitFor("the test's own PostgreSQL", () => /ready to accept (read-only )?connections/.test(said), {
     describe: () => said,
@@ -97,8 +100,23 @@ export async function startOwnPostgres(
       return restarts;
     },
     log: () => said,
+    kill: () =>
+      end((server) => {
+        const backends = childrenOf(server.pid);
+        server.kill("SIGKILL");
+        for (const pid of backends) {
+          try {
+            Deno.kill(pid, "SIGKILL");
+          } catch { /* it has noticed, and ended by itself */ }
+        }
+      }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function childrenOf(pid: number): number[] {
+  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+  return children.split(" ").filter((child) => child !== "").map(Number);
 }
 
 async function newestPrograms(): Promise<string> {

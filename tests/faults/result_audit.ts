@@ -23,6 +23,8 @@ export interface ResultAudit extends AsyncDisposable {
   count(status: "pending" | "processing" | "completed" | "failed"): Promise<number>;
   /** Thoughts that are not at their end. */
   open(): Promise<number>;
+  /** The longest time after `since` in which no thought was completed, in seconds. */
+  longestPauseS(since: number): Promise<number>;
   /** Statements in progress in this database, except this one. */
   busy(): Promise<number>;
   verdict(accepted: readonly string[]): Promise<Verdict>;
@@ -52,6 +54,7 @@ export async function createResultAudit(serverUrl: string): Promise<ResultAudit>
     },
     count: (status) => number("select count(*) from thoughts where status = $1", [status]),
     open: () => number("select count(*) from thoughts where finished_at is null"),
+    longestPauseS: (since) => number(LONGEST_PAUSE, [since]),
     busy: () =>
       number(
         "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and pid <> pg_backend_pid()",
@@ -90,3 +93,9 @@ const VERDICT = `
     (select count(*) from thoughts
       where result is not null and length(text) <= 200 and result->'analysis'->>'summary' <> text
     )::float8 as "mixedUp"`;
+
+const LONGEST_PAUSE = `
+  with since as (select to_timestamp($1::float8 / 1000) as at),
+    ends as (select finished_at, lag(finished_at) over (order by finished_at) as previous from thoughts)
+  select coalesce(max(extract(epoch from finished_at - greatest(previous, at))), 0)
+  from ends, since where finished_at > at`;

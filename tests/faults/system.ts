@@ -96,6 +96,19 @@ export async function startSystem(services: Services, options: SystemOptions = {
   };
 }
 
+/**
+ * After a test that killed workers, Kafka's group may still wait for them; the load is not to be over by
+ * then.
+ */
+export async function everyWorkerActive(system: System): Promise<void> {
+  await waitFor("every worker is in the group", async () => {
+    const active = await Promise.all(
+      system.workers.map((worker) => worker.metric("batch_processor_active_workers")),
+    );
+    return active.every((value) => value === 1);
+  });
+}
+
 /** Every program has lived through the fault. */
 export function assertNoneEnded({ api, workers }: Pick<System, "api" | "workers">): void {
   const ended = [api, ...workers].filter(({ exited }) => exited);

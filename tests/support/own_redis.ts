@@ -1,10 +1,13 @@
 /** One test's own Redis, for what a shared one cannot be: protected, a replica, a cluster, over TLS. */
+import { freePort } from "./free_port.ts";
 import { waitFor } from "./wait.ts";
 
 export interface OwnRedis extends AsyncDisposable {
   readonly port: number;
   /** Runs a command as its administrator. */
   command(...args: string[]): Promise<string>;
+  /** SIGKILL, and waits until it is gone. */
+  kill(): Promise<void>;
 }
 
 /**
@@ -33,19 +36,20 @@ export async function startOwnRedis(
     });
     return new TextDecoder().decode((await cli.output()).stdout).trim();
   };
+  let ended = false;
+  child.status.then(() => ended = true);
+  const kill = async () => {
+    if (!ended) child.kill("SIGKILL");
+    await child.status;
+  };
   await waitFor("the test's own Redis", async () => await command("ping") === "PONG");
   return {
     port,
     command,
+    kill,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
+      await kill(); // its data is no longer needed
       await Deno.remove(folder, { recursive: true });
     },
   };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
