@@ -230,6 +230,7 @@ export const CATALOGUE = {
     help: "Time from a thought's acceptance to its stored result, in seconds.",
     on: ["worker"],
     labels: ["priority"],
+    values: { priority: ["interactive", "batch"] },
     buckets: END_TO_END_BUCKETS,
   },
   batch_processor_batch_size: {
@@ -468,10 +469,12 @@ export function createMetrics<S extends Service>(service: S, version: string): M
   }
   const metrics = instruments as Metrics<S>;
   for (const [name, { values = {} }] of Object.entries(CATALOGUE) as [MetricName, Declaration][]) {
-    const counter = instruments[name];
-    if (!(counter instanceof Counter)) continue;
+    const instrument = instruments[name];
     for (const [label, known] of Object.entries(values)) {
-      for (const value of known) counter.inc({ [label]: value }, 0);
+      for (const value of known) {
+        if (instrument instanceof Counter) instrument.inc({ [label]: value }, 0);
+        if (instrument instanceof Histogram) instrument.zero({ [label]: value });
+      }
     }
   }
   const { app_build_info: buildInfo, app_resident_memory_bytes: resident } = metrics as Metrics<Service>;

@@ -321,5 +321,8 @@ export const BURN_RATES = [
   { alert: "ErrorBudgetBurningSlow", long: "3d", short: "6h", rate: 1 },
 ] as const;
 
+/** The share of a long window that has to have been measured: in a young stack it would be a short one. */
+export const MIN_WINDOW_SHARE = 0.5;
+
 /** Fewer bad events than this do not alert: one failure at night is not an outage. */
 export const MIN_BAD_EVENTS = 10;

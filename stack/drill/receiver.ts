@@ -15,8 +15,8 @@ const Line = z.object({
   drill: z.string().optional(),
 });
 
-/** Always firing, and repeated. */
-const WATCHDOG = "Watchdog";
+/** The others ask nothing of anyone: for information, and the Watchdog. */
+const PAGES = ["critical", "warning"];
 
 /** Clocks of a virtual machine and its host drift apart. */
 const SLACK_MS = 5_000;
@@ -44,11 +44,11 @@ export function createReceiver({ compose, mark }: ReceiverOptions) {
     );
   }
 
-  /** Notifications of what began to fire since then, in their order. */
+  /** Notifications of warnings and critical alerts that began to fire since then, in their order. */
   async function notifications(since: Date): Promise<Notification[]> {
     const earliest = since.getTime() - SLACK_MS;
-    const fired = (await received(since)).filter(({ status, alertname, starts_at }) =>
-      status === "firing" && alertname !== WATCHDOG && Date.parse(starts_at ?? "") >= earliest
+    const fired = (await received(since)).filter(({ status, severity, starts_at }) =>
+      status === "firing" && PAGES.includes(severity) && Date.parse(starts_at ?? "") >= earliest
     );
     const together = Map.groupBy(fired, ({ notification }) => notification);
     return [...together.values()].map((lines) => [...new Set(lines.map(({ alertname }) => alertname))]);

@@ -65,7 +65,8 @@ Deno.test("notifications() counts what arrived together once, and only what bega
   const { receiver } = receiverOf([
     told("1", "KafkaDown"),
     told("2", "TargetDown", { starts_at: "2025-12-31T23:00:00Z" }),
-    told("3", "Watchdog"),
+    told("3", "Watchdog", { severity: "none" }),
+    told("3b", "CacheHitsLow", { severity: "info" }),
     told("4", "OutboxStuck"),
     told("4", "OutboxStuck", { severity: "critical" }),
     told("4", "OldestThoughtWaiting"),

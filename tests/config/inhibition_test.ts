@@ -119,9 +119,41 @@ const CASES: readonly Case[] = [
     told: [["RedisDown"]],
   },
   {
-    name: "requests fail for a reason of the API's own: the strongest signs, together",
-    sent: ERRORS,
-    told: [["ApiErrorsHigh", "ApiSlow"]],
+    name: "requests fail for a reason of the API's own",
+    sent: [...ERRORS, "CanaryFailing critical"],
+    told: [["ApiErrorsHigh"]],
+  },
+  {
+    name: "the API is cut off from its stores, while the workers reach them",
+    sent: [
+      ...ERRORS,
+      "CanaryFailing critical",
+      "DependencyUnreachable warning dependency=database component=api instance=api:8000",
+      "ErrorBudgetBurningFast critical slo=canary component=api symptom=canary",
+    ],
+    told: [["ApiErrorsHigh"]],
+  },
+  {
+    name: "more is posted than workers do: the backlog, and not also the waiting that it causes",
+    sent: [
+      ...WAITING.filter((alert) => !alert.startsWith("ConsumerLagStuck")),
+      "CanaryFailing critical",
+      "ErrorBudgetBurningFast critical slo=canary component=api symptom=canary",
+    ],
+    told: [["ConsumerLagHigh"]],
+  },
+  {
+    name: "a partition hangs",
+    sent: [...WAITING, "CanaryFailing critical"],
+    told: [["ConsumerLagStuck"]],
+  },
+  {
+    name: "a worker that is cut off is told beside an API whose requests fail",
+    sent: [
+      "ApiErrorsHigh critical",
+      "DependencyUnreachable warning dependency=database component=workers instance=w1:8001",
+    ],
+    told: [["ApiErrorsHigh"], ["DependencyUnreachable"]],
   },
   {
     name: "one critical alert silences no warning of another service, device, instance or objective",

@@ -9,6 +9,7 @@ import {
   MIN_CACHE_LOOKUPS_PER_S,
   MIN_FORECAST_SAMPLES,
   MIN_QUANTILE_EVENTS,
+  MIN_WINDOW_SHARE,
   OBJECTIVES,
   type Threshold,
   THRESHOLDS,
@@ -70,7 +71,8 @@ Deno.test("no alert compares with a number of its own", () => {
     const own = thresholds.filter(({ alert }) => alert === rule.alert).flatMap((
       { warn, critical },
     ) => [warn, critical]);
-    const burn = BURN_RATES.filter(({ alert }) => alert === rule.alert).map(({ rate }) => rate);
+    const burn = BURN_RATES.filter(({ alert }) => alert === rule.alert)
+      .flatMap(({ rate, long }) => [rate, samplesNeeded(long)]);
     // 0 and 1 are states - down, none, any - not limits.
     const allowed = [0, 1, ...own, ...burn, ...MINIMA];
     const strange = parsePromQL(rule.expr).limits.map(({ value }) => value).filter((v) =>
@@ -105,6 +107,7 @@ Deno.test("burn-rate alerts use the workbook's windows and factors, and the obje
     assert.match(rule.expr, new RegExp(`slo:burn_rate:${long} > ${rate}\\s`));
     assert.match(rule.expr, new RegExp(`slo:burn_rate:${short} > ${rate}\\s`));
     assert.match(rule.expr, new RegExp(`rate5m\\[${long}\\]\\) \\* 30 >= ${MIN_BAD_EVENTS}`));
+    assert.match(rule.expr, new RegExp(`events:rate5m\\[${long}\\]\\) >= ${samplesNeeded(long)}\\s`));
   }
   const targets = rules.filter(({ record }) => record === "slo:objective")
     .map(({ labels, expr }) => [labels?.slo, Number(expr.match(/vector\((.+)\)/)?.[1])]);
@@ -294,6 +297,11 @@ Deno.test("JobAbsent names every job that Prometheus scrapes", async () => {
 /** The dashboards that a link, which may be a template, leads to. */
 function boardsOf(dashboardUrl: string): string[] {
   return [...dashboardUrl.matchAll(/\btp-[\w]+/g)].map(([uid]) => uid);
+}
+
+/** How many of the samples of a long window an alert over it needs; the group's interval is 30 s. */
+function samplesNeeded(long: string): number {
+  return windowSeconds(long) / 30 * MIN_WINDOW_SHARE;
 }
 
 function name(rule: Rule): string {

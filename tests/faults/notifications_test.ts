@@ -28,6 +28,11 @@ const FAULTS: readonly Fault[] = [
   },
   { name: "Redis is down", breaks: (state) => state.unreachable = ["cache"], tells: [["RedisDown"]] },
   { name: "the API is down", breaks: (state) => state.down = ["thoughtprocessor-api"], tells: [["ApiDown"]] },
+  {
+    name: "the API is cut off from its stores",
+    breaks: (state) => state.apiCutOff = true,
+    tells: [["ApiErrorsHigh"]],
+  },
   { name: "no worker is left", breaks: (state) => state.workers = 0, tells: [["WorkersMissing"]] },
   { name: "one worker of three is gone", breaks: (state) => state.workers = 2, tells: [["WorkersMissing"]] },
   {
@@ -56,16 +61,10 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-/**
- * Budgets that burn over longer windows than an hour are left out: a stack of a quarter of an hour has no six
- * hours to compare an outage with.
- */
-const JUDGED_WINDOW = "1h";
-
 interface Notification {
   readonly alerts: readonly {
     readonly status: string;
-    readonly labels: { readonly alertname: string; readonly window?: string };
+    readonly labels: { readonly alertname: string };
   }[];
 }
 
@@ -124,11 +123,7 @@ async function play({ breaks }: Fault): Promise<string[][]> {
   const notifications: string[][] = [];
   await using receiver = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     const { alerts } = await request.json() as Notification;
-    const firing = alerts
-      .filter(({ status, labels: { window = JUDGED_WINDOW } }) =>
-        status === "firing" && window === JUDGED_WINDOW
-      )
-      .map(({ labels }) => labels.alertname);
+    const firing = alerts.filter(({ status }) => status === "firing").map(({ labels }) => labels.alertname);
     if (firing.length > 0 && !firing.includes("Watchdog")) notifications.push([...new Set(firing)]);
     return new Response();
   });

@@ -14,6 +14,8 @@ export interface StackState {
   workers: number;
   /** Dependencies that no process reaches: database, queue, cache. */
   unreachable: string[];
+  /** The API alone is cut off from its stores; workers reach them. */
+  apiCutOff: boolean;
   /** Why the gate before the model is closed. */
   gate: string | undefined;
   /** Partitions of which nothing is committed although messages wait. */
@@ -38,6 +40,7 @@ export function serveStackMetrics(): FakeStackMetrics {
     down: [],
     workers: 3,
     unreachable: [],
+    apiCutOff: false,
     gate: undefined,
     stuck: [],
     disks: { "/dev/sda1": 0.5, "/dev/sdb1": 0.5 },
@@ -55,7 +58,7 @@ export function serveStackMetrics(): FakeStackMetrics {
     const database = !state.unreachable.includes("database");
     const works = database && !state.unreachable.includes("queue") && state.gate === undefined &&
       state.workers > 0;
-    if (database && !state.down.includes("thoughtprocessor-api")) count.accepted += RATE * seconds;
+    if (accepts() && !state.down.includes("thoughtprocessor-api")) count.accepted += RATE * seconds;
     else count.refused += RATE * seconds;
     if (works) count.processed += RATE * seconds;
     if (works && !state.unreachable.includes("cache")) count.hits += RATE / 2 * seconds;
@@ -64,9 +67,11 @@ export function serveStackMetrics(): FakeStackMetrics {
     stuckFor = state.stuck.length > 0 ? stuckFor + seconds : 0;
   }
 
+  const accepts = () => !state.unreachable.includes("database") && !state.apiCutOff;
+
   /** The canary passes over a model that is unavailable, and waits for everything else. */
   function canary(): string[] {
-    const accepted = !state.unreachable.includes("database") && !state.down.includes("thoughtprocessor-api");
+    const accepted = accepts() && !state.down.includes("thoughtprocessor-api");
     const completed = accepted && !state.unreachable.includes("queue") && state.workers > 0;
     return [
       `canary_success ${completed ? 1 : 0}`,
@@ -86,7 +91,7 @@ export function serveStackMetrics(): FakeStackMetrics {
         'method="POST",route="/thoughts",status="201"',
         count.accepted,
       ),
-      `app_dependency_up{dependency="database"} ${up("database")}`,
+      `app_dependency_up{dependency="database"} ${accepts() ? 1 : 0}`,
       "app_resident_memory_bytes 1e8",
     ],
     "kafka-worker": (instance) => {
