@@ -8,12 +8,12 @@ import { parse } from "yaml";
 import { serviceFiles } from "../../stack/extensions/service_files.ts";
 import { readRules, type Rule } from "../contracts/rules.ts";
 import { freePort } from "../support/free_port.ts";
+import { isInstalled } from "../support/program.ts";
 import { waitFor } from "../support/wait.ts";
 
 const PROGRAM = Deno.env.get("ALERTMANAGER") ?? "prometheus-alertmanager";
 const required = Deno.env.get("REQUIRE_SERVICES") === "1";
-const found = await new Deno.Command(PROGRAM, { args: ["--version"] }).output()
-  .then(({ success }) => success, () => false);
+const found = await isInstalled(PROGRAM);
 if (!found && !required) {
   // deno-lint-ignore no-console -- a skipped test must not look like a passed one
   console.warn("SKIPPED: inhibition. Put prometheus-alertmanager on PATH or its path into ALERTMANAGER.");

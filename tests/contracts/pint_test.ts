@@ -7,13 +7,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { serviceFiles } from "../../stack/extensions/service_files.ts";
+import { isInstalled } from "../support/program.ts";
 import { RULE_FILES } from "./rules.ts";
 
 const PINT = Deno.env.get("PINT") ?? "pint";
 const CONFIG = "tests/contracts/pint.hcl";
 const required = Deno.env.get("REQUIRE_SERVICES") === "1";
-const found = await new Deno.Command(PINT, { args: ["version"] }).output()
-  .then(({ success }) => success, () => false);
+const found = await isInstalled(PINT, "version");
 if (!found && !required) {
   // deno-lint-ignore no-console -- a skipped test must not look like a passed one
   console.warn("SKIPPED: pint on the rules. `.ci/services install` builds it; or put its path into PINT.");

@@ -1,6 +1,7 @@
 /** The recipes for newcomers, followed to the letter: nothing else is needed. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { isInstalled } from "../support/program.ts";
 import { loggedUrl, startProcess } from "../support/process.ts";
 import { waitFor } from "../support/wait.ts";
 import { copyCheckout, follow, readRecipe } from "./recipe.ts";
@@ -25,7 +26,7 @@ Deno.test("CONTRIBUTING: a metric with its panel and alert takes these steps and
   assert.match(await read("MONITORING.md"), /\| Thoughts deleted in an hour .*above 1000/);
   assert.match(await read("docs/panels.md"), /\| Deleted +\| Thoughts deleted per second/);
   assert.match(await read("config/grafana/dashboards/api-dashboard.json"), /thoughts_deleted_total/);
-  if (await hasPromtool()) {
+  if (await isInstalled(PROMTOOL)) {
     const test = ["test", "rules", join(checkout.root, "config/prometheus/tests/api.yml")];
     const { success, stderr } = await new Deno.Command(PROMTOOL, { args: test }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
@@ -63,8 +64,3 @@ Deno.test("README: an analyser takes one file and two lines, its secret one entr
   }, { timeoutMs: 60_000 });
   assert.equal(result.analysis.summary, "LISTEN TO THE RAIN");
 });
-
-async function hasPromtool(): Promise<boolean> {
-  const run = new Deno.Command(PROMTOOL, { args: ["--version"], stdout: "null", stderr: "null" }).output();
-  return await run.then(({ success }) => success, () => false);
-}

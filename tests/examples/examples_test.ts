@@ -10,6 +10,7 @@ import { EXIT } from "../../stack/failure.ts";
 import { createMachine, type Machine } from "../launcher/run_launcher.ts";
 import { scriptDocker } from "../launcher/scripted_docker.ts";
 import { freePort } from "../support/free_port.ts";
+import { isInstalled } from "../support/program.ts";
 import { waitFor } from "../support/wait.ts";
 import { areInstalled, EXAMPLES, type RunningExample, startExample } from "./example.ts";
 import { ownPanels } from "./own_panels.ts";
@@ -18,11 +19,7 @@ import { makeTraffic } from "./traffic.ts";
 const PROMETHEUS = Deno.env.get("PROMETHEUS") ?? "prometheus";
 const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
 const required = Deno.env.get("REQUIRE_SERVICES") === "1";
-const found = await areInstalled() &&
-  await new Deno.Command(PROMETHEUS, { args: ["--version"] }).output().then(
-    ({ success }) => success,
-    () => false,
-  );
+const found = await areInstalled() && await isInstalled(PROMETHEUS);
 if (!found && !required) {
   // deno-lint-ignore no-console -- a skipped test must not look like a passed one
   console.warn("SKIPPED: the example services. Run .ci/services install.");

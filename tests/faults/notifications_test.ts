@@ -10,6 +10,7 @@ import { parse, stringify } from "yaml";
 import { quickDuration, quickQuery } from "../../stack/drill/pace.ts";
 import { serveStackMetrics, SPEED, type StackState } from "./played_stack.ts";
 import { freePort } from "../support/free_port.ts";
+import { isInstalled } from "../support/program.ts";
 import { waitFor } from "../support/wait.ts";
 
 interface Fault {
@@ -80,9 +81,9 @@ const programs = {
 /** Of the configuration under test. */
 const root = Deno.env.get("NOTIFICATIONS_ROOT") ?? ".";
 const required = Deno.env.get("REQUIRE_SERVICES") === "1";
-const found = await Promise.all(
-  Object.values(programs).map((program) => new Deno.Command(program, { args: ["--version"] }).output()),
-).then(() => true, () => false);
+const found = (await Promise.all(Object.values(programs).map((program) => isInstalled(program)))).every(
+  Boolean,
+);
 if (!found && !required) {
   // deno-lint-ignore no-console -- a skipped test must not look like a passed one
   console.warn(
