@@ -18,13 +18,16 @@ const options = new Command("bench")
   .option("--seconds <n>", "load on the API, each time", whole, 10)
   .option("--connections <n>", "connections to the API", whole, 64)
   .option("--thoughts <n>", "thoughts queued for the worker", whole, 20_000)
+  .option("--minutes <n>", "of a soak", whole, 30)
   .addOption(new Option("--only <part...>", "only these").choices(PARTS))
   .addHelpText(
     "after",
     "\nServices: DATABASE_URL, REDIS_URL and KAFKA_BROKERS, or the same with TEST_ in front; embedded without them.",
   )
   .parse([Deno.execPath(), "bench", ...Deno.args])
-  .opts<{ json: boolean; seconds: number; connections: number; thoughts: number; only?: Part[] }>();
+  .opts<
+    { json: boolean; seconds: number; connections: number; thoughts: number; minutes: number; only?: Part[] }
+  >();
 
 const loadBefore = Deno.loadavg()[0];
 const results = await runSuite({

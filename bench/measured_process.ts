@@ -11,6 +11,8 @@ export interface MeasuredProcess extends AsyncDisposable {
   signal(name: Deno.Signal): void;
   /** CPU time so far, of all its threads, in seconds. */
   cpuS(): number;
+  /** Resident memory now, in bytes. */
+  memoryBytes(): number;
   /** The peak of resident memory so far, in bytes. */
   peakMemoryBytes(): number;
 }
@@ -62,17 +64,21 @@ export async function startMeasuredProcess(
 }
 
 /** Reads what a process takes. */
-export function measure(pid: number): Pick<MeasuredProcess, "pid" | "cpuS" | "peakMemoryBytes"> {
+export function measure(
+  pid: number,
+): Pick<MeasuredProcess, "pid" | "cpuS" | "memoryBytes" | "peakMemoryBytes"> {
+  const memory = (field: "VmRSS" | "VmHWM") => {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)![1]) * 1_024;
+  };
   return {
     pid,
     cpuS() {
       const [user, system] = fields(pid).slice(11, 13).map(Number);
       return (user! + system!) / TICKS_PER_S;
     },
-    peakMemoryBytes() {
-      const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1_024;
-    },
+    memoryBytes: () => memory("VmRSS"),
+    peakMemoryBytes: () => memory("VmHWM"),
   };
 }
 

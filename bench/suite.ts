@@ -8,14 +8,25 @@ import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { measureModel, type ModelRun } from "./model.ts";
 import { measureScaling, type Scaling } from "./scaling.ts";
+import { measureSoak, type Soak } from "./soak.ts";
 import { startSink } from "./otlp_sink.ts";
 import { measurePeers, type Peers } from "./peers.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
-export const PARTS = ["api", "worker", "model", "scrape", "end-to-end", "scaling", "costs", "peers"] as const;
-/** Left out unless it is named: it installs other programs. */
-export const OPTIONAL_PARTS: readonly Part[] = ["peers"];
+export const PARTS = [
+  "api",
+  "worker",
+  "model",
+  "scrape",
+  "end-to-end",
+  "scaling",
+  "costs",
+  "peers",
+  "soak",
+] as const;
+/** Left out unless they are named: one installs other programs, the other takes long. */
+export const OPTIONAL_PARTS: readonly Part[] = ["peers", "soak"];
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -25,6 +36,8 @@ export interface SuiteOptions {
   readonly connections: number;
   /** How many are queued for the worker. */
   readonly thoughts: number;
+  /** How long a soak takes, in minutes. */
+  readonly minutes: number;
   /** Called with what comes next. */
   readonly onStep?: (step: string) => void;
 }
@@ -43,6 +56,7 @@ export interface Results {
     readonly sustainedPerSecond: number;
   };
   scaling?: Scaling;
+  soak?: Soak;
   /** By name, ours among them. */
   peers?: Peers;
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
@@ -89,6 +103,8 @@ const RATES = [10, 100, 1_000, 4_000];
 const STEP = 1.25;
 /** As Compose starts them. */
 const WORKERS = 3;
+/** Thoughts per second of a soak: enough to fill a young generation every few seconds. */
+const SOAK_RATE = 200;
 /** How long an API without load is scraped. */
 const IDLE_MS = 3_000;
 
@@ -162,6 +178,16 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
       startWorker: () => startWorker(stores, { env: { ANALYSER: "none" }, sampled: 0 }),
       forget: () => forget(services.databaseUrl),
       onStep,
+    });
+  }
+  if (parts.includes("soak")) {
+    onStep(`soak, ${options.minutes} minutes`);
+    await forget(services.databaseUrl);
+    await using api = await startApi(stores);
+    await using worker = await startWorker(stores, { env: {}, sampled: 0 });
+    results.soak = await measureSoak(api, worker, services.databaseUrl, {
+      minutes: options.minutes,
+      perSecond: SOAK_RATE,
     });
   }
   if (parts.includes("peers")) {

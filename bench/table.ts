@@ -1,4 +1,5 @@
 /** The benchmark's results for a person. */
+import type { Growth } from "./soak.ts";
 import type { Scale } from "./scaling.ts";
 import type { Cost, Results } from "./suite.ts";
 
@@ -23,6 +24,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     endToEnd,
     scaling,
     peers,
+    soak,
     scrape,
     scrapeIdle,
     costs,
@@ -81,6 +83,14 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
         }`,
       ]);
     }
+  }
+  if (soak) {
+    const grown = ({ mb, mbPerHour, plusMinus }: Growth) =>
+      `${mb.toFixed(0)} MB, ${mbPerHour >= 0 ? "+" : ""}${mbPerHour.toFixed(1)} ± ${
+        plusMinus.toFixed(1)
+      } MB an hour`;
+    const name = `soak, ${soak.minutes} minutes at ${perSecond(soak.perSecond)}`;
+    rows.push([`${name}: API`, grown(soak.api), "flat"], [`${name}: worker`, grown(soak.worker), "flat"]);
   }
   for (const [name, peer] of Object.entries(peers ?? {})) {
     const database = peer.databaseMsPer1000;
