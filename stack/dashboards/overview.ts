@@ -182,7 +182,7 @@ export function overviewDashboard(): Dashboard {
     .withPanel(graph({
       title: "CPU busy",
       description: "Share of all cores. Utilisation.",
-      span: 6,
+      span: 5,
       unit: "ratio",
       series: { busy: '1 - avg(rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))' },
       min: 0,
@@ -192,7 +192,7 @@ export function overviewDashboard(): Dashboard {
       title: "Saturation",
       description:
         "Programs ready to run per core, and the share of time in which the busiest disk works. Above 1: they wait.",
-      span: 6,
+      span: 5,
       unit: "count",
       series: {
         "load per core": 'sum(node_load1) / count(node_cpu_seconds_total{mode="idle"})',
@@ -204,21 +204,37 @@ export function overviewDashboard(): Dashboard {
     .withPanel(graph({
       title: "Memory available",
       description: "Memory that programs could still use.",
-      span: 6,
+      span: 5,
       unit: "ratio",
       series: { available: "sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)" },
       min: 0,
       max: 1,
     }))
     .withPanel(graph({
+      title: "Memory short",
+      description:
+        "Pages swapped per second, and programs that the kernel killed for their memory in the last hour. Saturation, and its errors.",
+      span: 4,
+      unit: "count",
+      series: {
+        "swapped":
+          "sum(rate(node_vmstat_pswpin[$__rate_interval])) + sum(rate(node_vmstat_pswpout[$__rate_interval]))",
+        "killed": "sum(increase(node_vmstat_oom_kill[1h]))",
+      },
+      min: 0,
+      upTo: 1,
+    }))
+    .withPanel(graph({
       title: "Free disk space",
-      description: "Share of each disk that is free.",
-      span: 6,
+      description: "Share of each disk that is free, in bytes and in inodes: either can run out.",
+      span: 5,
       unit: "ratio",
       threshold: "diskFree",
       series: {
         "{{device}}":
           `min by (device) (node_filesystem_avail_bytes{${DISKS}} / node_filesystem_size_bytes{${DISKS}})`,
+        "{{device}} inodes":
+          `min by (device) (node_filesystem_files_free{${DISKS}} / (node_filesystem_files{${DISKS}} > 0))`,
       },
       min: 0,
       max: 1,
