@@ -17,12 +17,21 @@ export function isFree(port: number): boolean {
   }
 }
 
-/** The first of a number of consecutive free ports, starting from a port; undefined if there are none. */
-export function freeRow(from: number, count: number): number | undefined {
+/**
+ * The first of a number of consecutive free ports, starting from a port; undefined if there are none.
+ *
+ * @param promised ports that somebody else is to get
+ */
+export function freeRow(from: number, count: number, promised: ReadonlySet<number>): number | undefined {
+  const isUsable = (port: number) => !promised.has(port) && isFree(port);
   for (let first = from; first + count <= 65_536; first += count) {
-    if (Array.from({ length: count }).every((_, i) => isFree(first + i))) return first;
+    if (portsFrom(first, count).every(isUsable)) return first;
   }
   return undefined;
+}
+
+export function portsFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
 }
 
 const ASK_MS = 5_000;

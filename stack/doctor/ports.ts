@@ -1,7 +1,7 @@
 /** Host ports: each free, or held by this stack already. */
 import type { Container, Declared } from "../docker/compose.ts";
 import type { Docker } from "../docker/docker.ts";
-import { freeRow, holderOf, isFree } from "../docker/port.ts";
+import { freeRow, holderOf, isFree, portsFrom } from "../docker/port.ts";
 import { type LaunchFailure, prerequisite } from "../failure.ts";
 import type { Host } from "../host.ts";
 import type { Paths } from "../paths.ts";
@@ -32,10 +32,14 @@ export async function checkPorts(options: PortOptions): Promise<string> {
   const names = containers.map(({ name }) => name);
   const found: number[] = [];
   const conflicts: Conflict[] = [];
+  /** Those that a service has or is advised to take. */
+  const promised = new Set(
+    declared.flatMap(({ ports }) => ports.flatMap(({ from, to }) => portsFrom(from, to - from + 1))),
+  );
   for (const { name, ports, replicas } of declared) {
     for (const { from, to } of ports) {
       if (from === 0) continue; // any free port
-      const all = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+      const all = portsFrom(from, to - from + 1);
       const taken = all.filter((port) => !published.has(port) && !isFree(port));
       const usable = all.filter((port) => !taken.includes(port));
       // Each replica takes one of a range; Compose refuses a range that is too short.
@@ -52,7 +56,7 @@ export async function checkPorts(options: PortOptions): Promise<string> {
         port,
         holder: holder ?? "a program of another user",
         container: publishing[0],
-        move: moveText(name, to + 1, all.length),
+        move: moveText(name, to + 1, all.length, promised),
       });
     }
   }
@@ -60,11 +64,13 @@ export async function checkPorts(options: PortOptions): Promise<string> {
   return `${found.length} free or ours: ${found.sort((a, b) => a - b).join(" ")}`;
 }
 
-function moveText(name: string, from: number, count: number): string | undefined {
+/** Adds the ports it advises to those that are promised. */
+function moveText(name: string, from: number, count: number, promised: Set<number>): string | undefined {
   const services: readonly Service[] = SERVICES;
   const variable = services.find((service) => service.name === name)?.portVariable;
-  const first = freeRow(from, count);
+  const first = freeRow(from, count, promised);
   if (!variable || first === undefined) return undefined;
+  for (const port of portsFrom(first, count)) promised.add(port);
   return `${variable}=${count === 1 ? first : `${first}-${first + count - 1}`}`;
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
+import { isFree, portsFrom } from "../../stack/docker/port.ts";
 import { createMachine } from "./run_launcher.ts";
 import {
   type Answer,
@@ -67,3 +68,34 @@ Deno.test("--project starts a second stack: its name, an image and free ports, r
   assert.equal(variables.PROMETHEUS_PORT, "41999");
   assert.notEqual(variables.LOKI_PORT, `${port}`);
 });
+
+Deno.test("ports that move away from one that is taken do not meet: neither in a second stack nor in the advice", async () => {
+  const row = freePortRow(4);
+  using _taken = Deno.listen({ hostname: "127.0.0.1", port: row });
+  const ports = { api: row, loki: row + 1, prometheus: row + 2 };
+  const config = configJson(ports).replace("test/api:1", "thought-processor");
+  await using machine = await createMachine();
+  const { environments } = await scriptDocker(machine.bin, [{
+    when: "* config --format json",
+    stdout: config,
+  }]);
+
+  const advised = await machine.launch("up", "--without", WITHOUT);
+  assert.match(advised.stderr, new RegExp(`API_PORT=${row + 3}\\b`), advised.stderr);
+
+  await machine.launch("up", "--without", WITHOUT, "--project", "tp-2");
+  const given = (await Deno.readTextFile(environments)).split("\n").findLast((line) =>
+    line.includes("docker compose ")
+  )!;
+  const moved = ["API_PORT", "LOKI_PORT", "PROMETHEUS_PORT"].map((name) =>
+    new RegExp(`\\b${name}=(\\d+)`).exec(given)?.[1]
+  );
+  assert.equal(new Set(moved).size, 3, given);
+});
+
+function freePortRow(count: number): number {
+  for (let first = 20_000; first < 30_000; first += count) {
+    if (portsFrom(first, count).every(isFree)) return first;
+  }
+  throw new Error("no free ports");
+}
