@@ -7,7 +7,7 @@ import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import type { Stores } from "./stores.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
-import type { ServerCpu } from "./server_cpu.ts";
+import { type DatabaseServer, type UsagePer1000, usagePer1000 } from "./database_server.ts";
 
 export interface Drain {
   readonly thoughts: number;
@@ -15,8 +15,8 @@ export interface Drain {
   readonly perSecond: number;
   /** CPU time of all workers for a thousand thoughts, in milliseconds. */
   readonly cpuMsPer1000: number;
-  /** CPU time of PostgreSQL for a thousand thoughts, in milliseconds, if `server` was given. */
-  readonly databaseMsPer1000?: number;
+  /** What PostgreSQL took, if `server` was given. */
+  readonly database?: UsagePer1000;
   /** Of the largest. */
   readonly peakMemoryBytes: number;
 }
@@ -30,7 +30,7 @@ export interface DrainOptions {
   /** Share of thoughts that belong to a sampled trace. @default 0 */
   readonly sampled?: number;
   /** The PostgreSQL, to measure it too. */
-  readonly server?: ServerCpu | undefined;
+  readonly server?: DatabaseServer | undefined;
 }
 
 /**
@@ -65,7 +65,7 @@ export async function measureDrain(
     }
     await sql.unsafe("checkpoint");
     const cpuBefore = cpuS();
-    const serverBefore = options.server?.cpuS() ?? 0;
+    const serverBefore = await options.server?.usage();
     const startedAt = Date.now();
     for (const worker of workers) worker.signal("SIGCONT");
     await waitFor("the queue is empty", async () => {
@@ -76,7 +76,7 @@ export async function measureDrain(
     }, { timeoutMs: 120_000 });
     const peakMemoryBytes = Math.max(...workers.map((worker) => worker.peakMemoryBytes()));
     const usedS = cpuS() - cpuBefore;
-    const serverS = (options.server?.cpuS() ?? 0) - serverBefore;
+    const serverAfter = await options.server?.usage();
     const [row] = await sql.unsafe(
       "select count(*)::int as n, extract(epoch from max(finished_at))::float8 as at from thoughts where status = 'completed'",
     );
@@ -90,7 +90,7 @@ export async function measureDrain(
       seconds,
       perSecond: options.thoughts / seconds,
       cpuMsPer1000: usedS / options.thoughts * 1e6,
-      ...(options.server && { databaseMsPer1000: serverS / options.thoughts * 1e6 }),
+      ...(serverBefore && { database: usagePer1000(serverBefore, serverAfter!, options.thoughts) }),
       peakMemoryBytes,
     };
   } finally {

@@ -9,7 +9,7 @@ import { waitFor } from "../tests/support/wait.ts";
 import { measureAcceptance } from "./accept.ts";
 import { measureEndToEnd } from "./end_to_end.ts";
 import { measure, type MeasuredProcess } from "./measured_process.ts";
-import { openServerCpu } from "./server_cpu.ts";
+import { openDatabaseServer, type UsagePer1000, usagePer1000 } from "./database_server.ts";
 import type { Stores } from "./stores.ts";
 
 /** The middle of all rounds. */
@@ -21,7 +21,7 @@ export interface Peer {
   readonly p99Ms: number;
   /** CPU time for a thousand thoughts: of API and worker together, and of PostgreSQL. */
   readonly cpuMsPer1000: number;
-  readonly databaseMsPer1000: number | undefined;
+  readonly database: UsagePer1000 | undefined;
   /** The peak of resident memory, of API and worker together. */
   readonly peakMemoryBytes: number;
 }
@@ -106,12 +106,13 @@ async function measurePair(
   databaseUrl: string,
   { seconds, warmUpS, connections }: PeersOptions,
 ): Promise<Peer> {
-  await using server = await openServerCpu(databaseUrl);
+  await using server = await openDatabaseServer(databaseUrl);
   const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
   try {
     await measureEndToEnd(api, databaseUrl, { perSecond: PER_SECOND, seconds: warmUpS });
     const wholeWay = await measureEndToEnd(api, databaseUrl, { perSecond: PER_SECOND, seconds });
-    const [cpuBefore, serverBefore] = [api.cpuS() + worker.cpuS(), server?.cpuS() ?? 0];
+    const cpuBefore = api.cpuS() + worker.cpuS();
+    const serverBefore = await server?.usage();
     worker.signal("SIGSTOP");
     const accepted = await measureAcceptance(api, { seconds, warmUpS, connections });
     const count = accepted.accepted + accepted.warmUp;
@@ -133,7 +134,7 @@ async function measurePair(
       p50Ms: wholeWay.p50Ms,
       p99Ms: wholeWay.p99Ms,
       cpuMsPer1000: (api.cpuS() + worker.cpuS() - cpuBefore) / count * 1e6,
-      databaseMsPer1000: server && (server.cpuS() - serverBefore) / count * 1e6,
+      database: serverBefore && usagePer1000(serverBefore, await server!.usage(), count),
       peakMemoryBytes: api.peakMemoryBytes() + worker.peakMemoryBytes(),
     };
   } finally {
@@ -241,9 +242,10 @@ function middleOf(rounds: readonly Peer[]): Peer {
     p50Ms: middle((peer) => peer.p50Ms),
     p99Ms: middle((peer) => peer.p99Ms),
     cpuMsPer1000: middle((peer) => peer.cpuMsPer1000),
-    databaseMsPer1000: rounds[0]!.databaseMsPer1000 === undefined
-      ? undefined
-      : middle((peer) => peer.databaseMsPer1000!),
+    database: rounds[0]!.database && {
+      cpuMs: middle((peer) => peer.database!.cpuMs),
+      walBytes: middle((peer) => peer.database!.walBytes),
+    },
     peakMemoryBytes: middle((peer) => peer.peakMemoryBytes),
   };
 }

@@ -2,7 +2,7 @@
 import { type Acceptance, measureAcceptance } from "./accept.ts";
 import { measureDrain } from "./drain.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
-import { openServerCpu } from "./server_cpu.ts";
+import { openDatabaseServer, type UsagePer1000, usagePer1000 } from "./database_server.ts";
 import type { Stores } from "./stores.ts";
 
 /** Thoughts per second of so many processes together. */
@@ -11,8 +11,8 @@ export interface Scale {
   readonly perSecond: number;
   /** CPU time of all of them for a thousand thoughts, in milliseconds. */
   readonly cpuMsPer1000: number;
-  /** CPU time of PostgreSQL for a thousand thoughts, in milliseconds; absent if it cannot be read here. */
-  readonly databaseMsPer1000?: number;
+  /** What PostgreSQL took; absent if that cannot be read here. */
+  readonly database?: UsagePer1000;
 }
 
 export interface Scaling {
@@ -41,19 +41,25 @@ export async function measureScaling(
   options: ScalingOptions,
 ): Promise<Scaling> {
   const { thoughts, startApi, startWorker, forget, onStep } = options;
-  await using server = await openServerCpu(services.databaseUrl);
+  await using server = await openDatabaseServer(services.databaseUrl);
   const apis: Scale[] = [];
   for (const processes of APIS) {
     onStep(`${processes} × API`);
     await forget();
     await using started = await startAll(processes, startApi);
-    const before = server?.cpuS() ?? 0;
+    const before = await server?.usage();
     const each = await Promise.all(
       started.all.map((api) =>
         measureAcceptance(api, { ...options, connections: Math.ceil(options.connections / processes) })
       ),
     );
-    apis.push({ processes, ...together(each, server && server.cpuS() - before) });
+    const together = sumOf(each);
+    apis.push({
+      processes,
+      perSecond: together.perSecond,
+      cpuMsPer1000: together.cpuMsPer1000,
+      ...(before && { database: usagePer1000(before, await server!.usage(), together.thoughts) }),
+    });
   }
   const workers: Scale[] = [];
   for (const processes of WORKERS) {
@@ -63,18 +69,19 @@ export async function measureScaling(
     const drain = () =>
       measureDrain(started.all, services, { thoughts, repeats: 0.3, from: "outbox", server });
     await drain(); // warms up
-    const { perSecond, cpuMsPer1000, databaseMsPer1000 } = await drain();
+    const { perSecond, cpuMsPer1000, database } = await drain();
     workers.push({
       processes,
       perSecond,
       cpuMsPer1000,
-      ...(databaseMsPer1000 === undefined ? {} : { databaseMsPer1000 }),
+      ...(database && { database }),
     });
   }
   return { apis, workers };
 }
 
-function together(each: readonly Acceptance[], serverS: number | undefined): Omit<Scale, "processes"> {
+/** Of all processes, the warm-up included where it costs. */
+function sumOf(each: readonly Acceptance[]) {
   const stored = each.map(({ accepted, warmUp }) => accepted + warmUp);
   const thoughts = stored.reduce((total, count) => total + count, 0);
   const cpuMs = each.reduce(
@@ -82,9 +89,9 @@ function together(each: readonly Acceptance[], serverS: number | undefined): Omi
     0,
   );
   return {
+    thoughts,
     perSecond: each.reduce((total, { perSecond }) => total + perSecond, 0),
     cpuMsPer1000: cpuMs / thoughts * 1_000,
-    ...(serverS === undefined ? {} : { databaseMsPer1000: serverS / thoughts * 1e6 }),
   };
 }
 

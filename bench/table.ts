@@ -1,4 +1,5 @@
 /** The benchmark's results for a person. */
+import type { UsagePer1000 } from "./database_server.ts";
 import type { Growth } from "./soak.ts";
 import type { Scale } from "./scaling.ts";
 import type { Cost, Results } from "./suite.ts";
@@ -77,9 +78,8 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     for (const { processes, ...scale } of scales as readonly Scale[]) {
       rows.push([
         `scaling, ${processes} × ${name === "apis" ? "API" : "worker"}`,
-        `${perSecond(scale.perSecond)}; CPU for 1,000: ${milliseconds(scale.cpuMsPer1000)}, ` +
-        `PostgreSQL ${
-          scale.databaseMsPer1000 === undefined ? "not known" : milliseconds(scale.databaseMsPer1000)
+        `${perSecond(scale.perSecond)}; for 1,000: ${milliseconds(scale.cpuMsPer1000)}, PostgreSQL ${
+          usage(scale.database)
         }`,
       ]);
     }
@@ -93,7 +93,6 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     rows.push([`${name}: API`, grown(soak.api), "flat"], [`${name}: worker`, grown(soak.worker), "flat"]);
   }
   for (const [name, peer] of Object.entries(peers ?? {})) {
-    const database = peer.databaseMsPer1000;
     rows.push(
       [
         `${name}: accepted, completed`,
@@ -104,10 +103,8 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
         `${peer.p50Ms.toFixed(1)} / ${peer.p99Ms.toFixed(1)} ms`,
       ],
       [
-        `${name}: CPU for 1,000 thoughts, PostgreSQL's`,
-        `${milliseconds(peer.cpuMsPer1000)}, ${
-          database === undefined ? "not known" : milliseconds(database)
-        }`,
+        `${name}: for 1,000 thoughts`,
+        `${milliseconds(peer.cpuMsPer1000)}, PostgreSQL ${usage(peer.database)}`,
       ],
       [`${name}: peak memory, API and worker`, megabytes(peer.peakMemoryBytes)],
     );
@@ -160,6 +157,10 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
 const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")} /s`;
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const waits = ({ p50S, p95S }: { p50S: number; p95S: number }) => `${p50S.toFixed(1)} / ${p95S.toFixed(1)} s`;
+const usage = (given: UsagePer1000 | undefined) =>
+  given === undefined
+    ? "not known"
+    : `${milliseconds(given.cpuMs)}, ${(given.walBytes / 1e6).toFixed(2)} MB of log`;
 const milliseconds = (value: number) => `${value.toFixed(0)} ms`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 const cost = ({ msPer1000, ratio, lowest, highest }: Cost) =>
