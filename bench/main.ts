@@ -19,20 +19,30 @@ const options = new Command("bench")
   .option("--connections <n>", "connections to the API", whole, 64)
   .option("--thoughts <n>", "thoughts queued for the worker", whole, 20_000)
   .option("--minutes <n>", "of a soak", whole, 30)
+  .option("--stored <n>", "thoughts stored, for growth: takes 1 kB of disk each", whole, 10_000_000)
+  .option("--waiting <n>", "thoughts that wait beside them", whole, 1_000_000)
   .addOption(new Option("--only <part...>", "only these").choices(PARTS))
   .addHelpText(
     "after",
     "\nServices: DATABASE_URL, REDIS_URL and KAFKA_BROKERS, or the same with TEST_ in front; embedded without them.",
   )
   .parse([Deno.execPath(), "bench", ...Deno.args])
-  .opts<
-    { json: boolean; seconds: number; connections: number; thoughts: number; minutes: number; only?: Part[] }
-  >();
+  .opts<{
+    json: boolean;
+    seconds: number;
+    connections: number;
+    thoughts: number;
+    minutes: number;
+    stored: number;
+    waiting: number;
+    only?: Part[];
+  }>();
 
 const loadBefore = Deno.loadavg()[0];
 const results = await runSuite({
   ...options,
   parts: options.only ?? PARTS.filter((part) => !OPTIONAL_PARTS.includes(part)),
+  growth: { stored: options.stored, waiting: options.waiting },
   // deno-lint-ignore no-console -- progress, for a person
   onStep: (step) => console.error(`… ${step}`),
 });

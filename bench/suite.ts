@@ -7,6 +7,7 @@ import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { measureModel, type ModelRun } from "./model.ts";
+import { type Growth, measureGrowth, type Size } from "./growth.ts";
 import { measureScaling, type Scaling } from "./scaling.ts";
 import { measureSoak, type Soak } from "./soak.ts";
 import { startSink } from "./otlp_sink.ts";
@@ -24,9 +25,10 @@ export const PARTS = [
   "costs",
   "peers",
   "soak",
+  "growth",
 ] as const;
-/** Left out unless they are named: one installs other programs, the other takes long. */
-export const OPTIONAL_PARTS: readonly Part[] = ["peers", "soak"];
+/** Left out unless they are named: they install other programs, take long, or much disk. */
+export const OPTIONAL_PARTS: readonly Part[] = ["peers", "soak", "growth"];
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -38,6 +40,8 @@ export interface SuiteOptions {
   readonly thoughts: number;
   /** How long a soak takes, in minutes. */
   readonly minutes: number;
+  /** The larger of the two databases whose operations are compared. */
+  readonly growth: Size;
   /** Called with what comes next. */
   readonly onStep?: (step: string) => void;
 }
@@ -59,6 +63,7 @@ export interface Results {
   soak?: Soak;
   /** By name, ours among them. */
   peers?: Peers;
+  growth?: Growth;
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
   models?: readonly ModelRun[];
   scrape?: Scrapes;
@@ -198,6 +203,9 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
         startWorker(stores, { env: { DATABASE_URL, ANALYSER: "none" }, sampled: 0 }),
       onStep,
     });
+  }
+  if (parts.includes("growth")) {
+    results.growth = await measureGrowth(services.databaseUrl, { large: options.growth, onStep });
   }
   if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
   return results;

@@ -1,6 +1,7 @@
 /** The benchmark's results for a person. */
 import type { UsagePer1000 } from "./database_server.ts";
 import type { Growth } from "./soak.ts";
+import type { Durations, Size } from "./growth.ts";
 import type { Scale } from "./scaling.ts";
 import type { Cost, Results } from "./suite.ts";
 
@@ -26,6 +27,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     scaling,
     peers,
     soak,
+    growth,
     scrape,
     scrapeIdle,
     costs,
@@ -109,6 +111,14 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       [`${name}: peak memory, API and worker`, megabytes(peer.peakMemoryBytes)],
     );
   }
+  for (const { name, small, large } of growth?.operations ?? []) {
+    rows.push([
+      `growth: ${name}, p50 / p95 with ${sizeOf(growth!.small)}`,
+      `${pair(small)}; with ${sizeOf(growth!.large)}: ${pair(large)} ` +
+      `(× ${(large.p50Ms / small.p50Ms).toFixed(2)} / ${(large.p95Ms / small.p95Ms).toFixed(2)})`,
+      "× 1.2 / 2",
+    ]);
+  }
   for (const run of models ?? []) {
     const name = `model, ${run.workers} worker${run.workers === 1 ? "" : "s"}, ${run.lanes} lanes`;
     rows.push(
@@ -154,6 +164,9 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     .join("\n");
 }
 
+const sizeOf = ({ stored, waiting }: Size) => `${count(stored)} stored, ${count(waiting)} waiting`;
+const count = (value: number) => value.toLocaleString("en");
+const pair = ({ p50Ms, p95Ms }: Durations) => `${p50Ms.toFixed(1)} / ${p95Ms.toFixed(1)} ms`;
 const perSecond = (value: number) => `${Math.round(value).toLocaleString("en")} /s`;
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const waits = ({ p50S, p95S }: { p50S: number; p95S: number }) => `${p50S.toFixed(1)} / ${p95S.toFixed(1)} s`;
