@@ -12,6 +12,7 @@ import migration0009 from "./migrations/0009_retention.sql" with { type: "text" 
 import migration0010 from "./migrations/0010_outbox_collation.sql" with { type: "text" };
 import migration0011 from "./migrations/0011_timeline.sql" with { type: "text" };
 import migration0012 from "./migrations/0012_waiting.sql" with { type: "text" };
+import migration0013 from "./migrations/0013_oldest_program.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -85,7 +86,18 @@ export class UnstorableError extends Error {
   override readonly name = "UnstorableError";
 }
 
-const MIGRATIONS = [
+interface Migration {
+  /** Ascending. A number that was left out (7) is never used: databases have gone past it. */
+  readonly version: number;
+  readonly sql: string;
+  /**
+   * The oldest program that works with the migrated schema, by the newest version it knows, so that it can be
+   * rolled back to (docs/upgrade.md). @default only programs that know this version
+   */
+  readonly oldestProgram?: number;
+}
+
+const MIGRATIONS: readonly Migration[] = [
   { version: 1, sql: migration0001 },
   { version: 2, sql: migration0002 },
   { version: 3, sql: migration0003 },
@@ -97,7 +109,8 @@ const MIGRATIONS = [
   { version: 10, sql: migration0010 },
   { version: 11, sql: migration0011 },
   { version: 12, sql: migration0012 },
-] as const;
+  { version: 13, sql: migration0013, oldestProgram: 12 },
+];
 
 /** The newest version that this program knows. */
 export const NEWEST_MIGRATION: number = MIGRATIONS.at(-1)!.version;
@@ -109,7 +122,7 @@ const MIGRATION_LOCK = 7_264_001;
  * Brings the schema up to date. Processes that start together wait for one another on an advisory lock; each
  * migration runs once. There is no time limit: a large table, or another process's lock, may take long.
  *
- * @throws {Error} when the database is newer than this program
+ * @throws {Error} when the database is newer than this program, and does not name it as one that works with it
  */
 export async function migrate(database: Database, log: Logger): Promise<void> {
   await database.transaction(async (tx) => {
@@ -123,25 +136,39 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
     }
     await requireSchema(tx, database.schema);
     await tx.query(
-      `create table if not exists schema_migrations (version int primary key, applied_at timestamptz not null default now())`,
+      `create table if not exists schema_migrations
+         (version int primary key, applied_at timestamptz not null default now(), oldest_program int)`,
     );
-    const applied = new Set(
-      (await tx.query<{ version: number }>("select version from schema_migrations")).map((row) =>
-        row.version
-      ),
+    // Before version 13 the column is missing.
+    const applied = new Map(
+      (await tx.query<{ version: number; oldest: number | null }>(
+        "select version, (to_jsonb(m) ->> 'oldest_program')::int as oldest from schema_migrations m",
+      )).map(({ version, oldest }) => [version, oldest]),
     );
-    const unknown = [...applied].filter((version) => version > NEWEST_MIGRATION);
-    if (unknown.length > 0) {
-      throw new Error(
-        `Cannot use the database: its schema is at version ${
-          Math.max(...unknown)
-        }, this program knows ${NEWEST_MIGRATION}. Start a newer version.`,
-      );
+    const newer = [...applied].filter(([version]) => version > NEWEST_MIGRATION);
+    if (newer.length > 0) {
+      const version = Math.max(...newer.map(([version]) => version));
+      if (newer.some(([, oldest]) => oldest === null || oldest > NEWEST_MIGRATION)) {
+        throw new Error(
+          `Cannot use the database: its schema is at version ${version}, this program knows ${NEWEST_MIGRATION}. ` +
+            "Start a newer version.",
+        );
+      }
+      log.warn("the schema is newer than this program, which works with it", {
+        version,
+        known: NEWEST_MIGRATION,
+      });
     }
-    for (const { version, sql } of MIGRATIONS) {
+    for (const { version, sql, oldestProgram } of MIGRATIONS) {
       if (applied.has(version)) continue;
       for (const statement of statements(sql)) await tx.query(statement);
       await tx.query("insert into schema_migrations (version) values ($1)", [version]);
+      if (oldestProgram !== undefined) {
+        await tx.query("update schema_migrations set oldest_program = $2 where version = $1", [
+          version,
+          oldestProgram,
+        ]);
+      }
       log.info("migration applied", { version });
     }
   }, { limitMs: Infinity });
