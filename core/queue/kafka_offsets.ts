@@ -77,10 +77,9 @@ interface Place {
 }
 
 async function placesOf(admin: Admin, topic: string, groupId: string): Promise<Place[]> {
-  const [ends, [offsets]] = await Promise.all([
-    admin.fetchTopicOffsets(topic),
-    admin.fetchOffsets({ groupId, topics: [topic] }),
-  ]);
+  // One after the other: a new connection learns the brokers by the first, and fails the second without them.
+  const ends = await admin.fetchTopicOffsets(topic);
+  const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] });
   const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
   return ends.map(({ partition, low, high }) => ({
     partition,

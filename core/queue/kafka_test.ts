@@ -256,6 +256,19 @@ testOnServices(
   },
 );
 
+testOnServices(
+  "the offsets of a topic can be the first that a connection is asked for, as after a failure",
+  async ({ kafkaBrokers }) => {
+    const thoughts = `thoughts-${crypto.randomUUID()}`;
+    {
+      await using first = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
+      await first.publish([message("before")]);
+    }
+    await using queue = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
+    assert.equal(await queue.passed({}), true);
+  },
+);
+
 Deno.test("a broker that is not there is told so by its ping, each time", async () => {
   await using queue = openKafka({ brokers: ["127.0.0.1:1"], log });
   assert.equal(queue.name, "127.0.0.1:1");

@@ -18,7 +18,7 @@ export interface Verdict {
 export interface ResultAudit extends AsyncDisposable {
   /** The address of this test's database. */
   readonly url: string;
-  /** Counts every result stored from now on. Needs the tables. */
+  /** Counts every result stored from now on, beside those that a restored database has counted. Needs the tables. */
   watch(): Promise<void>;
   count(status: "pending" | "processing" | "completed" | "failed"): Promise<number>;
   /** Thoughts that are not at their end. */
@@ -72,13 +72,13 @@ export async function createResultAudit(serverUrl: string): Promise<ResultAudit>
 
 /** An update that leaves a thought completed stores a result, also when it was completed before. */
 const WATCH = `
-  create table stored_results (thought uuid not null, attempt int not null);
-  create function note_result() returns trigger language plpgsql as $$
+  create table if not exists stored_results (thought uuid not null, attempt int not null);
+  create or replace function note_result() returns trigger language plpgsql as $$
   begin
     insert into stored_results values (new.id, new.attempts);
     return null;
   end $$;
-  create trigger note_result after update on thoughts for each row
+  create or replace trigger note_result after update on thoughts for each row
   when (new.status = 'completed') execute function note_result()`;
 
 /** Both analysers repeat a load's short thoughts in their summaries, so a result shows whose it is. */

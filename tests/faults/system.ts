@@ -14,6 +14,8 @@ export interface SystemOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The source to run. @default this repository */
   readonly root?: string;
+  /** Fills the empty database before the first program starts. @default nothing */
+  readonly prepare?: (audit: ResultAudit) => Promise<void>;
 }
 
 export interface System extends AsyncDisposable {
@@ -37,9 +39,10 @@ const QUICK = {
 };
 
 export async function startSystem(services: Services, options: SystemOptions = {}): Promise<System> {
-  const { workers = 3, env = {}, root = ROOT } = options;
+  const { workers = 3, env = {}, root = ROOT, prepare } = options;
   await using stack = new AsyncDisposableStack();
   const audit = stack.use(await createResultAudit(services.databaseUrl));
+  await prepare?.(audit);
   const settings = {
     ...QUICK,
     DATABASE_URL: audit.url,
@@ -81,7 +84,10 @@ export async function startSystem(services: Services, options: SystemOptions = {
     },
     async settled(timeoutMs = 90_000) {
       const from = performance.now();
-      await waitFor("no thought is on its way", async () => await audit.open() === 0, { timeoutMs });
+      await waitFor("no thought is on its way", async () => await audit.open() === 0, {
+        timeoutMs,
+        describe: () => running.map((worker) => worker.lastWords()).join("\n"),
+      });
       return (performance.now() - from) / 1_000;
     },
     async task(script, ...args) {
