@@ -42,42 +42,39 @@ Deno.test({
   ignore: reason !== undefined,
   async fn(t) {
     await using machine = await createMachine();
-    try {
-      await using running = new AsyncDisposableStack();
-      const without = [...ALWAYS_WITHOUT, ...(withoutGrafana ? ["grafana"] : [])].join();
-      const up = ["up", "--project", PROJECT, "--workers", "1", "--no-verify", "--timeout", "300s"];
-      await launch(machine, ...up, "--without", without);
-      await launch(machine, "adopt", "--otlp");
-      const examples = await Promise.all(
-        EXAMPLES.map(async (example) => running.use(await startExample(example, freePort(), OTLP))),
-      );
-      for (const { name, url } of examples) {
-        const address = url.replace("127.0.0.1", "localhost");
-        await t.step(`${name} is adopted`, () => launch(machine, "adopt", address, "--name", name));
-      }
-      const stores = await storesOf(machine);
-      const { traceIds } = running.use(makeTraffic(examples));
-      for (const example of examples) {
-        await t.step(`${example.name} is seen`, async () => {
-          const panels = await ownPanels(join(machine.state, "extensions"), example.name);
-          assert.ok(panels.length >= 10, `${example.name} has ${panels.length} queries`);
-          for (const { title, expr } of panels) await until(`${title}: ${expr}`, () => stores.hasData(expr));
-          await isCorrelated(example, stores, traceIds);
-        });
-      }
-
-      await t.step(
-        "a line of a container in another project is found by its label and its trace",
-        async () => {
-          const [example] = examples;
-          const line = await until("a line", () => example!.lines().at(-1));
-          await using _container = await logInContainer("labelled", line);
-          await until("its line", () => stores.hasLine("labelled", traceOf(line)));
-        },
-      );
-    } finally {
-      await launch(machine, "uninstall");
+    await using running = new AsyncDisposableStack();
+    running.defer(() => launch(machine, "uninstall"));
+    const without = [...ALWAYS_WITHOUT, ...(withoutGrafana ? ["grafana"] : [])].join();
+    const up = ["up", "--project", PROJECT, "--workers", "1", "--no-verify", "--timeout", "300s"];
+    await launch(machine, ...up, "--without", without);
+    await launch(machine, "adopt", "--otlp");
+    const examples = await Promise.all(
+      EXAMPLES.map(async (example) => running.use(await startExample(example, freePort(), OTLP))),
+    );
+    for (const { name, url } of examples) {
+      const address = url.replace("127.0.0.1", "localhost");
+      await t.step(`${name} is adopted`, () => launch(machine, "adopt", address, "--name", name));
     }
+    const stores = await storesOf(machine);
+    const { traceIds } = running.use(makeTraffic(examples));
+    for (const example of examples) {
+      await t.step(`${example.name} is seen`, async () => {
+        const panels = await ownPanels(join(machine.state, "extensions"), example.name);
+        assert.ok(panels.length >= 10, `${example.name} has ${panels.length} queries`);
+        for (const { title, expr } of panels) await until(`${title}: ${expr}`, () => stores.hasData(expr));
+        await isCorrelated(example, stores, traceIds);
+      });
+    }
+
+    await t.step(
+      "a line of a container in another project is found by its label and its trace",
+      async () => {
+        const [example] = examples;
+        const line = await until("a line", () => example!.lines().at(-1));
+        await using _container = await logInContainer("labelled", line);
+        await until("its line", () => stores.hasLine("labelled", traceOf(line)));
+      },
+    );
   },
 });
 
