@@ -9,6 +9,7 @@ COPY core core
 COPY api api
 COPY worker worker
 COPY canary canary
+COPY webhooks webhooks
 COPY docs/runbooks.md docs/runbooks.md
 COPY config/http-probe.sh /usr/local/bin/http-probe
 COPY config/start.sh /usr/local/bin/start
@@ -16,7 +17,7 @@ COPY config/start.sh /usr/local/bin/start
 # which is not everywhere.
 RUN chmod -R a+rX /app /usr/local/bin/http-probe && chmod a+rx /usr/local/bin/start
 # --frozen: a lock file that does not match fails the build instead of fetching something else.
-RUN deno cache --frozen core/reachable_hosts.ts api/main.ts api/migrate.ts worker/main.ts worker/operate.ts canary/main.ts
+RUN deno cache --frozen core/reachable_hosts.ts api/main.ts api/migrate.ts worker/main.ts worker/operate.ts webhooks/main.ts canary/main.ts
 
 # The code stays root's: the process can read it and not change it.
 USER deno

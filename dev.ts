@@ -1,5 +1,5 @@
 /**
- * API and worker in one process. With nothing configured nothing else is needed: database, queue and cache
+ * API, worker and webhooks in one process. With nothing configured nothing else is needed: database, queue and cache
  * are inside.
  */
 import "./core/no_environment.ts";
@@ -13,6 +13,7 @@ import { runProcess } from "./core/process.ts";
 import { createLogger } from "./core/telemetry/log.ts";
 import { startTracing } from "./core/telemetry/trace_export.ts";
 import { createAnalyser } from "./worker/analysers/registry.ts";
+import { startWebhooks } from "./webhooks/webhooks.ts";
 import { startWorker } from "./worker/worker.ts";
 
 const SERVICE = "thoughtprocessor-dev";
@@ -33,11 +34,13 @@ await runProcess(log, async (stack) => {
       host: config.apiHost,
       port: config.apiPort,
       access: openAccess(config, log, stack),
+      webhookPrivateHosts: config.webhookPrivateHosts,
     }),
   );
   const worker = stack.use(
     startWorker({ config, version: manifest.version, database, queue, cache, analyser, log }),
   );
+  stack.use(startWebhooks({ config, version: manifest.version, database, log, serve: false }));
 
   // Creating the database leaves hundreds of megabytes of garbage, which would stay while little happens.
   (globalThis as { gc?: () => void }).gc?.();

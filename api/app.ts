@@ -10,6 +10,7 @@ import type { Metrics } from "../core/telemetry/metrics.ts";
 import type { Operator } from "../core/store/operator.ts";
 import type { Retention } from "../core/store/retention.ts";
 import type { Store } from "../core/store/thoughts.ts";
+import type { Webhooks } from "../core/store/webhooks.ts";
 import { addressOf } from "./address.ts";
 import { type AccessOptions, callerOf, guards } from "./access.ts";
 import { addAlerts } from "./alerts.ts";
@@ -32,6 +33,7 @@ import { type App, createRoutes } from "./routes.ts";
 import { addRunbooks } from "./runbooks.ts";
 import { addThoughts } from "./thoughts.ts";
 import { createWatch, type WatchOptions } from "./watch.ts";
+import { addWebhook } from "./webhook.ts";
 
 /** What the schema admits, each character as two `\\u` escapes, and its field names. */
 export const BODY_BYTES = 12 * (LIMITS.textChars + LIMITS.contextChars + LIMITS.userIdChars) + 4 * 1024;
@@ -54,6 +56,9 @@ export interface AppOptions {
   readonly store: Store;
   readonly operator: Operator;
   readonly retention: Retention;
+  readonly webhooks: Webhooks;
+  /** Hosts that webhooks may reach in a private network. @default none */
+  readonly webhookPrivateHosts?: readonly string[];
   /** Tells the live page of the workers. */
   readonly heartbeats: Pick<Heartbeats, "present">;
   readonly metrics: Metrics<"api">;
@@ -74,6 +79,8 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
     store,
     operator,
     retention,
+    webhooks,
+    webhookPrivateHosts = [],
     heartbeats,
     metrics,
     log,
@@ -114,6 +121,7 @@ export function createApp(options: AppOptions): { readonly app: App } & AsyncDis
   addBulk(routes, { store, intake, metrics, log, body, ...limits.bulk });
   addThoughts(routes, { store, retention, intake, metrics, log, body });
   addEvents(routes, { store, watch, feeds, callerOf: (c) => callerOf(c, trustProxy), ...limits.events });
+  addWebhook(routes, { webhooks, privateHosts: webhookPrivateHosts, log, body });
   addOperator(routes, { operator, log, body });
   addAlerts(routes, { metrics, log, body });
   const monitored = addOperations(routes, { metrics, readiness, keys: access.keys });

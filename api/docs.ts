@@ -64,6 +64,7 @@ export function addDocs(app: App, routes: Routes, version: string): void {
         servers: [{ url: ".", description: "This server" }],
         tags: [
           { name: "Thoughts", description: "Post, read, follow and delete thoughts" },
+          { name: "Webhooks", description: "Be told when thoughts end, instead of asking" },
           { name: "Operators", description: "Failures, redrives, cancellations, and the workers' pause" },
           { name: "Operations", description: "For machines: health, metrics, alerts" },
           { name: "Documentation", description: "This document, and what problems and alerts mean" },

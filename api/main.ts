@@ -24,6 +24,7 @@ await runProcess(log, async (stack) => {
       host: config.apiHost,
       port: config.apiPort,
       access: openAccess(config, log, stack),
+      webhookPrivateHosts: config.webhookPrivateHosts,
     }),
   );
   const ended = api.finished.then(() => new Error("The HTTP server ended by itself"));

@@ -38,6 +38,11 @@ export const PROBLEMS = {
     title: "There is no such thought",
     help: "It was deleted, never existed, or belongs to a user whom the key does not reach.",
   },
+  "webhook-not-found": {
+    status: 404,
+    title: "There is no webhook",
+    help: "This API key has none. `PUT /webhook` makes one.",
+  },
   "route-not-found": {
     status: 404,
     title: "There is no such resource",
@@ -77,6 +82,13 @@ export const PROBLEMS = {
     status: 422,
     title: "The Idempotency-Key was used for another request",
     help: "Use a new key for a new thought; repeat a request with exactly the same body.",
+  },
+  "webhook-url-refused": {
+    status: 422,
+    title: "A webhook cannot have this URL",
+    help:
+      "`errors` says why. A webhook's URL begins with https:// and leads to the internet. Hosts in a private network " +
+      "have to be named in WEBHOOK_PRIVATE_HOSTS by whoever runs this service.",
   },
   "unstorable": {
     status: 422,

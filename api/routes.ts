@@ -2,7 +2,7 @@
  * The table of routes. Each is declared once, in OpenAPI's words; the document, the router, access checks,
  * the metrics that start at 0 and the response to a wrong method are all derived from it.
  */
-import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { OpenAPIHono, type RouteConfig, type z } from "@hono/zod-openapi";
 import type { Handler, MiddlewareHandler } from "hono";
 import type { DeclaredRoute, Env } from "./observe.ts";
 import type { Scope } from "./keys.ts";
@@ -24,11 +24,22 @@ export interface Route extends Omit<RouteConfig, "security"> {
   readonly sole?: boolean;
 }
 
+/** An event that the service posts to a caller's webhook. */
+export interface WebhookEvent {
+  readonly name: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly headers: z.ZodObject;
+  readonly schema: z.ZodType;
+}
+
 export interface Routes {
   /** Adds a route. `problems` join its documented responses; every route may also return 500. */
   add(route: Route, problems: readonly ProblemCode[], handler: Handler<Env>): void;
   /** Adds a resource that is not part of the API and in no document, such as a page's file. */
   addPage(path: string, handler: Handler<Env>): void;
+  /** Adds an event to the document's webhooks. */
+  addEvent(event: WebhookEvent): void;
   /** Refuses the methods that no route supports. Call it after the last `add`. */
   refuseOtherMethods(): void;
   readonly declared: readonly DeclaredRoute[];
@@ -123,6 +134,24 @@ export function createRoutes(app: App, guards: (scope: Scope) => readonly Middle
     addPage(path, handler) {
       app.get(path, handler);
       pages.push({ path, method: "get" });
+    },
+    addEvent({ name, operationId, summary, headers, schema }) {
+      document.registerWebhook({
+        method: "post",
+        path: name,
+        operationId,
+        tags: ["Webhooks"],
+        summary,
+        description:
+          "Respond with any status of 2xx within seconds, and work on it afterwards: anything else is tried again " +
+          "after growing pauses. The thought itself is at `GET /thoughts/{id}`.",
+        security: [],
+        request: { headers, body: { required: true, content: { "application/json": { schema } } } },
+        responses: {
+          "2XX": { description: "Accepted" },
+          "410": { description: "Not wanted: this event is not tried again" },
+        },
+      });
     },
     refuseOtherMethods() {
       for (const [path, routes] of Map.groupBy([...declared, ...pages], (route) => route.path)) {

@@ -13,6 +13,7 @@ import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createRetention } from "../core/store/retention.ts";
 import { createOperator } from "../core/store/operator.ts";
 import { createStore } from "../core/store/thoughts.ts";
+import { createWebhooks } from "../core/store/webhooks.ts";
 import type { AccessOptions } from "./access.ts";
 import { createApp, type Limits } from "./app.ts";
 
@@ -29,6 +30,8 @@ export interface ApiOptions {
     /** Whether access lines name the caller's address. @default false */
     readonly logAddresses?: boolean;
   };
+  /** Hosts that webhooks may reach in a private network. @default none */
+  readonly webhookPrivateHosts?: readonly string[];
 }
 
 export interface Api extends AsyncDisposable {
@@ -46,7 +49,8 @@ const DRAIN_MS = 15_000;
  *
  * @throws {Error} when the port is taken, or when other machines could use the API without a key
  */
-export function startApi({ database, log, host, port, limits, access = {} }: ApiOptions): Api {
+export function startApi(options: ApiOptions): Api {
+  const { database, log, host, port, limits, access = {}, webhookPrivateHosts = [] } = options;
   requireKeysOrLoopback(host, access);
   const { version } = manifest;
   const store = createStore(database);
@@ -58,6 +62,8 @@ export function startApi({ database, log, host, port, limits, access = {} }: Api
     store,
     operator: createOperator(database),
     retention: createRetention(database),
+    webhooks: createWebhooks(database),
+    webhookPrivateHosts,
     heartbeats: createHeartbeats(database),
     metrics,
     log,

@@ -6,8 +6,8 @@ import { parseRedisAddress } from "./cache/redis_address.ts";
 import { parsePostgresAddress } from "./store/postgres_address.ts";
 import { LEVELS } from "./telemetry/log.ts";
 
-/** The programs that are configured; `deno task dev` runs both in one process. */
-export const PROGRAMS = ["api", "worker"] as const;
+/** The programs that are configured; `deno task dev` runs them in one process. */
+export const PROGRAMS = ["api", "worker", "webhooks"] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 interface Setting {
@@ -49,18 +49,19 @@ const topic = (fallback: string) =>
 const file = z.string().min(1).optional();
 const secret = z.string().min(1).optional();
 
-const BOTH = PROGRAMS;
+const ALL = PROGRAMS;
+const BOTH = ["api", "worker"] as const;
 
 export const SETTINGS = {
   databaseUrl: {
-    on: BOTH,
+    on: ALL,
     env: "DATABASE_URL",
     schema: address(parsePostgresAddress),
     help: "PostgreSQL, as `postgres://user@host:5432/database`. Unset: PGlite in `DATA_DIR`.",
     secret: true,
   },
   databasePassword: {
-    on: BOTH,
+    on: ALL,
     env: "DATABASE_PASSWORD",
     schema: secret,
     help: "Password for `DATABASE_URL`, where that has none.",
@@ -164,7 +165,7 @@ export const SETTINGS = {
       "Certificate of the authority that signed a `rediss://` server's certificate, in PEM. Unset: the system's authorities.",
   },
   deployment: {
-    on: BOTH,
+    on: ALL,
     env: "DEPLOYMENT",
     schema: z.string().regex(/^[a-z][a-z0-9_]{0,30}$/, "must be lower-case letters, digits and _").optional(),
     help:
@@ -172,7 +173,7 @@ export const SETTINGS = {
       "topics and group and its Redis keys.",
   },
   dataDir: {
-    on: BOTH,
+    on: ALL,
     env: "DATA_DIR",
     schema: z.string().min(1).default(".data"),
     help: "Folder of the embedded database.",
@@ -236,6 +237,58 @@ export const SETTINGS = {
     schema: port(8001),
     help: "Port of the worker's metrics and health.",
   },
+  webhooksHost: {
+    on: ["webhooks"],
+    env: "WEBHOOKS_HOST",
+    schema: z.string().min(1).default("127.0.0.1"),
+    help: "Address of the metrics and health of the process that delivers webhooks.",
+  },
+  webhooksPort: {
+    on: ["webhooks"],
+    env: "WEBHOOKS_PORT",
+    schema: port(8003),
+    help: "Port of its metrics and health.",
+  },
+  webhookPrivateHosts: {
+    on: ["api", "webhooks"],
+    env: "WEBHOOK_PRIVATE_HOSTS",
+    schema: z.string().default("").transform((list) =>
+      list.split(",").map((host) => host.trim().toLowerCase().replace(/^\[|\]$/g, "")).filter(Boolean)
+    ),
+    help: "Hosts, with commas, that webhooks may reach in a private network, and over plain HTTP.",
+  },
+  webhookCaFile: {
+    on: ["webhooks"],
+    env: "WEBHOOK_CA_FILE",
+    schema: file,
+    help:
+      "Certificate of an authority that signed receivers' certificates, in PEM; trusted beside the usual ones.",
+  },
+  webhookTimeoutMs: {
+    on: ["webhooks"],
+    env: "WEBHOOK_TIMEOUT_MS",
+    schema: count(10_000, 60_000),
+    help: "A receiver has this many milliseconds to accept an event.",
+  },
+  webhookRequestsPerHost: {
+    on: ["webhooks"],
+    env: "WEBHOOK_REQUESTS_PER_HOST",
+    schema: count(8, 100),
+    help: "Requests in progress to one receiving host.",
+  },
+  webhookRetryFirstMs: {
+    on: ["webhooks"],
+    env: "WEBHOOK_RETRY_FIRST_MS",
+    schema: count(5_000),
+    help:
+      "Pause before an event's second attempt, in milliseconds; it doubles, with jitter, up to half an hour.",
+  },
+  webhookGiveUpAfterS: {
+    on: ["webhooks"],
+    env: "WEBHOOK_GIVE_UP_AFTER_S",
+    schema: count(86_400, 2_592_000),
+    help: "An event is given up when an attempt fails this many seconds after its thought ended.",
+  },
   expectedWorkers: {
     on: ["worker"],
     env: "EXPECTED_WORKERS",
@@ -243,20 +296,20 @@ export const SETTINGS = {
     help: "Workers that should be running; compared with those that are.",
   },
   logLevel: {
-    on: BOTH,
+    on: ALL,
     env: "LOG_LEVEL",
     schema: z.enum(LEVELS).default("INFO"),
     help: "Lowest level that is logged.",
   },
   otlpEndpoint: {
-    on: BOTH,
+    on: ALL,
     env: "OTEL_EXPORTER_OTLP_ENDPOINT",
     schema: z.url({ protocol: /^https?$/ }).optional(),
     help:
       "Where traces are sent: an OTLP receiver over HTTP, as `http://tempo:4318`. Unset: nothing is traced.",
   },
   traceRatio: {
-    on: BOTH,
+    on: ALL,
     env: "OTEL_TRACES_SAMPLER_ARG",
     schema: z.coerce.number().min(0).max(1).default(1),
     help: "Share of new traces that are recorded, 0 to 1; a caller's own decision is respected.",
@@ -465,14 +518,14 @@ function contradictions(config: Config): string[] {
  * {@link loadConfig} for a program's first line: errors go to stderr, and the process exits with code 2.
  *
  * @param program the only program in this process, which then needs a database that others can reach @default
- * both
+ * all
  */
 export function loadConfigOrExit(program?: Program): Config {
   try {
     const config = loadConfig(program === undefined ? {} : { programs: [program] });
     if (program !== undefined && config.databaseUrl === undefined) {
       throw new ConfigError(
-        "Cannot start: a process of its own needs DATABASE_URL. `deno task dev` runs API and worker together on an embedded database.",
+        "Cannot start: a process of its own needs DATABASE_URL. `deno task dev` runs all of them together on an embedded database.",
       );
     }
     return config;

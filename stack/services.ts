@@ -44,6 +44,7 @@ export const SERVICES = [
     portVariable: "WORKER_PORTS",
     jobs: ["kafka-worker"],
   },
+  { name: "webhooks", does: "delivers webhooks", core: true, jobs: ["webhooks"] },
   {
     name: "prometheus",
     does: "metrics, rules",

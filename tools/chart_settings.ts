@@ -32,6 +32,10 @@ export const OWN_VALUES: readonly (keyof typeof SETTINGS)[] = [
   "trustProxy",
   "workerHost",
   "workerPort",
+  "webhooksHost",
+  "webhooksPort",
+  "webhookPrivateHosts",
+  "webhookCaFile",
   "expectedWorkers",
   "logLevel",
   "otlpEndpoint",
@@ -40,7 +44,7 @@ export const OWN_VALUES: readonly (keyof typeof SETTINGS)[] = [
   "pricesFile", // the chart mounts no such file
 ];
 
-/** The text of values.schema.json, with the settings of both programs generated again. */
+/** The text of values.schema.json, with the settings of all programs generated again. */
 export function withSettings(schema: string): string {
   const parsed = JSON.parse(schema) as { $defs: Record<string, unknown> };
   for (const program of PROGRAMS) parsed.$defs[`${program}Settings`] = settingsOf(program);

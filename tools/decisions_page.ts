@@ -13,7 +13,7 @@ const TOPICS: readonly (readonly [first: number, last: number, topic: string])[]
   [65, 69, "language models, and operators' actions"],
   [70, 74, "stores"],
   [75, 79, "the API, continued"],
-  [80, 84, "beyond one machine"],
+  [80, 84, "beyond one machine, and beyond this service"],
 ];
 
 /** Every page in docs/decisions/, under its topic. */

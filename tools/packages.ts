@@ -19,7 +19,14 @@ export interface Package {
 /** The products built from this repository, and their programs. */
 const PRODUCTS = {
   launcher: ["start_monitoring.ts"],
-  image: ["api/main.ts", "api/migrate.ts", "worker/main.ts", "worker/operate.ts", "canary/main.ts"],
+  image: [
+    "api/main.ts",
+    "api/migrate.ts",
+    "worker/main.ts",
+    "worker/operate.ts",
+    "webhooks/main.ts",
+    "canary/main.ts",
+  ],
 } as const;
 
 export type Product = keyof typeof PRODUCTS;

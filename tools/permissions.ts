@@ -5,6 +5,7 @@ import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
 const SETS: Readonly<Record<string, readonly Program[]>> = {
   api: ["api"],
   worker: ["worker"],
+  webhooks: ["webhooks"],
   dev: PROGRAMS,
   start: PROGRAMS,
 };

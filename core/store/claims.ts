@@ -5,6 +5,7 @@ import { HORIZON } from "./clock_skew.ts";
 import type { Database } from "./database.ts";
 import { announceLater, announceNow } from "./outbox.ts";
 import { printable } from "./printable.ts";
+import { report } from "./webhooks.ts";
 
 /** A thought taken by this worker. The id and the attempt together are the claim. */
 export interface Claim {
@@ -320,17 +321,17 @@ const COMPLETE = `
     from done
     where t.id = any(array[done.id]) and t.attempts - done.attempt = 0
       and ${joined("done.id", "t.status = 'processing'")}
-    returning t.id
-  )
+    returning t.id, t.flow, t.user_id, t.status, t.created_at, t.finished_at, t.traceparent
+  ), ${report("stored")}
   select done.id, t.status, t.attempts - done.attempt as newer
   from done left join lateral (
     select status, attempts from thoughts where id = done.id offset 0
   ) t on true
   where done.id not in (select id from stored)`;
 
-/** CTEs that announce again what waits, and write dead letters of what failed. */
+/** CTEs that announce again what waits, and report and write dead letters of what failed. */
 const AFTERWARDS = `
-  ${announceLater("ended")}, dead as (
+  ${announceLater("ended")}, ${report("ended")}, dead as (
     insert into dead_letters (value, reason, traceparent)
     select id::text, coalesce(error, 'unknown'), traceparent from ended where status = 'failed'
   )
@@ -353,7 +354,7 @@ const FAIL = `
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
       and ${joined("over.id", "t.status = 'processing'")}
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
-      over.delay, kind <> 'released' as charged
+      t.created_at, t.finished_at, over.delay, kind <> 'released' as charged
   ), ${AFTERWARDS}`;
 
 function gaveUp(kind: string): string {
@@ -377,7 +378,7 @@ const RELEASE_STALE = `
     where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
       and ${joined("over.id", `t.status = 'processing' and ${STALE}`)}
     returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
-      interval '0' as delay, false as charged
+      t.created_at, t.finished_at, interval '0' as delay, false as charged
   ), ${AFTERWARDS}`;
 
 /** A bounded part of the unfinished thoughts: a check is short however many wait. */

@@ -5,6 +5,7 @@ import { announceNow } from "./outbox.ts";
 import { createPauses, type Pause } from "./pauses.ts";
 import { createRetention } from "./retention.ts";
 import { createStore } from "./thoughts.ts";
+import { report } from "./webhooks.ts";
 
 /** Failed thoughts of one reason. */
 export interface FailureCount {
@@ -153,8 +154,8 @@ const CANCEL = `
     update thoughts
     set status = 'failed', error = $2, failure = '${CANCELLED}', finished_at = clock_timestamp(), claimed_until = null
     where id = $1::text::uuid and status in ('pending', 'processing')
-    returning id
-  ), silenced as (
+    returning id, flow, user_id, status, created_at, finished_at, traceparent
+  ), ${report("cancelled")}, silenced as (
     delete from outbox where thought_id = (select id from cancelled)
   )
   select id from cancelled`;

@@ -30,8 +30,8 @@ export interface Retention {
   /** Deletes a thought whatever its state; work in progress on it is discarded. False if there was none. */
   delete(id: string): Promise<boolean>;
   /**
-   * Deletes every thought of a user, with its message and its cached analysis; work in progress on it is
-   * discarded.
+   * Deletes every thought of a user, with its message, its cached analysis and the events about it, and the
+   * webhooks of the user's keys; work in progress is discarded.
    *
    * @returns how many thoughts were removed
    */
@@ -56,7 +56,9 @@ export function createRetention(database: Database): Retention {
       if (gone.length === 0) return 0;
       const subjects = [...new Set(gone.map(subjectHash))].sort();
       await tx.query(EVICT, [`{${subjects.join(",")}}`]);
-      await tx.query(SILENCE, [`{${gone.map(({ id }) => id).join(",")}}`]);
+      const ids = `{${gone.map(({ id }) => id).join(",")}}`;
+      await tx.query(SILENCE, [ids]);
+      await tx.query(UNREPORT, [ids]);
       return gone.length;
     });
   }
@@ -83,6 +85,7 @@ export function createRetention(database: Database): Retention {
     },
     delete: async (id) => await remove("select $1::text::uuid", [id]) > 0,
     async forget(userId) {
+      await database.query(FORGET_WEBHOOKS, [userId]);
       let total = 0;
       for (;;) {
         const gone = await remove(
@@ -102,6 +105,12 @@ export function createRetention(database: Database): Retention {
 
 const EVICT = "insert into cache_evictions (subject) select unnest($1::text::text[]) on conflict do nothing";
 const SILENCE = "delete from outbox where thought_id = any($1::text::uuid[])";
+const UNREPORT = "delete from webhook_deliveries where thought_id = any($1::text::uuid[])";
+const FORGET_WEBHOOKS = `
+  with gone as (
+    delete from webhooks where user_id = $1 returning flow
+  )
+  delete from webhook_deliveries where flow in (select flow from gone)`;
 const EVICTIONS = `
   select distinct subject from cache_evictions where at > now() - $1::float8 * interval '1 millisecond'`;
 
@@ -124,6 +133,8 @@ const prune = (kind: string) => `
     select id from thoughts
     where ${kind} and id < ${CREATED_BEFORE} and ${PAST}
     order by id limit $2::int for update skip locked
+  ), unreported as (
+    delete from webhook_deliveries d using old where d.thought_id = any(array[old.id])
   )
   delete from thoughts t using old where t.id = any(array[old.id]) returning t.id`;
 

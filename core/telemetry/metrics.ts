@@ -13,7 +13,7 @@ import {
 } from "prom-client";
 
 /** Which process exposes a metric. */
-export type Service = "api" | "worker" | "canary";
+export type Service = "api" | "worker" | "webhooks" | "canary";
 
 interface Declaration {
   readonly type: "counter" | "gauge" | "histogram";
@@ -82,7 +82,7 @@ export const CATALOGUE = {
   http_accept_failures_total: {
     type: "counter",
     help: "Times the HTTP server could not accept a connection, as without free file descriptors.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "webhooks"],
   },
   api_keys: {
     type: "gauge",
@@ -127,13 +127,13 @@ export const CATALOGUE = {
   trace_spans_dropped_total: {
     type: "counter",
     help: "Recorded spans that were not exported: the queue was full, or the receiver did not take them.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "webhooks"],
     labels: ["reason"],
   },
   log_lines_dropped_total: {
     type: "counter",
     help: "Log lines dropped because the reader of standard output did not take them.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "webhooks"],
   },
   batch_processor_thoughts_processed_total: {
     type: "counter",
@@ -374,25 +374,65 @@ export const CATALOGUE = {
   app_build_info: {
     type: "gauge",
     help: "1, with the running version as labels.",
-    on: ["api", "worker", "canary"],
+    on: ["api", "worker", "webhooks", "canary"],
     labels: ["service", "version", "deno"],
   },
   app_dependency_up: {
     type: "gauge",
     help: "1 while this process reaches what it depends on, else 0; checked at each probe and scrape.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "webhooks"],
     labels: ["dependency"],
   },
   app_event_loop_lag_seconds: {
     type: "histogram",
     help: "How long ready work waited for the event loop, in seconds.",
-    on: ["api", "worker"],
+    on: ["api", "worker", "webhooks"],
     buckets: LAG_BUCKETS,
   },
   app_resident_memory_bytes: {
     type: "gauge",
     help: "Resident memory of this process as Deno reports it, in bytes.",
-    on: ["api", "worker", "canary"],
+    on: ["api", "worker", "webhooks", "canary"],
+  },
+  webhook_attempts_total: {
+    type: "counter",
+    help:
+      "Attempts to deliver an event, by outcome: accepted; rejected by the receiver's status; failed without a response; refused, since the name leads into a private network.",
+    on: ["webhooks"],
+    labels: ["outcome"],
+    values: { outcome: ["accepted", "rejected", "failed", "refused"] },
+  },
+  webhook_given_up_total: {
+    type: "counter",
+    help: "Events given up: their receiver did not accept them in time.",
+    on: ["webhooks"],
+  },
+  webhook_delay_seconds: {
+    type: "histogram",
+    help: "Time from a thought's end until the receiver has accepted the event, in seconds.",
+    on: ["webhooks"],
+    buckets: END_TO_END_BUCKETS,
+  },
+  webhook_pending: {
+    type: "gauge",
+    help: "Events that wait in the store for their delivery or for another attempt. Take max().",
+    on: ["webhooks"],
+  },
+  webhook_oldest_pending_seconds: {
+    type: "gauge",
+    help: "Since when the oldest of them waits, in seconds; 0 when none does. Take max().",
+    on: ["webhooks"],
+  },
+  webhook_overdue_seconds: {
+    type: "gauge",
+    help:
+      "How long the event that is due longest has waited for its turn, in seconds, without those of paused hosts.",
+    on: ["webhooks"],
+  },
+  webhook_hosts_paused: {
+    type: "gauge",
+    help: "Receiving hosts that get one request at a time, with pauses, since they did not respond.",
+    on: ["webhooks"],
   },
   canary_success: {
     type: "gauge",

@@ -37,6 +37,20 @@ export const THRESHOLDS = {
     critical: 2,
     alert: "ApiSlow",
   },
+  webhooksOverdue: {
+    title: "Time that a due webhook event waits for its turn",
+    unit: "seconds",
+    bad: "above",
+    warn: 300,
+    alert: "WebhooksLate",
+  },
+  webhooksGivenUp: {
+    title: "Webhook events given up in an hour",
+    unit: "count",
+    bad: "above",
+    warn: 0,
+    alert: "WebhooksGivenUp",
+  },
   consumerLag: {
     title: "Messages the workers are behind",
     unit: "count",

@@ -188,6 +188,44 @@ export function apiDashboard(): Dashboard {
       min: 0,
       upTo: 1,
     }))
+    .withRow(section("Webhooks"))
+    .withPanel(graph({
+      title: "Webhook attempts",
+      description:
+        "Attempts per second to deliver an event, by outcome; events given up. Rejected and failed are the receivers', refused is a name that leads into a private network.",
+      span: 8,
+      unit: "per second",
+      series: {
+        "{{outcome}}": "sum by (outcome) (rate(webhook_attempts_total[$__rate_interval]))",
+        "given up": "sum(rate(webhook_given_up_total[$__rate_interval]))",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Webhook delay",
+      description:
+        "From a thought's end until its receiver has accepted the event, and how long due events wait for their turn. The oldest may be a receiver that does not work.",
+      span: 8,
+      unit: "seconds",
+      threshold: "webhooksOverdue",
+      series: {
+        "p95": "histogram_quantile(0.95, sum by (le) (rate(webhook_delay_seconds_bucket[$__rate_interval])))",
+        "due": "max(webhook_overdue_seconds)",
+        "oldest": "max(webhook_oldest_pending_seconds)",
+      },
+      min: 0,
+    }))
+    .withPanel(graph({
+      title: "Webhook events that wait",
+      description: "For their delivery or for another attempt; and receiving hosts that are paused.",
+      span: 8,
+      unit: "count",
+      series: {
+        "events": "max(webhook_pending)",
+        "hosts paused": "max(webhook_hosts_paused)",
+      },
+      min: 0,
+    }))
     .withRow(section("Process"))
     .withPanel(graph({
       title: "Memory",

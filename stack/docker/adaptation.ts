@@ -16,6 +16,7 @@ export const CPU_VARIABLES = [
   "LOKI_CPUS",
   "TEMPO_CPUS",
   "PROMTAIL_CPUS",
+  "WEBHOOKS_CPUS",
   "CANARY_CPUS",
   "SMALL_CPUS",
 ] as const;

@@ -16,6 +16,7 @@ const SHIPPED = [
   "api",
   "worker",
   "canary",
+  "webhooks",
   "docs/runbooks.md",
 ];
 

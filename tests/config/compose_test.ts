@@ -12,7 +12,7 @@ import {
 // What a container may do is checked item by item in tests/containers; here is how the services relate.
 const compose = readComposeFile();
 const services = Object.entries(compose.services);
-const CORE = ["secrets", "db", "redis", "kafka", "api", "kafka-worker"];
+const CORE = ["secrets", "db", "redis", "kafka", "api", "kafka-worker", "webhooks"];
 /** Writes the password files and exits: neither restarted nor checked. */
 const isOneShot = (service: ComposeService) => service.restart === "no";
 
@@ -22,7 +22,7 @@ Deno.test("the core needs no profile, all its monitoring is in `monitoring`", ()
   for (const [name, service] of services) {
     if (!CORE.includes(name)) assert.deepEqual(service.profiles, ["monitoring"], name);
   }
-  assert.equal(services.length, 17);
+  assert.equal(services.length, 18);
 });
 
 Deno.test("every service has time to stop and bounded logs", () => {

@@ -59,7 +59,7 @@ Deno.test("monitoring uses no proxy of Docker's client, and our processes none f
 
 Deno.test("every limit of CPU and memory is a variable, so that 0 can stand for none", () => {
   const limits = [...text.matchAll(/^ *limits: \{ cpus: (\S+), memory: (\S+), pids/gm)];
-  assert.equal(limits.length, 12);
+  assert.equal(limits.length, 13);
   for (const [line, cpus, memory] of limits) {
     assert.match(cpus!, /^"\$\{[A-Z]+_CPUS:-[\d.]+\}"$/, line);
     assert.match(memory!, /^"\$\{[A-Z]+_MEMORY:-\d+[mg]\}"$/, line);

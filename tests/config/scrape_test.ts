@@ -30,6 +30,7 @@ Deno.test("prometheus scrapes every part under the job names that rules and dash
   assert.deepEqual(jobs.map((job) => job.job_name), [
     "thoughtprocessor-api",
     "kafka-worker",
+    "webhooks",
     "canary",
     "postgres",
     "redis",

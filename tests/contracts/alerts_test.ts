@@ -34,7 +34,17 @@ const MINIMA = [
   MIN_FORECAST_SAMPLES,
   MIN_CACHE_LOOKUPS_PER_S,
 ];
-const COMPONENTS = ["api", "workers", "database", "queue", "cache", "model", "host", "monitoring"];
+const COMPONENTS = [
+  "api",
+  "workers",
+  "database",
+  "queue",
+  "cache",
+  "model",
+  "webhooks",
+  "host",
+  "monitoring",
+];
 const SYMPTOMS = ["errors", "waiting", "canary"];
 /** Before a symptom fires, its cause must have, by more than Alertmanager waits for others of a group. */
 const CAUSE_FIRES_AFTER = "1m";

@@ -1,18 +1,19 @@
 /**
- * The arrows between files: main → api | worker → core adapters → core/thought; stack → core's plain tables.
+ * The arrows between files: main → api | worker | webhooks → core adapters → core/thought; stack → core's plain tables.
  */
 import assert from "node:assert/strict";
 import { matchesGlob } from "node:path";
 import { cycles, isTest, type Module, reachable, readModules, ROOT } from "./modules.ts";
 import { collectPayload } from "../../stack/packaging/payload.ts";
 
-const AREAS = ["core", "api", "worker", "canary", "stack"] as const;
+const AREAS = ["core", "api", "worker", "webhooks", "canary", "stack"] as const;
 const MAINS = [
   "dev.ts",
   "start_monitoring.ts",
   "api/main.ts",
   "api/migrate.ts",
   "worker/main.ts",
+  "webhooks/main.ts",
   "canary/main.ts",
 ];
 
@@ -34,6 +35,7 @@ const CLIENTS: Record<string, string> = {
   "@electric-sql/pglite": "core/store/pglite.ts",
   "kafkajs": "core/queue/kafka*.ts",
   "ioredis": "core/cache/redis.ts",
+  "ipaddr.js": "core/public_address.ts",
   "lru-cache": "core/cache/memory.ts",
   "rate-limiter-flexible": "api/rate_limit.ts",
   "prom-client": "core/telemetry/metrics.ts",
@@ -89,6 +91,7 @@ const MAY_IMPORT: Record<(typeof AREAS)[number], readonly string[]> = {
   core: ["core"],
   api: ["api", "core"],
   worker: ["worker", "core"],
+  webhooks: ["webhooks", "core"],
   canary: ["canary", "core"],
   stack: ["stack"],
 };
@@ -138,13 +141,14 @@ Deno.test("rooms are handed their settings: nothing inside one imports more of t
 
 Deno.test("the image and the packed launcher carry what the programs load, and nothing else", async () => {
   const { files } = await collectPayload(ROOT, "0.0.0");
-  const carried = Object.keys(files).filter((path) => /^(core|api|worker|canary)\//.test(path));
+  const carried = Object.keys(files).filter((path) => /^(core|api|worker|webhooks|canary)\//.test(path));
   const programs = [
     "core/reachable_hosts.ts",
     "api/main.ts",
     "api/migrate.ts",
     "worker/main.ts",
     "worker/operate.ts",
+    "webhooks/main.ts",
     "canary/main.ts",
   ];
   const loaded = reachable(programs, byPath);
@@ -152,7 +156,7 @@ Deno.test("the image and the packed launcher carry what the programs load, and n
   none([...loaded].filter((path) => !(path in files)));
   // The image is built from the same folders, without the same files.
   const copied = (await Deno.readTextFile("Dockerfile")).match(/(?<=^COPY )\w+(?= \w+$)/gm);
-  assert.deepEqual(copied, ["core", "api", "worker", "canary"]);
+  assert.deepEqual(copied, ["core", "api", "worker", "canary", "webhooks"]);
   assert.match(await Deno.readTextFile(".dockerignore"), /^\*\*\/\*_test\.ts$/m);
 });
 

@@ -37,11 +37,12 @@ const EVERYWHERE = [
   "start_monitoring.ts",
   "tests",
   "tools",
+  "webhooks",
   "worker",
 ];
 const files = await readModules(EVERYWHERE, () => true);
 const product = files.filter(({ path }) =>
-  /^(core|api|canary|worker|stack)\/|^(dev|start_monitoring)\.ts$/.test(path) && !isTest(path)
+  /^(core|api|canary|webhooks|worker|stack)\/|^(dev|start_monitoring)\.ts$/.test(path) && !isTest(path)
 );
 
 const none = (offences: readonly string[]) => assert.deepEqual(offences, []);
@@ -81,8 +82,14 @@ Deno.test("nothing is printed past the log, but by programs that answer a person
   none(speakers.map(({ path }) => path).filter((path) => !SPEAKS.includes(path)));
 });
 
-Deno.test("a name changes its case in one place on each way: requests, JSON of thoughts, rows", () => {
-  const mappers = ["api/schemas.ts", "core/thought_json.ts", "core/store/thoughts.ts"];
+Deno.test("a name changes its case in one place on each way: requests, JSON of thoughts, rows, events", () => {
+  const mappers = [
+    "api/schemas.ts",
+    "core/thought_json.ts",
+    "core/store/thoughts.ts",
+    "core/store/deliveries.ts",
+    "webhooks/event.ts",
+  ];
   const renames =
     /user_id: *\w*\.?userId|userId: *\w*\.?user_id|"userId"|finished_at: *\w*\.?finishedAt|finishedAt: *\w*\.?finished_at/;
   const renaming = product.filter(({ path, source }) => !mappers.includes(path) && renames.test(source));

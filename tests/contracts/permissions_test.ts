@@ -7,14 +7,16 @@ import manifest from "../../deno.json" with { type: "json" };
 import { PERMISSIONS as PACKED } from "../../stack/packaging/compile.ts";
 import { startProcess } from "../support/process.ts";
 
-const { api, worker, canary, dev, launcher } = manifest.permissions;
+const { api, worker, webhooks, canary, dev, launcher } = manifest.permissions;
 
-Deno.test("API and worker may neither run programs, load libraries nor write files", () => {
-  for (const set of [api, worker]) assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
+Deno.test("API, worker and webhooks may neither run programs, load libraries nor write files", () => {
+  for (const set of [api, worker, webhooks]) {
+    assert.deepEqual(Object.keys(set).sort(), ["env", "net", "read"]);
+  }
 });
 
 Deno.test("each program may read its own settings by name, and no other variable", () => {
-  for (const [program, set] of [["api", api], ["worker", worker]] as const) {
+  for (const [program, set] of [["api", api], ["worker", worker], ["webhooks", webhooks]] as const) {
     const settings = Object.values(SETTINGS).filter(({ on }) => (on as readonly string[]).includes(program));
     const variables = settings.flatMap((setting) =>
       "secret" in setting ? [setting.env, `${setting.env}_FILE`] : [setting.env]
@@ -37,6 +39,17 @@ Deno.test("the network is limited to this machine, the stack's services and the 
     "tempo",
     "api.openai.com",
   ]);
+});
+
+Deno.test("who delivers webhooks may reach every host but the clouds' metadata", async () => {
+  assert.deepEqual(webhooks.net, { allow: true, deny: ["169.254.169.254", "[fd00:ec2::254]"] });
+  const program = `await Deno.connect({ hostname: "169.254.169.254", port: 80 })`;
+  await using process = startProcess({
+    args: ["-P=webhooks", `data:application/javascript,${encodeURIComponent(program)}`],
+    env: {},
+  });
+  assert.equal((await process.status).code, 1);
+  assert.match(process.stderr(), /NotCapable/);
 });
 
 Deno.test("the canary reads no variable, and reaches this machine and the four services that it watches", async () => {
@@ -91,7 +104,7 @@ Deno.test("nothing that is started can stop at a prompt: there may be nobody to 
 Deno.test("development may do what a worker may, and keep a database in .data", () => {
   // Its database is a program inside a package, wherever Deno's cache is: what may be read can't be named.
   assert.deepEqual({ ...dev, env: worker.env }, { ...worker, read: true, write: [".data"] });
-  assert.deepEqual(new Set(dev.env), new Set([...api.env, ...worker.env]));
+  assert.deepEqual(new Set(dev.env), new Set([...api.env, ...worker.env, ...webhooks.env]));
 });
 
 Deno.test("the launcher may reach what a person names, its own files and the programs that it calls", async () => {
@@ -168,11 +181,11 @@ Deno.test("only tests and benchmarks may do everything", () => {
   }
 });
 
-for (const program of ["api/main.ts", "worker/main.ts"]) {
+for (const program of ["api/main.ts", "worker/main.ts", "webhooks/main.ts"]) {
   Deno.test(`${program} on its own says that it needs DATABASE_URL, and ends with code 2`, async () => {
     await using process = startProcess({
       args: [`-P=${program.split("/")[0]}`, program],
-      env: { API_PORT: "0", WORKER_PORT: "0" },
+      env: { API_PORT: "0", WORKER_PORT: "0", WEBHOOKS_PORT: "0" },
     });
     assert.equal((await process.status).code, 2);
     assert.match(process.stderr(), /needs DATABASE_URL.*deno task dev/s);

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { ROOT } from "../support/process.ts";
 
 Deno.test("programs.lock is enough to start every program, and holds no package of tests and dashboards", async () => {
-  for (const program of ["dev.ts", "api/migrate.ts", "worker/operate.ts", "canary/main.ts"]) {
+  for (
+    const program of ["dev.ts", "api/migrate.ts", "worker/operate.ts", "webhooks/main.ts", "canary/main.ts"]
+  ) {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["cache", "--quiet", "--lock=programs.lock", "--frozen", program],
       cwd: ROOT,

@@ -7,6 +7,7 @@ import { STOP_DEADLINE_MS } from "../../core/process.ts";
 import { PARTITIONS } from "../../core/queue/queue.ts";
 import { createMetrics } from "../../core/telemetry/metrics.ts";
 import { OWN_VALUES } from "../../tools/chart_settings.ts";
+import { createOperations as createWebhookOperations } from "../../webhooks/operations.ts";
 import { createOperations } from "../../worker/operations.ts";
 import { readComposeFile } from "../support/compose_file.ts";
 import { openTestApp } from "../support/test_app.ts";
@@ -23,7 +24,9 @@ import {
 } from "./chart.ts";
 
 const compose = readComposeFile();
-const COMPOSE_NAMES = { api: "api", worker: "kafka-worker" } as const;
+const COMPOSE_NAMES = { api: "api", worker: "kafka-worker", webhooks: "webhooks" } as const;
+/** Those whose number follows the load. */
+const SCALED = ["api", "worker"] as const;
 
 /** Everything that the chart can set, in one rendering. */
 const EVERYTHING = [
@@ -32,6 +35,7 @@ const EVERYTHING = [
   "kafka.tls.caSecret.name=kafka-ca",
   "kafka.tls.clientSecret.name=kafka-client",
   "redis.caSecret.name=redis-ca",
+  "webhooks.caSecret.name=webhook-ca",
 ];
 
 testWithHelm("every variable of a pod is a setting of its program", async () => {
@@ -127,7 +131,15 @@ testWithHelm(
       lanes: { busy: () => 0 },
       relay: () => ({ blockedMs: () => 0 }),
     });
-    const ask = { api: api.request, worker: (path: string) => worker.request(path) };
+    const webhooks = createWebhookOperations({
+      metrics: createMetrics("webhooks", "0"),
+      readiness: () => Promise.resolve({ status: "up", dependencies: {} }),
+    });
+    const ask = {
+      api: api.request,
+      worker: (path: string) => worker.request(path),
+      webhooks: (path: string) => webhooks.request(path),
+    };
     for (const program of PROGRAMS) {
       const container = containerOf(find(manifests, "Deployment", `-${program}`));
       const listened = container.env.find(({ name }) => name === `${program.toUpperCase()}_PORT`)!.value;
@@ -212,10 +224,10 @@ testWithHelm("selectors select the pods of the part that they are named after", 
       assert.equal(matchLabels["app.kubernetes.io/component"], program);
       for (const [label, value] of Object.entries(matchLabels)) assert.equal(labels[label], value);
     }
-    assert.equal(
-      find(manifests, "ScaledObject", name).spec.scaleTargetRef.name,
-      `tp-thought-processor${name}`,
-    );
+  }
+  for (const program of SCALED) {
+    const { scaleTargetRef } = find(manifests, "ScaledObject", `-${program}`).spec;
+    assert.equal(scaleTargetRef.name, `tp-thought-processor-${program}`);
   }
 });
 

@@ -119,6 +119,7 @@ export function find(manifests: readonly Manifest[], kind: string, suffix = ""):
 export const WORKLOADS = [
   { kind: "Deployment", suffix: "-api", program: "api" },
   { kind: "Deployment", suffix: "-worker", program: "worker" },
+  { kind: "Deployment", suffix: "-webhooks", program: "webhooks" },
   { kind: "Job", suffix: "-migration", program: "api" },
 ] as const;
 

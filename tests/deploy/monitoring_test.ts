@@ -24,9 +24,9 @@ interface Group {
 const LEFT_OUT = ["monitoring"];
 /** Alerts whose expression depends on what is deployed, and what it is in the chart. */
 const OTHER_EXPRESSIONS: Readonly<Record<string, string>> = {
-  TargetDown: 'up{job=~"thoughtprocessor-api|kafka-worker|canary"} == 0',
+  TargetDown: 'up{job=~"thoughtprocessor-api|kafka-worker|webhooks|canary"} == 0',
   JobAbsent:
-    'absent(up{job="thoughtprocessor-api", component="api"}) or absent(up{job="kafka-worker", component="workers"}) or absent(up{job="canary", component="monitoring"})',
+    'absent(up{job="thoughtprocessor-api", component="api"}) or absent(up{job="kafka-worker", component="workers"}) or absent(up{job="webhooks", component="webhooks"}) or absent(up{job="canary", component="monitoring"})',
 };
 const EXPECTED = "scalar(max(batch_processor_expected_workers))";
 const WANTED =
@@ -137,9 +137,10 @@ testWithHelm("targets have the job and the component that they have in Compose",
   const endpoints = [
     ...find(manifests, "ServiceMonitor").spec.endpoints,
     ...find(manifests, "PodMonitor", "-worker").spec.podMetricsEndpoints,
+    ...find(manifests, "PodMonitor", "-webhooks").spec.podMetricsEndpoints,
     ...find(manifests, "PodMonitor", "-canary").spec.podMetricsEndpoints,
   ];
-  assert.equal(endpoints.length, 3);
+  assert.equal(endpoints.length, 4);
   for (const { relabelings } of endpoints) {
     const label = (name: string) =>
       relabelings.find(({ targetLabel }: { targetLabel: string }) => targetLabel === name).replacement;

@@ -27,7 +27,7 @@ export interface Behaviour {
   readonly ownError?: string;
 }
 
-const JOBS = ["thoughtprocessor-api", "kafka-worker", "prometheus", "loki"];
+const JOBS = ["thoughtprocessor-api", "kafka-worker", "webhooks", "prometheus", "loki"];
 
 export function fakeStack({ down, neverProcess = false, alert, ...extended }: Behaviour = {}): FakeStack {
   const { key, own = () => [], reloads = () => 0, refusesReload = false, ownError = "" } = extended;

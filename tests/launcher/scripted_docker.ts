@@ -31,7 +31,17 @@ export interface ScriptedContainer {
 }
 
 /** The services that these tests are about: enough for the proof, few enough to read. */
-export const SERVICES = ["secrets", "db", "redis", "kafka", "api", "kafka-worker", "prometheus", "loki"];
+export const SERVICES = [
+  "secrets",
+  "db",
+  "redis",
+  "kafka",
+  "api",
+  "kafka-worker",
+  "webhooks",
+  "prometheus",
+  "loki",
+];
 
 /** What to leave out so that only those are wanted. */
 export const WITHOUT =

@@ -52,7 +52,9 @@ export function testOnDatabase(name: string, run: (database: Database) => Promis
 async function runOn(kind: "pglite" | "postgres", run: (database: Database) => Promise<void>): Promise<void> {
   if (!shared.has(kind)) shared.set(kind, openTestDatabase(kind));
   const database = await shared.get(kind)!;
-  await database.query("truncate thoughts, outbox, cache_evictions, dead_letters, pauses");
+  await database.query(
+    "truncate thoughts, outbox, cache_evictions, dead_letters, pauses, webhooks, webhook_deliveries",
+  );
   await run(database);
 }
 

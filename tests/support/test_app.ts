@@ -8,6 +8,7 @@ import { createMetrics, type Metrics } from "../../core/telemetry/metrics.ts";
 import { createRetention } from "../../core/store/retention.ts";
 import { createOperator } from "../../core/store/operator.ts";
 import { createStore, type Store } from "../../core/store/thoughts.ts";
+import { createWebhooks } from "../../core/store/webhooks.ts";
 import type { AccessOptions } from "../../api/access.ts";
 import { createApp, type Limits } from "../../api/app.ts";
 
@@ -67,6 +68,7 @@ export async function openTestApp(
     store,
     operator: createOperator(database),
     retention: createRetention(database),
+    webhooks: createWebhooks(database),
     heartbeats: createHeartbeats(database),
     metrics,
     log,

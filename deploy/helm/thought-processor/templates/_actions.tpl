@@ -15,6 +15,7 @@
   (list "docker compose restart kafka-worker" (printf "%s-worker" $restart))
   (list "docker compose up -d api" (printf "%s-api" $restart))
   (list "docker compose restart api" (printf "%s-api" $restart))
+  (list "docker compose logs webhooks" (printf "%s logs deployment/%s-webhooks" $kubectl .name))
   (list "docker compose up -d kafka" "Ask Kafka's operator or provider: kubectl get kafka -A")
   (list "docker compose up -d db" "Ask PostgreSQL's operator or provider: kubectl get cluster -A")
   (list "docker compose up -d redis" "Ask Redis's operator or provider.")

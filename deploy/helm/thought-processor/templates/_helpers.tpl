@@ -172,6 +172,11 @@ failureThreshold: {{ index . 3 }}
 {{- end }}
 {{- end -}}
 
+{{/* The API checks a webhook's URL when it is saved, and who delivers checks it again. */}}
+{{- define "tp.webhookEnv" -}}
+- { name: WEBHOOK_PRIVATE_HOSTS, value: {{ join "," .Values.webhooks.privateHosts | quote }} }
+{{- end -}}
+
 {{- define "tp.settingsEnv" -}}
 {{- range $name, $value := . }}
 {{- if and (kindIs "float64" $value) (eq (float64 (int64 $value)) $value) }}{{ $value = int64 $value }}{{ end }}
