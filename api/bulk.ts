@@ -23,7 +23,7 @@ import {
 } from "./schemas.ts";
 
 export interface BulkOptions {
-  readonly store: Pick<Store, "isKeyTaken">;
+  readonly store: Pick<Store, "insertAsOne">;
   readonly intake: Pick<Intake, "addAll">;
   readonly metrics: Metrics<"api">;
   readonly log: Logger;
@@ -101,8 +101,12 @@ async function create(
     }
   });
   const thoughts = checked.filter((one): one is Insertion => !(one instanceof Problem));
-  if (key !== null && thoughts.length > 0 && await store.isKeyTaken(thoughts)) throw KEY_REUSED;
-  const inserted = thoughts.length === 0 ? [] : await intake.addAll(thoughts);
+  const inserted = thoughts.length === 0
+    ? []
+    : key === null
+    ? await intake.addAll(thoughts)
+    : await store.insertAsOne(key, thoughts);
+  if (inserted === null) throw KEY_REUSED;
 
   const stored = thoughts.filter((_, at) => inserted[at]!.outcome === "stored");
   metrics.thoughts_accepted_total.inc(stored.filter(({ userId }) => userId !== CANARY_USER).length);

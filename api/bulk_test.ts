@@ -78,6 +78,24 @@ for (const { kind, ignore } of DATABASES) {
         );
       },
     );
+
+    await t.step("of two different requests under one key at once, one is refused as a whole", async () => {
+      for (let round = 0; round < 5; round++) {
+        const before = await count("thoughts");
+        const key = { "idempotency-key": `shared ${round}` };
+        const requests = [
+          Array.from({ length: 20 }, (_, at) => thought(`short ${at}`)),
+          Array.from({ length: 30 }, (_, at) => thought(`long ${at}`)),
+        ];
+        const responses = await Promise.all(requests.map((thoughts) => bulk(thoughts, key)));
+        const winner = responses.findIndex(({ status }) => status === 200);
+        const { status, body } = responses[1 - winner]!;
+        assert.deepEqual([status, body.code], [422, "idempotency-key-reused"]);
+        const outcomes = responses[winner]!.body.thoughts.map(({ outcome }: { outcome: string }) => outcome);
+        assert.deepEqual(new Set(outcomes), new Set(["stored"]));
+        assert.equal(await count("thoughts"), before + requests[winner]!.length);
+      }
+    });
   });
 }
 

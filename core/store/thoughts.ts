@@ -1,5 +1,5 @@
 /** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
-import { type Database, UnstorableError } from "./database.ts";
+import { type Database, type Queries, UnstorableError } from "./database.ts";
 import {
   CANARY_USER,
   type NewThought,
@@ -55,8 +55,11 @@ export interface Progress {
 export interface Store {
   /** Stores thoughts and their outbox messages in one statement; returns them in the order given. */
   insert(thoughts: readonly Insertion[]): Promise<Inserted[]>;
-  /** Whether a thought of another request was stored under one of these keys. */
-  isKeyTaken(thoughts: readonly Insertion[]): Promise<boolean>;
+  /**
+   * Stores the thoughts of one request under its Idempotency-Key, unless one of their keys belongs to another
+   * request: then none is stored, and it returns null. Of requests that come at once under one key, one wins.
+   */
+  insertAsOne(key: string, thoughts: readonly Insertion[]): Promise<Inserted[] | null>;
   get(id: string): Promise<Thought | null>;
   /** However rare what is asked for, a page looks through a bounded part of them. */
   list(listing: Listing): Promise<Page>;
@@ -84,9 +87,7 @@ export function createStore(database: Database): Store {
 
   async function insert(thoughts: readonly Insertion[]): Promise<Inserted[]> {
     try {
-      const stored = await database.query<{ id: string }>(insertStatement(), [JSON.stringify(thoughts)]);
-      if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
-      return await settle(thoughts, new Set(stored.map(({ id }) => id)));
+      return await insertBy(database, thoughts);
     } catch (error) {
       if (!(error instanceof UnstorableError)) throw error;
       if (thoughts.length === 1) return [{ outcome: "unstorable" }];
@@ -96,18 +97,30 @@ export function createStore(database: Database): Store {
     }
   }
 
+  async function insertBy(queries: Queries, thoughts: readonly Insertion[]): Promise<Inserted[]> {
+    const stored = await queries.query<{ id: string }>(insertStatement(), [JSON.stringify(thoughts)]);
+    if (stored.length === thoughts.length) return thoughts.map(({ id }) => ({ outcome: "stored", id }));
+    return await settle(queries, thoughts, new Set(stored.map(({ id }) => id)));
+  }
+
   /**
    * Says what became of the thoughts that were not stored: their keys are taken, or were and no longer are.
    */
-  async function settle(thoughts: readonly Insertion[], stored: ReadonlySet<string>): Promise<Inserted[]> {
+  async function settle(
+    queries: Queries,
+    thoughts: readonly Insertion[],
+    stored: ReadonlySet<string>,
+  ): Promise<Inserted[]> {
     const repeated = thoughts.filter(({ id }) => !stored.has(id));
-    const rows = await database.query<RepeatedRow>(FIND_REPEATED, [JSON.stringify(repeated)]);
+    const rows = await queries.query<RepeatedRow>(FIND_REPEATED, [JSON.stringify(repeated)]);
     const earlier = new Map(rows.map((row) => [row.asked, row]));
     const earlierOf = ({ id }: Insertion) => earlier.get(id);
     // A thought deleted since has freed its key.
     const freed = repeated.filter((thought) => earlierOf(thought) === undefined);
     const again = new Map(
-      freed.length === 0 ? [] : (await insert(freed)).map((inserted, at) => [freed[at]!.id, inserted]),
+      freed.length === 0
+        ? []
+        : (await insertBy(queries, freed)).map((inserted, at) => [freed[at]!.id, inserted]),
     );
     return thoughts.map((thought): Inserted => {
       const { id, requestHash } = thought;
@@ -122,8 +135,17 @@ export function createStore(database: Database): Store {
 
   return {
     insert,
-    async isKeyTaken(thoughts) {
-      return (await database.query(FIND_CONFLICT, [JSON.stringify(thoughts)])).length > 0;
+    async insertAsOne(key, thoughts) {
+      try {
+        return await database.transaction(async (tx) => {
+          await tx.query(LOCK_KEY, [key]);
+          const taken = await tx.query(FIND_CONFLICT, [JSON.stringify(thoughts)]);
+          return taken.length > 0 ? null : await insertBy(tx, thoughts);
+        });
+      } catch (error) {
+        if (!(error instanceof UnstorableError)) throw error;
+        return await insert(thoughts); // none was stored: find the bad row
+      }
     },
     async get(id) {
       const [row] = await database.read<ThoughtRow>(`select ${COLUMNS} from thoughts where id = $1`, [id]);
@@ -191,6 +213,9 @@ const TELL_EVERY_MS = 5;
 const INSERT = `${INSERT_ALL} select id from stored`;
 const INSERT_AND_TELL = `${INSERT_ALL}, told as materialized (select pg_notify('${POSTED}', ''))
   select id from stored cross join told`;
+
+/** Requests under one key wait for each other; their statements then see what the one before has stored. */
+const LOCK_KEY = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
 
 const FIND_REPEATED = `
   with ${GIVEN}

@@ -45,7 +45,7 @@ Deno.test("who delivers webhooks may reach every host but the clouds' metadata",
   assert.deepEqual(webhooks.net, { allow: true, deny: ["169.254.169.254", "[fd00:ec2::254]"] });
   const program = `await Deno.connect({ hostname: "169.254.169.254", port: 80 })`;
   await using process = startProcess({
-    args: ["-P=webhooks", `data:application/javascript,${encodeURIComponent(program)}`],
+    args: ["--config=deno.json", "-P=webhooks", `data:application/javascript,${encodeURIComponent(program)}`],
     env: {},
   });
   assert.equal((await process.status).code, 1);
