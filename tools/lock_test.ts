@@ -9,6 +9,6 @@ Deno.test("packages come from a frozen lock file, and a new release waits a week
 
 Deno.test("every package is pinned to one exact version", () => {
   for (const [name, specifier] of Object.entries(manifest.imports)) {
-    assert.match(specifier, /^npm:\/?(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+\/?$/, name);
+    assert.match(specifier, /^npm:\/?(@[\w-]+\/)?[\w.-]+@\d+\.\d+\.\d+\/?$/, name);
   }
 });

@@ -36,6 +36,7 @@ const list = createList({
   empty: byId("recent-empty"),
   more: byId("more"),
   status: byId("status"),
+  search: byId("search"),
   traceUrl,
   complain,
   async act(name, { id, text }) {
@@ -43,7 +44,7 @@ const list = createList({
     try {
       if (name === "delete") await call(`thoughts/${id}`, { method: "DELETE" });
       else await call(`thoughts/${id}/redrive`, { method: "POST" });
-      await list.refresh();
+      await list.refresh(name === "delete" ? id : undefined);
     } catch (error) {
       complain(error);
     }

@@ -104,6 +104,15 @@ function Recent() {
     <section aria-labelledby="recent-title">
       <div class="heading">
         <h2 id="recent-title">Recent thoughts</h2>
+        <label for="search" class="visually-hidden">Search</label>
+        <input
+          id="search"
+          type="search"
+          dir="auto"
+          placeholder="Search"
+          maxlength={LIMITS.searchChars}
+          autocomplete="off"
+        />
         <label for="status" class="visually-hidden">Status</label>
         <select id="status">
           <option value="">All</option>

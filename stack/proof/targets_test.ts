@@ -55,24 +55,24 @@ async function look(looks: Seen[][], workers = 1) {
 }
 
 const up = (...jobs: string[]): Seen[] => jobs.map((job) => ({ job, health: "up" }));
-const ALL = up("prometheus", "thoughtprocessor-api", "kafka-worker");
+const ALL = up("prometheus", "thoughtprocessor-api", "kafka-worker", "webhooks");
 
 Deno.test("targets of services that were left out do not count", async () => {
   const { outcome } = await look([[...ALL, { job: "tempo", health: "down" }]]);
-  assert.equal(outcome, "3 of 3 up");
+  assert.equal(outcome, "4 of 4 up");
 });
 
 Deno.test("a target that is unknown, or not discovered yet, is waited for", async () => {
   const young = [...up("prometheus", "kafka-worker"), { job: "thoughtprocessor-api", health: "unknown" }];
   const { outcome, looks } = await look([up("prometheus"), young, ALL]);
-  assert.equal(outcome, "3 of 3 up");
+  assert.equal(outcome, "4 of 4 up");
   assert.equal(looks(), 3);
 });
 
 Deno.test("a person's own service that is down is told, and fails nothing", async () => {
   const { outcome } = await look([[...ALL, { job: "shop", health: "down" }]]);
   assert.deepEqual(outcome, {
-    text: "3 of 3 up",
+    text: "4 of 4 up",
     warn: true,
     notes: ["your own shop is down: connection refused"],
   });
@@ -81,7 +81,7 @@ Deno.test("a person's own service that is down is told, and fails nothing", asyn
 Deno.test("every worker has a target of its own", async () => {
   const second = { job: "kafka-worker", health: "up", url: "second" };
   const { outcome, looks } = await look([ALL, [...ALL, second]], 2);
-  assert.equal(outcome, "4 of 4 up");
+  assert.equal(outcome, "5 of 5 up");
   assert.equal(looks(), 2);
 });
 
@@ -89,7 +89,7 @@ Deno.test("one failed scrape is forgiven, a second one since the first poll is n
   const down = [...up("prometheus", "kafka-worker"), { job: "thoughtprocessor-api", health: "down" }];
   const forgiven = await look([down, down, ALL]);
   const stays = await look([down]);
-  assert.equal(forgiven.outcome, "3 of 3 up");
+  assert.equal(forgiven.outcome, "4 of 4 up");
   assert.ok(stays.outcome instanceof LaunchFailure);
   assert.deepEqual([stays.outcome.kind, stays.outcome.why], ["target", "connection refused"]);
   assert.equal(stays.looks(), 3);

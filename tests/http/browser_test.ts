@@ -296,6 +296,43 @@ Deno.test({
       assert.deepEqual(retried, ["POST"]);
     });
 
+    await t.step(
+      "a search finds a thought by its words, with the status, and says when there is none",
+      async () => {
+        const { page, errors } = await open(browser, url, { viewport: { width: 1_200, height: 900 } });
+        const items = page.locator("#recent > li");
+        const search = page.getByLabel("Search");
+        await items.first().waitFor();
+        await search.fill("THE GUITAR");
+        await waitFor("one thought", async () => await items.count() === 1);
+        assert.match(await items.first().textContent() ?? "", /play the guitar/);
+        await page.getByLabel("Status").selectOption("failed");
+        await page.getByText("No failed thought has these words.").waitFor();
+        await page.getByLabel("Status").selectOption("");
+        await waitFor("it again", async () => await items.count() === 1);
+        await search.fill("nobody wrote this & that=100%");
+        await page.getByText("No thought has these words.").waitFor();
+        await search.fill("");
+        await waitFor("all of them", async () => await items.count() === 10);
+        assert.deepEqual(errors, []);
+
+        // What a search looks through is bounded: a page may be empty though there is more.
+        await page.route(/\/thoughts\?.*q=/, async (route) => {
+          const further = new URL(route.request().url()).searchParams.has("cursor");
+          const response = await route.fetch({ url: `${url}/thoughts?limit=1` });
+          const json = further
+            ? { ...await response.json(), next_cursor: null }
+            : { thoughts: [], next_cursor: "more" };
+          await route.fulfill({ response, json });
+        });
+        await search.fill("rare");
+        await page.getByText("More looks further").waitFor();
+        await page.getByRole("button", { name: "More" }).click();
+        await waitFor("what is further back", async () => await items.count() === 1);
+        await page.context().close();
+      },
+    );
+
     await t.step("a text in Arabic runs from right to left, and a long one can be read whole", async () => {
       const { page } = await open(browser, url, {});
       const text = `أريد أن أتعلم العزف ${"🧠 ".repeat(200)}النهاية`;

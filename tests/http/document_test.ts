@@ -18,20 +18,42 @@ if (required && missing.length > 0) {
 /** A program that knows the API by the generated types alone; it ends with what it found. */
 const CLIENT = `
 import createClient from "openapi-fetch";
-import type { components, paths } from "./types.ts";
+import type { components, paths, webhooks } from "./types.ts";
 
 const [baseUrl = "", key = ""] = Deno.args;
 const api = createClient<paths>({ baseUrl, headers: { authorization: \`Bearer \${key}\` } });
+
+const saved = await api.PUT("/webhook", { body: { url: "https://example.org/thoughts" } });
+const webhook = await api.GET("/webhook");
+const unhooked = await api.DELETE("/webhook");
+/** What a receiver may rely on. */
+type Completed = webhooks["thought.completed"]["post"]["requestBody"]["content"]["application/json"];
+const status: Completed["data"]["status"] = "completed";
+
+const stop = new AbortController();
+const followed = await api.GET("/events", { params: { query: { user_id: "ada" } }, parseAs: "stream", signal: stop.signal });
 
 const created = await api.POST("/thoughts", { body: { user_id: "ada", text: "I should call the dentist" } });
 if (created.data === undefined) throw new Error(created.error.title);
 const { id } = created.data;
 
 let thought: components["schemas"]["Thought"] | undefined;
-while (thought?.status !== "completed") {
+while (thought?.status !== status) {
   await new Promise((resolve) => setTimeout(resolve, 50));
   thought = (await api.GET("/thoughts/{id}", { params: { path: { id } } })).data;
 }
+const events = followed.data?.pipeThrough(new TextDecoderStream()).getReader();
+let told = "";
+while (!told.includes(id)) told += (await events?.read())?.value ?? "";
+stop.abort();
+
+const bulk = await api.POST("/thoughts/bulk", {
+  body: { thoughts: [{ user_id: "ada", text: "Buy milk" }, { user_id: "eve", text: "Not mine to post" }] },
+  params: { header: { "idempotency-key": "once" } },
+});
+const found = await api.GET("/thoughts", {
+  params: { query: { q: "MILK", created_after: thought.created_at, order: "asc", fields: ["text", "timeline"] } },
+});
 const page = await api.GET("/thoughts", { params: { query: { user_id: "ada", status: "completed", limit: 1 } } });
 const deleted = await api.DELETE("/thoughts/{id}", { params: { path: { id } } });
 const gone = await api.GET("/thoughts/{id}", { params: { path: { id } } });
@@ -41,6 +63,11 @@ console.log(JSON.stringify({
   type: thought.result?.classification.type,
   listed: page.data?.thoughts.map((thought) => thought.id === id),
   deleted: deleted.response.status,
+  stations: Object.values(thought.timeline).filter((station) => station !== null).length,
+  bulk: bulk.data?.thoughts.map((one) => one.outcome === "refused" ? one.problem.code : one.outcome),
+  found: found.data?.thoughts.map(({ text, timeline }) => [text, timeline !== undefined]),
+  followed: followed.response.headers.get("content-type"),
+  webhook: [saved.data?.secret.slice(0, 6), webhook.data?.url, webhook.data?.pending, unhooked.response.status],
   problem: gone.error?.code satisfies components["schemas"]["Problem"]["code"] | undefined,
 }));
 `;
@@ -94,6 +121,11 @@ Deno.test({
         type: "task",
         listed: [true],
         deleted: 204,
+        stations: 7,
+        bulk: ["stored", "forbidden"],
+        found: [["Buy milk", true]],
+        followed: "text/event-stream",
+        webhook: ["whsec_", "https://example.org/thoughts", 0, 204],
         problem: "thought-not-found",
       });
     });
