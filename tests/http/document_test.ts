@@ -54,7 +54,7 @@ const bulk = await api.POST("/thoughts/bulk", {
 const found = await api.GET("/thoughts", {
   params: { query: { q: "MILK", created_after: thought.created_at, order: "asc", fields: ["text", "timeline"] } },
 });
-const page = await api.GET("/thoughts", { params: { query: { user_id: "ada", status: "completed", limit: 1 } } });
+const page = await api.GET("/thoughts", { params: { query: { user_id: "ada", status: "completed", order: "asc", limit: 1 } } });
 const deleted = await api.DELETE("/thoughts/{id}", { params: { path: { id } } });
 const gone = await api.GET("/thoughts/{id}", { params: { path: { id } } });
 
