@@ -17,7 +17,7 @@ import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
-import { countWaiting, readWaiting } from "../core/store/waiting.ts";
+import { createWaitingCounter, readWaiting } from "../core/store/waiting.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
 import { createAnalysisCache } from "./analysis_cache.ts";
@@ -170,6 +170,7 @@ export function startWorker(
     log,
     signal,
   });
+  const countWaiting = createWaitingCounter(database);
   const { leads, done: gone } = startPresence({
     heartbeats,
     metrics,
@@ -208,7 +209,7 @@ export function startWorker(
       leads,
     }),
     runGauges({
-      waiting: () => leads() ? countWaiting(database) : readWaiting(database),
+      waiting: () => leads() ? countWaiting() : readWaiting(database),
       heartbeats,
       metrics,
       log,

@@ -4,7 +4,7 @@ import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/suppor
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
-import { countWaiting, readWaiting } from "./waiting.ts";
+import { countWaiting, createWaitingCounter, readWaiting } from "./waiting.ts";
 import type { Database } from "./database.ts";
 import { createOperator, type Operator } from "./operator.ts";
 import { createStore, type Insertion } from "./thoughts.ts";
@@ -529,5 +529,24 @@ testOnDatabases(
       ),
       { numRuns: 25 },
     );
+  },
+);
+
+testOnDatabases(
+  "a long backlog is counted again only after a hundred times the time it took",
+  async (database) => {
+    const { store } = setUp(database);
+    let ms = 0;
+    const count = createWaitingCounter(database, { many: 3, now: () => ms += 100 });
+    const waiting = async () => (await count()).thoughts.interactive;
+    await store(aThought());
+    assert.equal(await waiting(), 1);
+    await store(aThought(), aThought());
+    assert.equal(await waiting(), 3, "few are counted each time");
+    await store(aThought());
+    assert.equal(await waiting(), 3);
+    assert.equal((await readWaiting(database)).thoughts.interactive, 3, "and what is read is current");
+    ms += 10_000;
+    assert.equal(await waiting(), 4);
   },
 );

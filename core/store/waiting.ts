@@ -11,13 +11,46 @@ export interface Waiting {
   readonly outbox: number;
 }
 
-/** Counts what waits, on the connections for reads, and leaves the result for {@link readWaiting}. */
-export async function countWaiting(database: Database): Promise<Waiting> {
-  const [row] = await database.read<WaitingRow>(COUNT);
-  const { total, batch, oldest_interactive, oldest_batch, outbox } = row!;
-  await database.query(KEEP, [total, batch, oldest_interactive, oldest_batch, outbox]);
-  return toWaiting(row!);
+export interface CounterOptions {
+  /** From this many thoughts and messages on, counts are repeated less often. @default 100,000 */
+  readonly many?: number;
+  /** A clock in milliseconds. @default performance.now */
+  readonly now?: () => number;
 }
+
+/** What counting a long backlog may take of the time: 50 ms every five seconds. */
+const SHARE = 0.01;
+/** However long a count takes, it is repeated after this. */
+const REPEATED_AFTER_MS = 60_000;
+
+/**
+ * Makes a function that counts what waits, on the connections for reads, and leaves the result for
+ * {@link readWaiting}. While many wait, it returns its last count until as much time has gone by that counting
+ * takes a hundredth of it, a minute at most.
+ */
+export function createWaitingCounter(
+  database: Database,
+  { many = 100_000, now = () => performance.now() }: CounterOptions = {},
+): () => Promise<Waiting> {
+  let counted: WaitingRow | undefined;
+  let againAt = -Infinity;
+
+  return async () => {
+    if (counted === undefined || now() >= againAt) {
+      const startedAt = now();
+      [counted] = await database.read<WaitingRow>(COUNT) as [WaitingRow];
+      const endedAt = now();
+      const pauseMs = Math.min(REPEATED_AFTER_MS, (endedAt - startedAt) / SHARE);
+      againAt = counted.total + counted.outbox < many ? -Infinity : endedAt + pauseMs;
+    }
+    const { total, batch, oldest_interactive, oldest_batch, outbox } = counted;
+    await database.query(KEEP, [total, batch, oldest_interactive, oldest_batch, outbox]);
+    return toWaiting(counted);
+  };
+}
+
+/** Counts what waits, and leaves the result for {@link readWaiting}. */
+export const countWaiting = (database: Database): Promise<Waiting> => createWaitingCounter(database)();
 
 /**
  * What waited when a worker last counted.
@@ -55,14 +88,19 @@ const oldest = (priority: ThoughtPriority) => `
     where finished_at is null and priority = '${priority}' and user_id <> '${CANARY_USER}' order by id limit 1
   ), 0))::float8`;
 
+/** The canary posts one thought a minute; older ones that wait count as anybody's. */
+const CANARY_LOOKED_AT = 1_000;
+
 /**
- * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone.
- * A clock that went back makes ages negative: they are then reported as 0.
+ * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone,
+ * among its newest, however many it has posted. A clock that went back makes ages negative: they are then reported as 0.
  */
 const COUNT = `
   select
     (select count(*) from thoughts where finished_at is null)::float8 -
-      (select count(*) from thoughts where finished_at is null and user_id = '${CANARY_USER}')::float8 as total,
+      (select count(*) from (
+        select finished_at from thoughts where user_id = '${CANARY_USER}' order by id desc limit ${CANARY_LOOKED_AT}
+      ) newest where finished_at is null)::float8 as total,
     (select count(*) from thoughts where finished_at is null and priority = 'batch')::float8 as batch,
     ${oldest("interactive")} as oldest_interactive, ${oldest("batch")} as oldest_batch,
     (select count(*) from outbox)::float8 as outbox`;
