@@ -93,6 +93,7 @@ group.initial.rebalance.delay.ms=0
   const whole = async () => {
     await waitFor("a Kafka of three brokers", async () => {
       for (const { port } of places) (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      if ((await ask((admin) => admin.describeCluster())).brokers.length < NODES.length) return false;
       return (await partitionsOf()).every(({ isr, leader }) => leader !== -1 && isr.length === NODES.length);
     }, { timeoutMs: START_TIMEOUT_MS, everyMs: 250 });
   };
