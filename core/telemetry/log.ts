@@ -102,6 +102,12 @@ export function reason(error: unknown): string {
   if ("errors" in error && Array.isArray(error.errors) && error.errors.length > 0) {
     return reason(error.errors[0]);
   }
-  const cause = error.cause instanceof Error ? `: ${reason(error.cause)}` : "";
-  return `${error.message || error.name}${cause}`.replaceAll(/\s+/g, " ").slice(0, 500);
+  const message = error.message || error.name;
+  return `${message}${causeOf(error, message)}`.replaceAll(/\s+/g, " ").slice(0, 500);
+}
+
+/** In parentheses behind a message that ends with advice, and so with a full stop. */
+function causeOf({ cause }: Error, message: string): string {
+  if (!(cause instanceof Error)) return "";
+  return message.endsWith(".") ? ` (${reason(cause)})` : `: ${reason(cause)}`;
 }

@@ -95,6 +95,11 @@ for (
       new Error("lost", { cause: new Error("refused", { cause: new Error("port 1") }) }),
       "lost: refused: port 1",
     ],
+    [
+      "a cause behind advice",
+      new Error("Taken. Set PORT.", { cause: new Error("in use") }),
+      "Taken. Set PORT. (in use)",
+    ],
     ["a cause that is data", new Error("lost", { cause: { text: "canary" } }), "lost"],
     ["an error without a message", new RangeError(), "RangeError"],
     ["several errors", new AggregateError([new Error("first"), new Error("second")], "all"), "first"],
