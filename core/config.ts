@@ -426,6 +426,12 @@ export const SETTINGS = {
     schema: days,
     help: "Completed thoughts are deleted this many days after they ended. 0: never.",
   },
+  databaseSizeLimitMb: {
+    on: ["worker"],
+    env: "DATABASE_SIZE_LIMIT_MB",
+    schema: z.coerce.number().min(0).default(0),
+    help: "What the database may hold in MB, of 1,000,000 bytes, to be alerted of beforehand. 0: no limit.",
+  },
   retentionFailedDays: {
     on: ["worker"],
     env: "RETENTION_FAILED_DAYS",

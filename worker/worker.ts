@@ -79,6 +79,8 @@ export function startWorker(
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   forget(metrics); // until the store has responded
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
+  if (config.databaseSizeLimitMb === 0) metrics.batch_processor_database_size_limit_bytes.remove();
+  else metrics.batch_processor_database_size_limit_bytes.set(config.databaseSizeLimitMb * 1e6);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;
   const gate = openGate({ config, analyser, database, metrics, log });
   const claims = createClaims(database, { leaseMs, maxAttempts });

@@ -244,6 +244,12 @@ export const CATALOGUE = {
     help: "1 while this worker is a live member of the consumer group, else 0.",
     on: ["worker"],
   },
+  batch_processor_database_size_limit_bytes: {
+    type: "gauge",
+    help:
+      "What the database may hold (DATABASE_SIZE_LIMIT_MB); absent without a limit. Every worker reports the same, so take max().",
+    on: ["worker"],
+  },
   batch_processor_expected_workers: {
     type: "gauge",
     help: "Workers that should be running (EXPECTED_WORKERS); every worker reports the same, so take max().",

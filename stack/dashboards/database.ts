@@ -31,12 +31,13 @@ export function databaseDashboard(): Dashboard {
       expr: "sum(pg_stat_database_numbackends)",
     }))
     .withPanel(number({
-      title: "Database size",
-      description: "What the database thoughts occupies on disk; 500 MB is the limit.",
+      title: "Database size, of its limit",
+      description: "What the database thoughts occupies on disk, as a share of DATABASE_SIZE_LIMIT_MB.",
       span: 4,
-      unit: "bytes",
+      unit: "ratio",
       threshold: "databaseSize",
-      expr: `pg_database_size_bytes{${DB}}`,
+      expr: `pg_database_size_bytes{${DB}} / scalar(max(batch_processor_database_size_limit_bytes))`,
+      noValue: "No limit",
     }))
     .withPanel(number({
       title: "Redis",
@@ -113,14 +114,15 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Database size",
-      description: "Size, and where a straight line through the last six hours ends in three days.",
+      description:
+        "Size, where a straight line through the last six hours ends in three days, and the limit.",
       span: 8,
       unit: "bytes",
-      threshold: "databaseSize",
       series: {
         "size": `pg_database_size_bytes{${DB}}`,
         "in 3 days": `predict_linear(pg_database_size_bytes{${DB}}[6h], 3 * 86400)` +
           ` and on (instance) count_over_time(pg_database_size_bytes{${DB}}[6h]) >= ${MIN_FORECAST_SAMPLES}`,
+        "limit": "max(batch_processor_database_size_limit_bytes)",
       },
       min: 0,
     }))
