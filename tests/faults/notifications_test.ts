@@ -96,7 +96,7 @@ Deno.test({
   ignore: !found && !required,
   async fn(t) {
     const told = new Map<string, Promise<string[][]>>();
-    // Five at a time: each is a Prometheus and an Alertmanager, which mostly wait.
+    // Six at a time: each is a Prometheus and an Alertmanager, which mostly wait.
     const waiting = [...FAULTS];
     const next = async (): Promise<void> => {
       const fault = waiting.shift();
@@ -106,7 +106,7 @@ Deno.test({
       await played.catch(() => {});
       await next();
     };
-    await Promise.all(Array.from({ length: 5 }, next));
+    await Promise.all(Array.from({ length: 6 }, next));
     for (const { name, tells } of FAULTS) {
       await t.step(name, async () => {
         assert.deepEqual((await told.get(name)!).map(String).toSorted(), tells.map(String).toSorted());
