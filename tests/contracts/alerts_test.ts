@@ -48,7 +48,8 @@ const COMPONENTS = [
 const SYMPTOMS = ["errors", "waiting", "canary"];
 /** Before a symptom fires, its cause must have, by more than Alertmanager waits for others of a group. */
 const CAUSE_FIRES_AFTER = "1m";
-const SYMPTOM_FIRES_AFTER = ["3m", "5m", "15m"];
+/** The canary is a symptom of all others, which take five minutes. */
+const SYMPTOM_FIRES_AFTER = ["3m", "5m", "7m", "15m"];
 const SEVERITIES = ["critical", "warning", "info", "none"];
 /** Always fires, by design; nothing keeps it silent. */
 const ALWAYS_FIRES = ["Watchdog"];
