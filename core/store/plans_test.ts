@@ -105,6 +105,17 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "no statement is compiled: with millions of rows that takes seconds, and running it milliseconds",
+  ignore,
+  async fn() {
+    await using database = await openTestDatabase("postgres");
+    for (const run of [database.query, database.read]) {
+      assert.deepEqual(await run("select current_setting('jit') as jit"), [{ jit: "off" }]);
+    }
+  },
+});
+
 /** Claims, renews, completes, fails and relays among the million. */
 async function claimSome(database: Database): Promise<void> {
   const outbox = createOutbox(database);

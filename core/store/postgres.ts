@@ -199,9 +199,9 @@ export function openPostgres(options: PostgresOptions): Database {
  * which a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are
  * planned each time.
  */
-const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off" };
+const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off", jit: "off" };
 /** Listings differ too much in their parameters. */
-const FRESH_PLANS = { plan_cache_mode: "force_custom_plan" };
+const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: "off" };
 
 /** The longest a timer waits. */
 const MOST_MS = 2 ** 31 - 1 - GRACE_MS;
