@@ -211,7 +211,10 @@ testOnDatabase("a receiver that is slow, and one that is away, hold up no other"
   await using quick = startReceiver();
   const names = ["slow", "away", "quick"];
   const keys = names.map((name) => makeKey({ name }));
-  await using system = startSystem(database, TO_THIS_MACHINE, { keys: keys.map(({ line }) => line) });
+  await using system = startSystem(database, { ...TO_THIS_MACHINE, WEBHOOK_TIMEOUT_MS: "60000" }, {
+    keys: keys.map(({ line }) => line),
+  });
+  using _answer = { [Symbol.dispose]: held.resolve }; // when the test fails, too
   const [forSlow, forAway, forQuick] = keys.map(({ key }) => caller(system.url, key)) as [
     ReturnType<typeof caller>,
     ReturnType<typeof caller>,
