@@ -3,7 +3,7 @@ import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { type Database, DatabaseUnavailableError, type Parameter, type Queries } from "./database.ts";
 import { repeat } from "../retry.ts";
 import { createLogger, type Logger, reason } from "../telemetry/log.ts";
-import { toDatabaseError } from "./sqlstate.ts";
+import { codeOf, toDatabaseError } from "./sqlstate.ts";
 
 export interface PgliteOptions {
   /** Created on first use. @default in memory */
@@ -15,6 +15,10 @@ export interface PgliteOptions {
 
 /** PGlite's major version of PostgreSQL: it cannot read folders of others. */
 export const MAJOR_VERSION = "18";
+
+const DISK_FULL = "53100";
+/** As much as a few statements write. */
+const PROBE_BYTES = 1_048_576;
 
 /** A quarter of PGlite's default: as memory of WebAssembly it stays resident once it was used. */
 const SHARED_BUFFERS = "32MB";
@@ -29,6 +33,8 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
     throw error;
   });
   let statements = 0;
+  /** The error of the last write, if that found the disk full. */
+  let full: unknown;
 
   async function run<R>(
     on: Pick<PGlite | Transaction, "query">,
@@ -39,12 +45,30 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
     try {
       return (await on.query<R>(sql, [...parameters])).rows;
     } catch (error) {
-      throw error instanceof WebAssembly.RuntimeError
-        ? new DatabaseUnavailableError("The embedded database has crashed: start again", {
+      if (error instanceof WebAssembly.RuntimeError) {
+        throw new DatabaseUnavailableError("The embedded database has crashed: start again", {
           cause: error,
           why: "it has crashed",
-        })
-        : toDatabaseError(error, "The embedded database");
+        });
+      }
+      const explained = toDatabaseError(error, "The embedded database");
+      if (codeOf(error) === DISK_FULL) full = explained;
+      throw explained;
+    }
+  }
+
+  /** Reads succeed on a full disk, so once a write has failed there, room is looked for on the disk itself. */
+  async function ping(): Promise<void> {
+    await run(db, "select 1");
+    if (full === undefined || folder === undefined) return;
+    const probe = `${folder}.probe`;
+    try {
+      await Deno.writeFile(probe, new Uint8Array(PROBE_BYTES));
+      full = undefined;
+    } catch {
+      throw full;
+    } finally {
+      await Deno.remove(probe).catch(() => {});
     }
   }
 
@@ -61,7 +85,7 @@ export async function openPglite(options: PgliteOptions = {}): Promise<Database>
     name: folder ?? "memory",
     query: (sql, parameters) => run(db, sql, parameters),
     read: (sql, parameters) => run(db, sql, parameters),
-    ping: () => run(db, "select 1").then(() => {}),
+    ping,
     transaction: <T>(body: (queries: Queries) => Promise<T>) =>
       db.transaction((tx) => body({ query: (sql, parameters) => run(tx, sql, parameters) })),
     listen(channel, onNotify) {
