@@ -6,7 +6,7 @@ Deno.test("the OpenAPI document describes every route and response, with the lim
   await using api = await openTestApp({ kind: "away" });
   const response = await api.request("/openapi.json");
   assert.equal(response.headers.get("content-type"), "application/json");
-  const { openapi, paths, components } = await response.json();
+  const { openapi, paths, components, webhooks } = await response.json();
   assert.equal(openapi, "3.1.0");
   assert.deepEqual(Object.keys(paths).toSorted(), [
     "/alerts",
@@ -28,7 +28,9 @@ Deno.test("the OpenAPI document describes every route and response, with the lim
     "/thoughts/{id}/cancel",
     "/thoughts/{id}/events",
     "/thoughts/{id}/redrive",
+    "/webhook",
   ]);
+  assert.deepEqual(Object.keys(webhooks), ["thought.completed", "thought.failed"]);
   assert.deepEqual(Object.keys(paths["/thoughts"].post.responses), [
     "201",
     "400",
