@@ -5,7 +5,9 @@ import { closedSection, COLOURS, dashboard, section, variable } from "./theme.ts
 import { dial, graph, logLines, number, recentTraces } from "./panels.ts";
 
 const JOB = 'job="kafka-worker"';
-const GROUP_LAG = `consumergroup="${GROUP}", topic="${THOUGHTS_TOPIC}"`;
+/** With `DEPLOYMENT` the names have a prefix; the exporter shows those of this deployment alone. */
+const OUR_GROUP = `consumergroup=~"(.+\\\\.)?${GROUP}"`;
+const GROUP_LAG = `${OUR_GROUP}, topic=~"(.+\\\\.)?${THOUGHTS_TOPIC}"`;
 const LOGS = '{service="kafka-worker"}';
 const PICKED = 'instance=~"$instance"';
 
@@ -208,7 +210,7 @@ export function kafkaDashboard(): Dashboard {
       unit: "per second",
       series: {
         "{{topic}}/{{partition}}":
-          'sum by (topic, partition) (rate(kafka_topic_partition_current_offset{topic=~"thoughts.*"}[$__rate_interval]))',
+          'sum by (topic, partition) (rate(kafka_topic_partition_current_offset{topic=~"(.+\\\\.)?thoughts.*"}[$__rate_interval]))',
       },
       min: 0,
     }))
@@ -218,7 +220,7 @@ export function kafkaDashboard(): Dashboard {
       span: 4,
       height: 8,
       unit: "count",
-      expr: 'sum by (topic) (kafka_topic_partitions{topic=~"thoughts.*"})',
+      expr: 'sum by (topic) (kafka_topic_partitions{topic=~"(.+\\\\.)?thoughts.*"})',
       legend: "{{topic}}",
     }))
     .withPanel(graph({
@@ -229,7 +231,7 @@ export function kafkaDashboard(): Dashboard {
       series: {
         expected: "max(batch_processor_expected_workers)",
         active: "worker:active_workers:sum",
-        members: `sum(kafka_consumergroup_members{consumergroup="${GROUP}"})`,
+        members: `sum(kafka_consumergroup_members{${OUR_GROUP}})`,
       },
       min: 0,
     }))
