@@ -2,10 +2,12 @@
 import { PARTITIONS } from "../core/queue/queue.ts";
 import { table } from "./markdown_table.ts";
 
-/** Processor time of one thought in seconds, on the quiet machine of docs/performance.md. */
-const COST_S = { api: 61e-6, worker: 56e-6, localAnalyser: 75e-6, database: 40e-6 };
-/** The lowest rate that was measured end to end: no PostgreSQL was driven harder. */
-const CELL_RATE = 8_706;
+/** Processor time of one thought in seconds, of one process of each kind: docs/performance.md, "more than one process". */
+const COST_S = { api: 43e-6, worker: 34e-6, localAnalyser: 75e-6, database: 56e-6 };
+/** Bytes of PostgreSQL's log for a thought, and of its table and indexes once it is done (bench --only growth). */
+const BYTES = { log: 2_780, stored: 1_100 };
+/** The highest rate that was sustained from POST to result, on two cores with everything on them. */
+const CELL_RATE = 7_813;
 /** Planned utilisation of a core, or of a lane. */
 const UTILISATION = 0.6;
 /** How long a model takes for an analysis: an assumption. */
@@ -41,6 +43,20 @@ export function scaleSizes(): string {
     ],
     rows,
   );
+}
+
+/** What a PostgreSQL of so many cores carries, if nothing else bounds it. */
+export function scalePostgres(): string {
+  const rows = [1, 2, 4, 8].map((cores) => {
+    const rate = (cores * UTILISATION) / COST_S.database;
+    return [
+      count(cores),
+      count(Math.round(rate / 100) * 100),
+      `${count(Math.round((rate * BYTES.log) / 1e6))} MB/s`,
+      `${count(Math.round((rate * BYTES.stored * 86_400) / 1e9))} GB`,
+    ];
+  });
+  return table(["cores of PostgreSQL", "thoughts/s", "its log", "stored in a day"], rows);
 }
 
 /** Waits for a lane against utilisation, and those of a small user beside a large one. */
