@@ -2,7 +2,7 @@
 import postgres from "postgres";
 import { waitFor } from "../tests/support/wait.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
-import type { Posted } from "./open_loop.ts";
+import { postAtRate, type Rate } from "./open_loop.ts";
 
 /** Latencies in milliseconds, of thoughts posted at a rate. */
 export interface EndToEnd {
@@ -13,12 +13,6 @@ export interface EndToEnd {
   readonly p99Ms: number;
 }
 
-export interface EndToEndOptions {
-  readonly perSecond: number;
-  readonly seconds: number;
-}
-
-const GENERATOR = new URL("open_loop.ts", import.meta.url).pathname;
 /**
  * A rate is sustained if the backlog at its end, in the workers or in the generator, is less than this much
  * of it.
@@ -29,7 +23,7 @@ const LEFT_OVER_S = 1;
 export async function measureEndToEnd(
   api: MeasuredProcess,
   databaseUrl: string,
-  { perSecond, seconds }: EndToEndOptions,
+  { perSecond, seconds }: Rate,
 ): Promise<EndToEnd & { readonly sustained: boolean }> {
   const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
   const unfinished = async () => {
@@ -39,19 +33,9 @@ export async function measureEndToEnd(
     return row!.n;
   };
   try {
-    const { hostname, port } = new URL(api.url);
-    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "--allow-net", GENERATOR],
-        ...[hostname, port, String(perSecond), String(seconds)],
-      ],
-      stderr: "inherit",
-    }).output();
-    if (!success) throw new Error("The load generator failed");
+    const { accepted, ...posted } = await postAtRate(api.url, { perSecond, seconds });
     const left = await unfinished();
-    const { accepted, refused, ...posted } = JSON.parse(new TextDecoder().decode(stdout)) as Posted;
     const sustained = left < perSecond * LEFT_OVER_S && posted.seconds < seconds + LEFT_OVER_S;
-    if (refused > 0) throw new Error(`The API refused ${refused} thoughts at ${perSecond}/s`);
     await waitFor("every thought has its result", async () => await unfinished() === 0, {
       timeoutMs: 120_000,
     });

@@ -1,13 +1,13 @@
 /** Whether the statements of API and workers stay as fast when millions of thoughts are stored and wait. */
-import { uuidv7 } from "uuidv7";
 import { createClaims } from "../core/store/claims.ts";
 import { type Database, migrate } from "../core/store/database.ts";
 import { createOutbox } from "../core/store/outbox.ts";
 import { openPostgres } from "../core/store/postgres.ts";
 import { createRetention } from "../core/store/retention.ts";
-import { createStore, type Insertion } from "../core/store/thoughts.ts";
+import { createStore } from "../core/store/thoughts.ts";
 import { countWaiting } from "../core/store/waiting.ts";
 import { createLogger } from "../core/telemetry/log.ts";
+import { aThought } from "../tests/support/thoughts.ts";
 
 export interface Size {
   /** Finished thoughts. */
@@ -177,17 +177,7 @@ const RESULT = JSON.stringify({
 /** A few users have most of the thoughts. */
 const someUser = () => `user ${Math.floor(USERS * Math.random() ** 3)}`;
 
-const newThought = (): Insertion => ({
-  id: uuidv7(),
-  userId: someUser(),
-  text: "I should call the dentist tomorrow",
-  context: null,
-  idempotencyKey: null,
-  requestHash: null,
-  priority: "interactive",
-  flow: "",
-  traceparent: null,
-});
+const newThought = () => aThought({ userId: someUser() });
 
 /** A database of its own with thoughts of many users, posted over some weeks. */
 async function openFilled(serverUrl: string, size: Size, onStep: GrowthOptions["onStep"]): Promise<Filled> {

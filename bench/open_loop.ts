@@ -19,6 +19,28 @@ export interface Posted {
   readonly seconds: number;
 }
 
+/** What to post, and for how long. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+/** Posts at a rate in a process of its own. @throws {Error} when a thought was refused */
+export async function postAtRate(apiUrl: string, { perSecond, seconds }: Rate): Promise<Posted> {
+  const { hostname, port } = new URL(apiUrl);
+  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-net", new URL(import.meta.url).pathname],
+      ...[hostname, port, String(perSecond), String(seconds)],
+    ],
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error("The load generator failed");
+  const posted = JSON.parse(new TextDecoder().decode(stdout)) as Posted;
+  if (posted.refused > 0) throw new Error(`The API refused ${posted.refused} thoughts at ${perSecond}/s`);
+  return posted;
+}
+
 /** More requests in flight than this would only wait in the API. */
 const CONNECTIONS = 64;
 const ID = /"id":"([0-9a-f-]+)"/;

@@ -50,18 +50,26 @@ const ROUNDS = 3;
 const PER_SECOND = 100;
 
 interface Program {
+  /** Its folder below `peers/`, installed once for all programs in it. */
+  readonly folder: string;
   /** What it needs on this machine. */
   readonly needs: string;
   readonly install: readonly (readonly string[])[];
   readonly run: readonly string[];
 }
 
-const node: Omit<Program, "run"> = { needs: "npm", install: [["npm", "install", "--silent", "--no-audit"]] };
+const node = { folder: "node", needs: "npm", install: [["npm", "install", "--silent", "--no-audit"]] };
 const PROGRAMS: Readonly<Record<string, Program>> = {
-  "graphile-worker": { ...node, run: ["node", "main.js"] },
-  "pg-boss": { ...node, run: ["node", "main.js"] },
-  river: { needs: "go", install: [["go", "build", "-o", "river", "."]], run: ["./river"] },
+  "graphile-worker": { ...node, run: ["node", "graphile-worker.js"] },
+  "pg-boss": { ...node, run: ["node", "pg-boss.js"] },
+  river: {
+    folder: "river",
+    needs: "go",
+    install: [["go", "build", "-o", "river", "."]],
+    run: ["./river"],
+  },
   python: {
+    folder: "python",
     needs: "python3",
     install: [["python3", "-m", "venv", "venv"], [
       "venv/bin/pip",
@@ -84,7 +92,7 @@ export async function measurePeers(
   const names = [OURS];
   for (const [name, program] of Object.entries(PROGRAMS)) {
     onStep(`installing ${name}`);
-    if (await install(name, program)) names.push(name);
+    if (await install(program)) names.push(name);
     else onStep(`${name} is left out: it needs ${program.needs}, and its packages`);
   }
   const rounds = new Map<string, Peer[]>(names.map((name) => [name, []]));
@@ -175,10 +183,11 @@ async function startProgram(
   env: Readonly<Record<string, string>>,
 ): Promise<MeasuredProcess> {
   const port = freePort();
-  const [command, ...args] = PROGRAMS[name]!.run;
-  const child = new Deno.Command(command!.includes("/") ? `${INSTALLED}${name}/${command}` : command!, {
+  const { folder, run: [command, ...args] } = PROGRAMS[name]!;
+  const cwd = `${INSTALLED}${folder}`;
+  const child = new Deno.Command(command!.includes("/") ? `${cwd}/${command}` : command!, {
     args: [...args, role],
-    cwd: `${INSTALLED}${name}`,
+    cwd,
     env: { ...env, PORT: String(port) },
     stdin: "null",
     stdout: "null",
@@ -207,11 +216,11 @@ async function startProgram(
 }
 
 /** @returns whether it is installed */
-async function install(name: string, program: Program): Promise<boolean> {
-  const cwd = `${INSTALLED}${name}`;
+async function install(program: Program): Promise<boolean> {
+  const cwd = `${INSTALLED}${program.folder}`;
   await Deno.mkdir(cwd, { recursive: true });
-  for await (const { name: file } of Deno.readDir(`${FOLDER}${name}`)) {
-    await Deno.copyFile(`${FOLDER}${name}/${file}`, `${cwd}/${file}`);
+  for await (const { name: file } of Deno.readDir(`${FOLDER}${program.folder}`)) {
+    await Deno.copyFile(`${FOLDER}${program.folder}/${file}`, `${cwd}/${file}`);
   }
   for (const [command, ...args] of program.install) {
     try {

@@ -1,6 +1,7 @@
 /** Whether memory grows: an API and a worker under a steady load, sampled for a long time. */
 import postgres from "postgres";
 import type { MeasuredProcess } from "./measured_process.ts";
+import { postAtRate } from "./open_loop.ts";
 
 /** Growth of resident memory in megabytes an hour, with its 95 % confidence interval. */
 export interface Growth {
@@ -23,7 +24,6 @@ export interface SoakOptions {
   readonly perSecond: number;
 }
 
-const GENERATOR = new URL("open_loop.ts", import.meta.url).pathname;
 const SAMPLE_MS = 2_000;
 const MINUTE_MS = 60_000;
 /** Caches and compiled code still grow in this share of the time, which does not count. */
@@ -36,16 +36,9 @@ export async function measureSoak(
   databaseUrl: string,
   { minutes, perSecond }: SoakOptions,
 ): Promise<Soak> {
-  const { hostname, port } = new URL(api.url);
-  const posting = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--allow-net", GENERATOR],
-      ...[hostname, port, String(perSecond), String(minutes * 60)],
-    ],
-    stderr: "inherit",
-  }).output();
+  const posting = postAtRate(api.url, { perSecond, seconds: minutes * 60 });
   let over = false;
-  posting.finally(() => over = true);
+  posting.catch(() => {}).finally(() => over = true);
   const startedAt = performance.now();
   const samples: Record<"api" | "worker", number[][]> = { api: [], worker: [] };
   while (!over) {
@@ -55,10 +48,7 @@ export async function measureSoak(
     }
     await Promise.race([posting, new Promise((resolve) => setTimeout(resolve, SAMPLE_MS))]);
   }
-  const { success, stdout } = await posting;
-  if (!success) throw new Error("The load generator failed");
-  const { refused } = JSON.parse(new TextDecoder().decode(stdout)) as { refused: number };
-  if (refused > 0) throw new Error(`The API refused ${refused} thoughts`);
+  await posting;
   const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
   const [row] = await sql.unsafe<{ n: number }[]>(
     "select count(*)::int as n from thoughts where status = 'completed'",

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { serviceFiles } from "../../stack/extensions/service_files.ts";
+import { SHOP } from "../support/adopted_service.ts";
 import { isInstalled } from "../support/program.ts";
 
 const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
@@ -16,24 +17,6 @@ if (!found && !required) {
   // deno-lint-ignore no-console -- a skipped test must not look like a passed one
   console.warn("SKIPPED: the alerts of adopted services. Put promtool on PATH or its path into PROMTOOL.");
 }
-
-const service = {
-  name: "shop",
-  url: new URL("http://localhost:3000/metrics"),
-  target: "host.docker.internal:3000",
-  process: [],
-  requests: {
-    counter: "http_request_duration_seconds_count",
-    status: "code",
-    route: "route",
-    durations: {
-      metric: "http_request_duration_seconds",
-      buckets: true,
-      perSecond: 1,
-      bounds: [0.5, 1, 2],
-    },
-  },
-} as const;
 
 const TARGET = 'job="shop", instance="localhost:3000", component="shop", service="shop"';
 const requests = (code: number, perScrape: number, route = "/orders") => ({
@@ -128,7 +111,7 @@ interface RuleFile {
 }
 
 async function rules(dir: string): Promise<RuleFile> {
-  const text = serviceFiles(service).get("rules/shop.yml")!;
+  const text = serviceFiles(SHOP).get("rules/shop.yml")!;
   await Deno.writeTextFile(join(dir, "shop.yml"), text);
   return parse(text);
 }

@@ -8,6 +8,7 @@ import * as z from "zod";
 import { dashboardFiles } from "../../stack/dashboards/main.ts";
 import { SOURCES } from "../../stack/dashboards/theme.ts";
 import { serviceFiles } from "../../stack/extensions/service_files.ts";
+import { SHOP } from "../support/adopted_service.ts";
 
 const Target = z.object({
   expr: z.string().default(""),
@@ -41,23 +42,7 @@ const Board = z.object({
   panels: z.array(Panel),
 });
 
-const adopted = serviceFiles({
-  name: "shop",
-  url: new URL("http://localhost:3000/metrics"),
-  target: "host.docker.internal:3000",
-  process: [],
-  requests: {
-    counter: "http_request_duration_seconds_count",
-    status: "code",
-    route: "route",
-    durations: {
-      metric: "http_request_duration_seconds",
-      buckets: true,
-      perSecond: 1,
-      bounds: [0.5, 1, 2],
-    },
-  },
-});
+const adopted = serviceFiles(SHOP);
 const ours = [...dashboardFiles().values()].map((text) => Board.parse(JSON.parse(text)));
 const all = [...ours, Board.parse(JSON.parse(adopted.get("dashboards/shop.json")!))];
 const panels = all.flatMap((board) =>

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { serviceFiles } from "../../stack/extensions/service_files.ts";
+import { SHOP } from "../support/adopted_service.ts";
 import { isInstalled } from "../support/program.ts";
 import { RULE_FILES } from "./rules.ts";
 
@@ -48,23 +49,7 @@ Deno.test({
   name: "pint finds nothing wrong with the alerts that adopt writes",
   ignore,
   async fn() {
-    const files = serviceFiles({
-      name: "shop",
-      url: new URL("http://localhost:3000/metrics"),
-      target: "host.docker.internal:3000",
-      process: [],
-      requests: {
-        counter: "http_request_duration_seconds_count",
-        status: "code",
-        route: "route",
-        durations: {
-          metric: "http_request_duration_seconds",
-          buckets: true,
-          perSecond: 1,
-          bounds: [0.5, 1, 2],
-        },
-      },
-    });
+    const files = serviceFiles(SHOP);
     await withFile(files.get("rules/shop.yml")!, async (file) => {
       const { success, output } = await lint([file]);
       assert.ok(success, output);

@@ -1,8 +1,8 @@
-/** The pipeline on graphile-worker: `node main.js api`, `node main.js worker`. */
-const { createServer } = require("node:http");
+/** The pipeline on graphile-worker: `node graphile-worker.js api`, `node graphile-worker.js worker`. */
 const { randomUUID } = require("node:crypto");
 const { run } = require("graphile-worker");
 const { Pool } = require("pg");
+const { serve } = require("./serve.js");
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 
@@ -18,11 +18,9 @@ const FINISH = {
     "update thoughts set result = $2, finished_at = clock_timestamp() where id = $1 and finished_at is null",
 };
 
-async function post(body) {
-  const { user_id, text } = JSON.parse(body);
-  if (typeof user_id !== "string" || typeof text !== "string") return undefined;
+async function store(userId, text) {
   const id = randomUUID();
-  await pool.query({ ...INSERT, values: [id, user_id, text] });
+  await pool.query({ ...INSERT, values: [id, userId, text] });
   return id;
 }
 
@@ -40,22 +38,7 @@ const preset = {
 
 async function main() {
   let ready = false;
-  createServer((request, response) => {
-    if (request.method !== "POST") return response.writeHead(ready ? 200 : 503).end();
-    let body = "";
-    request.on("data", (chunk) => body += chunk).on("end", async () => {
-      try {
-        const id = await post(body);
-        const answer = JSON.stringify({ id });
-        response.writeHead(id === undefined ? 400 : 201, {
-          "content-type": "application/json",
-          "content-length": Buffer.byteLength(answer),
-        }).end(answer);
-      } catch {
-        response.writeHead(503, { "content-length": 0 }).end();
-      }
-    });
-  }).listen(Number(process.env.PORT), "127.0.0.1");
+  serve({ store, ready: () => ready });
   if (process.argv[2] === "worker") {
     await run({
       connectionString: process.env.DATABASE_URL,
@@ -71,7 +54,6 @@ async function main() {
   ready = true;
 }
 
-process.on("SIGTERM", () => process.exit());
 main().catch((error) => {
   console.error(error);
   process.exit(1);

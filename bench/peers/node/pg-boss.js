@@ -1,8 +1,8 @@
-/** The pipeline on pg-boss: `node main.js api`, `node main.js worker`. */
-const { createServer } = require("node:http");
+/** The pipeline on pg-boss: `node pg-boss.js api`, `node pg-boss.js worker`. */
 const { randomUUID } = require("node:crypto");
 const PgBoss = require("pg-boss");
 const { Pool } = require("pg");
+const { serve } = require("./serve.js");
 
 const QUEUE = "think";
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
@@ -17,14 +17,12 @@ const FINISH = {
 };
 
 /** The thought and its job in one transaction. */
-async function post(body) {
-  const { user_id, text } = JSON.parse(body);
-  if (typeof user_id !== "string" || typeof text !== "string") return undefined;
+async function store(userId, text) {
   const id = randomUUID();
   const client = await pool.connect();
   try {
     await client.query("begin");
-    await client.query({ ...INSERT, values: [id, user_id, text] });
+    await client.query({ ...INSERT, values: [id, userId, text] });
     await boss.send(QUEUE, { id }, { db: { executeSql: (text, values) => client.query(text, values) } });
     await client.query("commit");
     client.release();
@@ -37,22 +35,7 @@ async function post(body) {
 
 async function main() {
   let ready = false;
-  createServer((request, response) => {
-    if (request.method !== "POST") return response.writeHead(ready ? 200 : 503).end();
-    let body = "";
-    request.on("data", (chunk) => body += chunk).on("end", async () => {
-      try {
-        const id = await post(body);
-        const answer = JSON.stringify({ id });
-        response.writeHead(id === undefined ? 400 : 201, {
-          "content-type": "application/json",
-          "content-length": Buffer.byteLength(answer),
-        }).end(answer);
-      } catch {
-        response.writeHead(503, { "content-length": 0 }).end();
-      }
-    });
-  }).listen(Number(process.env.PORT), "127.0.0.1");
+  serve({ store, ready: () => ready });
   await boss.start();
   await boss.createQueue(QUEUE);
   if (process.argv[2] === "worker") {
@@ -66,7 +49,6 @@ async function main() {
   ready = true;
 }
 
-process.on("SIGTERM", () => process.exit());
 main().catch((error) => {
   console.error(error);
   process.exit(1);
