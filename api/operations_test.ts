@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../core/telemetry/catalogue.ts";
 import type { Keys } from "./keys.ts";
 import { openTestApp } from "../tests/support/test_app.ts";
 

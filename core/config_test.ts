@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ConfigError, loadConfig, SETTINGS } from "./config.ts";
+import { ConfigError, loadConfig } from "./config.ts";
+import { SETTINGS } from "./settings.ts";
 
 const load = (env: Record<string, string>, files: Record<string, string> = {}) =>
   loadConfig({

@@ -4,7 +4,8 @@
  */
 import { within } from "./deadline.ts";
 import { type Logger, reason } from "./telemetry/log.ts";
-import type { Metrics, Service } from "./telemetry/metrics.ts";
+import type { Service } from "./telemetry/catalogue.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
 import { UnavailableError } from "./unavailable.ts";
 
 /** Rejects, or doesn't resolve in time, when the dependency is down. */

@@ -5,7 +5,8 @@
  *
  *     deno run -P=worker --allow-net="$(deno run -P=start core/reachable_hosts.ts worker)" worker/main.ts
  */
-import { type Config, ConfigError, loadConfig, manifest, type Program, PROGRAMS } from "./config.ts";
+import { type Config, ConfigError, loadConfig, manifest } from "./config.ts";
+import { type Program, PROGRAMS } from "./settings.ts";
 
 /** Hosts that these settings name, with their ports, and those that are always permitted. */
 export function reachableHosts(

@@ -1,7 +1,7 @@
 /**
  * The variables that the Helm chart's values may set, generated into its schema from the table of settings.
  */
-import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
+import { type Program, PROGRAMS, SETTINGS } from "../core/settings.ts";
 
 /**
  * Settings that the chart's own values cover, or that a pod has no use for. Everything else goes under

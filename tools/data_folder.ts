@@ -4,7 +4,8 @@
  *
  *     deno run -P=dev --allow-write="$(deno run -P=start tools/data_folder.ts)" dev.ts
  */
-import { ConfigError, loadConfig, SETTINGS } from "../core/config.ts";
+import { ConfigError, loadConfig } from "../core/config.ts";
+import { SETTINGS } from "../core/settings.ts";
 
 function dataFolder(): string {
   try {

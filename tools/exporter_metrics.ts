@@ -8,7 +8,7 @@
  * labels it was seen with. A line stays even if its metric is absent now, since some appear only after a failure. To
  * start over, delete the file first.
  */
-import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../core/telemetry/catalogue.ts";
 import { queriesOf, readDashboards } from "../stack/dashboards/model.ts";
 import { EXPORTER_METRICS } from "../tests/contracts/known_metrics.ts";
 import { metricsOf } from "../stack/dashboards/promql.ts";

@@ -1,5 +1,5 @@
 /** The variables that each permission set of deno.json lists, generated from the table of settings. */
-import { type Program, PROGRAMS, SETTINGS } from "../core/config.ts";
+import { type Program, PROGRAMS, SETTINGS } from "../core/settings.ts";
 
 /** Which settings each set of deno.json covers. */
 const SETS: Readonly<Record<string, readonly Program[]>> = {

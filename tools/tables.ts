@@ -1,7 +1,7 @@
 /** The tables of README.md and MONITORING.md that repeat code: tasks, settings, metrics, limits, objectives, alerts. */
 import { parse } from "yaml";
-import { SETTINGS } from "../core/config.ts";
-import { CATALOGUE } from "../core/telemetry/metrics.ts";
+import { SETTINGS } from "../core/settings.ts";
+import { CATALOGUE } from "../core/telemetry/catalogue.ts";
 import { type Objective, OBJECTIVES, type Threshold, THRESHOLDS } from "../core/telemetry/thresholds.ts";
 import manifest from "../deno.json" with { type: "json" };
 import { table } from "./markdown_table.ts";

@@ -5,7 +5,8 @@
  */
 import "../core/no_environment.ts";
 import { Command, InvalidArgumentError } from "commander";
-import { loadConfigOrExit, SETTINGS } from "../core/config.ts";
+import { loadConfigOrExit } from "../core/config.ts";
+import { SETTINGS } from "../core/settings.ts";
 import { openDatabase } from "../core/open.ts";
 import { createOperator, type Operator, type Outcome } from "../core/store/operator.ts";
 import { migrate } from "../core/store/database.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { CATALOGUE, createMetrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
+import { CATALOGUE } from "./catalogue.ts";
 
 const OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
 

@@ -19,7 +19,7 @@ const MAINS = [
 
 /** core's tables and vocabulary, which import no client: what the launcher may share with the processes. */
 const PLAIN = [
-  "core/telemetry/metrics.ts",
+  "core/telemetry/catalogue.ts",
   "core/telemetry/thresholds.ts",
   "core/thought.ts",
   "core/queue/queue.ts",
@@ -132,9 +132,11 @@ for (const [room, allowed] of Object.entries(ROOMS)) {
 }
 
 Deno.test("rooms are handed their settings: nothing inside one imports more of the configuration than its types", () => {
-  const readers = arrows().filter(({ from, to }) => to === "core/config.ts" && from.split("/").length > 2);
+  const readers = arrows().filter(({ from, to }) =>
+    /^core\/(config|settings)\.ts$/.test(to) && from.split("/").length > 2
+  );
   const values = readers.filter(({ from }) =>
-    /^import (?!type )[^;]*config\.ts";/m.test(byPath.get(from)!.source)
+    /^import (?!type )[^;]*(config|settings)\.ts";/m.test(byPath.get(from)!.source)
   );
   none(values.map(({ from }) => from));
 });

@@ -3,7 +3,8 @@
  * would fire on a stack that nobody uses.
  */
 import assert from "node:assert/strict";
-import { CATALOGUE, createMetrics } from "../../core/telemetry/metrics.ts";
+import { createMetrics } from "../../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../../core/telemetry/catalogue.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import { openTestApp } from "../support/test_app.ts";
 import { readRules } from "./rules.ts";

@@ -2,7 +2,7 @@
  * The metrics that exist, with their labels: our catalogue, the recorded rules, and what the exporters were
  * seen to report.
  */
-import { CATALOGUE } from "../../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../../core/telemetry/catalogue.ts";
 import { parsePromQL } from "../../stack/dashboards/promql.ts";
 import type { Rule } from "./rules.ts";
 

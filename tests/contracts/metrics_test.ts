@@ -1,6 +1,6 @@
 /** Every query names metrics and labels that exist, in PromQL that parses. */
 import assert from "node:assert/strict";
-import { CATALOGUE } from "../../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../../core/telemetry/catalogue.ts";
 import { queriesOf, readDashboards } from "../../stack/dashboards/model.ts";
 import { documentQueries } from "./documents.ts";
 import { bucketsOf, knownMetrics, unknownIn } from "./known_metrics.ts";

@@ -2,7 +2,7 @@
  * Each process gets what it needs and no more; the sets in deno.json are what tasks, Docker and tests use.
  */
 import assert from "node:assert/strict";
-import { SETTINGS } from "../../core/config.ts";
+import { SETTINGS } from "../../core/settings.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { PERMISSIONS as PACKED } from "../../stack/packaging/compile.ts";
 import { startProcess } from "../support/process.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { parse } from "yaml";
-import { type Program, PROGRAMS, SETTINGS } from "../../core/config.ts";
+import { type Program, PROGRAMS, SETTINGS } from "../../core/settings.ts";
 import { STOP_DEADLINE_MS } from "../../core/process.ts";
 import { PARTITIONS } from "../../core/queue/queue.ts";
 import { createMetrics } from "../../core/telemetry/metrics.ts";

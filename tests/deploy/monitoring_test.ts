@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { parse, stringify } from "yaml";
 import { PARTITIONS } from "../../core/queue/queue.ts";
-import { CATALOGUE } from "../../core/telemetry/metrics.ts";
+import { CATALOGUE } from "../../core/telemetry/catalogue.ts";
 import { metricsOf } from "../../stack/dashboards/promql.ts";
 import { find, type Manifest, render, run, testWithHelm } from "./chart.ts";
 

@@ -1,6 +1,6 @@
 /** `/metrics` of the real API and worker: the whole catalogue, nothing else, and real values. */
 import assert from "node:assert/strict";
-import { CATALOGUE, type Service } from "../../core/telemetry/metrics.ts";
+import { CATALOGUE, type Service } from "../../core/telemetry/catalogue.ts";
 import { scrape } from "../support/exposition.ts";
 import { loggedUrl, startProcess } from "../support/process.ts";
 import { freshDatabase, type Services, testOnServices } from "../support/services.ts";
