@@ -81,8 +81,12 @@ export function openPostgres(options: PostgresOptions): Database {
   const reads = readPoolSize === 0 ? writes : open(readPoolSize, readTimeoutMs, FRESH_PLANS);
   const renew = () => [writes, reads].forEach((pool) => pool.renew());
 
-  /** What an error says about the connections, besides its statement. */
+  /** The error of a write that found the disk full, until there is room. */
+  let full: unknown;
+
+  /** What an error says about the server and the connections, besides its statement. */
   function learnFrom(error: unknown): void {
+    if (codeOf(error) === DISK_FULL) full = error;
     if (!pooled && isPoolersRefusal(error)) {
       pooled = true;
       renew();
@@ -135,41 +139,55 @@ export function openPostgres(options: PostgresOptions): Database {
     }
   }
 
+  const transaction: Database["transaction"] = async (body, { limitMs = 2 * statementTimeoutMs } = {}) => {
+    const once = () =>
+      writes.use(async (line) => {
+        const work = transact(line, body, Math.min(limitMs, MOST_MS));
+        try {
+          return await (limitMs === Infinity ? work : within(limitMs, "PostgreSQL", work));
+        } catch (error) {
+          if (error instanceof DeadlineError) line.drop();
+          throw error;
+        }
+      });
+    // The first statement is `begin`: what the pooler refuses at the start has run nothing yet.
+    const wasPooled = pooled;
+    try {
+      return await once();
+    } catch (error) {
+      learnFrom(error);
+      if (pooled === wasPooled) throw translate(error);
+      return await once().catch((error) => {
+        throw translate(error);
+      });
+    }
+  };
+
+  /** Reads succeed on a full disk, so once a write has failed there, a file that is gone afterwards is written. */
+  async function lookForRoom(): Promise<void> {
+    await transaction(async (tx) => {
+      await tx.query("set local work_mem = '64kB'");
+      await tx.query(SPILL);
+    });
+    full = undefined;
+  }
+
   return {
     name: address.name,
     schema,
     query: (sql, parameters) => statement(writes, statementTimeoutMs, sql, parameters),
     read: (sql, parameters) => statement(reads, readTimeoutMs, sql, parameters),
-    async transaction(body, { limitMs = 2 * statementTimeoutMs } = {}) {
-      const once = () =>
-        writes.use(async (line) => {
-          const work = transact(line, body, Math.min(limitMs, MOST_MS));
-          try {
-            return await (limitMs === Infinity ? work : within(limitMs, "PostgreSQL", work));
-          } catch (error) {
-            if (error instanceof DeadlineError) line.drop();
-            throw error;
-          }
-        });
-      // The first statement is `begin`: what the pooler refuses at the start has run nothing yet.
-      const wasPooled = pooled;
-      try {
-        return await once();
-      } catch (error) {
-        learnFrom(error);
-        if (pooled === wasPooled) throw translate(error);
-        return await once().catch((error) => {
-          throw translate(error);
-        });
-      }
-    },
+    transaction,
     async ping() {
       const [state] = await statement<{ transaction_read_only: string }>(
         writes,
         statementTimeoutMs,
         "show transaction_read_only",
       );
-      if (state!.transaction_read_only === "off") return;
+      if (state!.transaction_read_only === "off") {
+        if (full !== undefined) await lookForRoom();
+        return;
+      }
       renew();
       throw new DatabaseUnavailableError("PostgreSQL takes no writes", { why: "read-only" });
     },
@@ -274,6 +292,10 @@ function readPem(path: string): string {
 }
 
 const READ_ONLY = "25006";
+const DISK_FULL = "53100";
+
+/** Has 1.4 MB written to the disk as a temporary file. */
+const SPILL = "select count(*) from generate_series(1, 100000)";
 
 /** Of deadlocks and serialisation: the statement was undone. */
 const isConflict = (error: unknown) => /^40(001|P01)$/.test(codeOf(error));

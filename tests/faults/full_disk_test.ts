@@ -21,7 +21,13 @@ const statusOf = async (system: System, path: string) => {
   return response.status;
 };
 
-faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async (services) => {
+/** What the API's health says of the database. */
+async function databaseOf(system: System): Promise<string> {
+  const { dependencies } = await (await fetch(`${system.api.url}/health/ready`)).json();
+  return dependencies.database.reason ?? dependencies.database.status;
+}
+
+faultTest("a full disk under PostgreSQL refuses thoughts, says why, and loses none", async (services) => {
   await using disk = await mountSmallDisk(DISK_MB);
   await using postgres = await startOwnPostgres({ folder: disk.folder });
   await using system = await startSystem({ ...services, databaseUrl: postgres.url }, {
@@ -35,7 +41,9 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
     using _full = disk.fill();
     await waitFor("PostgreSQL can't extend a table", () => /ERROR: .*No space left/.test(postgres.log()));
     await waitFor("a request was refused", () => load.refused > 0);
+    await waitFor("the cause", async () => await databaseOf(system) === "its disk is full");
     await lastFor(FULL_S.tables);
+    assert.equal(await databaseOf(system), "its disk is full");
     assert.equal(await statusOf(system, stored), 200, "what is stored can be read");
 
     await waitFor("PostgreSQL can't write its log", async () => {
@@ -50,6 +58,7 @@ faultTest("a full disk under PostgreSQL refuses thoughts and loses none", async 
     assert.equal(await statusOf(system, "/health/ready"), 503);
   }
   const mendedAt = performance.now();
+  await waitFor("ready again", async () => await statusOf(system, "/health/ready") === 200);
   await load.done;
   await system.settled();
 
