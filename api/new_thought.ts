@@ -1,7 +1,7 @@
 /** A thought to store, made from what a client posts: checked, with its id, and for a user whom the key reaches. */
 import { uuidv7 } from "uuidv7";
 import type { Insertion } from "../core/store/thoughts.ts";
-import type { Traceparent } from "../core/telemetry/tracing.ts";
+import type { Traceparent } from "../core/telemetry/traceparent.ts";
 import { reaches } from "./access.ts";
 import type { Grant } from "./keys.ts";
 import { Problem, type ProblemCode } from "./problem.ts";

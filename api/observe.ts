@@ -4,14 +4,14 @@ import { matchedRoutes } from "hono/route";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import {
-  type Attributes,
+  endSpan,
   exemplarOf,
   failSpan,
+  isRecorded,
   openServerSpan,
-  recordLateSpan,
   runInSpan,
+  setAttributes,
   type Span,
-  SpanKind,
 } from "../core/telemetry/tracing.ts";
 import { BAD_HOST_PATH } from "./host.ts";
 import type { Grant } from "./keys.ts";
@@ -71,10 +71,9 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
     const pattern = matchedRoutes(c).at(-1)?.path ?? "/*";
     const route = pattern === "/*" || pattern === BAD_HOST_PATH ? UNMATCHED : pattern;
     const name = route === UNMATCHED ? method : `${method} ${route}`;
-    const traceparent = c.req.header("traceparent");
-    const span = openServerSpan(name, traceparent);
+    const span = openServerSpan(name, c.req.header("traceparent"));
     if (span !== undefined) {
-      const { traceId } = span.spanContext();
+      const { traceId } = span.ids;
       c.set("ids", { trace_id: traceId });
       c.header("x-trace-id", traceId);
     } else {
@@ -91,9 +90,7 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
     durations.observe({ labels, value: seconds, exemplarLabels: exemplarOf(span) });
     const ended = () => {
       inProgress.dec({ method, route });
-      if (span !== undefined) {
-        endSpan(span, { name, traceparent, method, route, path: c.req.path, status, seconds });
-      }
+      if (span !== undefined) end(span, { method, route, path: c.req.path, status, seconds });
     };
     const streaming = c.get("streaming");
     if (streaming === undefined) ended();
@@ -111,9 +108,6 @@ export function observe({ metrics, log, addressOf }: ObserveOptions): Middleware
 }
 
 interface Ending {
-  readonly name: string;
-  /** The caller's header. */
-  readonly traceparent: string | undefined;
   readonly method: string;
   readonly route: string;
   readonly path: string;
@@ -123,30 +117,18 @@ interface Ending {
 }
 
 /** Ends a request's span. One that is not sampled is still recorded if the request failed or was slow. */
-function endSpan(span: Span, { name, traceparent, method, route, path, status, seconds }: Ending): void {
+function end(span: Span, { method, route, path, status, seconds }: Ending): void {
   const failed = status >= 500;
-  const recording = span.isRecording();
-  if (!recording && !failed && seconds < SLOW_S) return;
-  const attributes: Attributes = {
+  const matters = failed || seconds >= SLOW_S;
+  if (!matters && !isRecorded(span)) return;
+  setAttributes(span, {
     "http.request.method": method,
     "http.response.status_code": status,
     "url.path": path,
     ...(route === UNMATCHED ? {} : { "http.route": route }),
-  };
-  if (recording) {
-    span.setAttributes(attributes);
-    if (failed) failSpan(span, String(status));
-    return span.end();
-  }
-  const endTime = Date.now();
-  recordLateSpan(name, span.spanContext(), {
-    kind: SpanKind.SERVER,
-    attributes,
-    parent: traceparent ?? null,
-    startTime: endTime - seconds * 1_000,
-    endTime,
-    ...(failed ? { error: String(status) } : {}),
   });
+  if (failed) failSpan(span, String(status));
+  endSpan(span, { matters });
 }
 
 /** Starts the label sets that are known in advance at 0, which keeps rates and ratios from being absent. */

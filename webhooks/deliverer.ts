@@ -10,7 +10,8 @@ import {
 } from "../core/store/deliveries.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import { failSpan, isSampled, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
+import { isSampled } from "../core/telemetry/traceparent.ts";
+import { endSpan, failSpan, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
 import { eventBody } from "./event.ts";
 import { createHosts, type Hosts, share } from "./hosts.ts";
 import type { Reply, Send } from "./request.ts";
@@ -106,7 +107,7 @@ export async function runDeliverer(options: DelivererOptions): Promise<void> {
         parent: traceparent,
         // The path of a webhook's URL may hold a secret.
         attributes: { "http.request.method": "POST", "server.address": host, "webhook.attempt": attempt },
-      }).span
+      })
       : undefined;
     const reply = await send(url, {
       headers: signatureHeaders({ id, atMs: Date.now(), body, secrets }),
@@ -114,8 +115,10 @@ export async function runDeliverer(options: DelivererOptions): Promise<void> {
       attempt,
     });
     metrics.webhook_attempts_total.inc({ outcome: reply.outcome });
-    if (reply.outcome !== "accepted" && span !== undefined) failSpan(span, reply.outcome);
-    span?.end();
+    if (span !== undefined) {
+      if (reply.outcome !== "accepted") failSpan(span, reply.outcome);
+      endSpan(span);
+    }
     try {
       if (reply.outcome === "accepted") {
         metrics.webhook_delay_seconds.observe({ value: (Date.now() - endedAt) / 1_000, labels: {} });

@@ -7,17 +7,16 @@ import type { Claim } from "../core/store/claims.ts";
 import { GROUP, type ReceivedMessage, THOUGHTS_TOPIC } from "../core/queue/queue.ts";
 import {
   type Attributes,
+  endSpan,
   failSpan,
-  isSampled,
   openSpan,
-  recordSpan,
   runIn,
   runInSpan,
+  setAttributes,
   type Span,
   SpanKind,
-  traceFields,
-  type Traceparent,
 } from "../core/telemetry/tracing.ts";
+import { isSampled } from "../core/telemetry/traceparent.ts";
 import type { Analyser } from "./analysers/analyser.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -55,7 +54,7 @@ export function traceBatch(
   startedAt: number,
 ): BatchTrace {
   const parents = new Map(messages.map(({ value, traceparent }) => [value, traceparent]));
-  const processing = new Map<string, { readonly span: Span; readonly traceparent: Traceparent }>();
+  const processing = new Map<string, Span>();
   const sampled = claimed.flatMap(({ id, traceparent }) => {
     const parent = parents.get(id) ?? traceparent;
     return isSampled(parent) ? [{ id, parent }] : [];
@@ -79,54 +78,53 @@ export function traceBatch(
       openSpan(`process ${THOUGHTS_TOPIC}`, {
         kind: SpanKind.CONSUMER,
         parent,
-        links: [receive!.traceparent],
+        links: [receive!],
         startTime: startedAt,
         attributes: { ...MESSAGING, "messaging.operation.type": "process", "app.thought.id": id },
       }),
     );
   }
 
-  receive?.span.end();
+  if (receive !== undefined) endSpan(receive);
+
+  const record = (name: string, parent: Span, startTime: number, attributes: Attributes) =>
+    endSpan(openSpan(name, { kind: SpanKind.CLIENT, parent, startTime, attributes }));
 
   return {
-    stepOf(id, name, startTime, attributes) {
-      const parent = processing.get(id)?.span;
-      if (parent === undefined) return;
-      recordSpan(name, { kind: SpanKind.CLIENT, parent, startTime, endTime: Date.now(), attributes });
+    stepOf(id, name, startedAt, attributes) {
+      const parent = processing.get(id);
+      if (parent !== undefined) record(name, parent, startedAt, attributes);
     },
-    step(name, from, attributes) {
-      const endTime = Date.now();
-      const kind = SpanKind.CLIENT;
-      for (const { span: parent } of processing.values()) {
-        recordSpan(name, { kind, parent, startTime: from, endTime, attributes });
-      }
+    step(name, startedAt, attributes) {
+      for (const parent of processing.values()) record(name, parent, startedAt, attributes);
     },
     analysis(claim, analyser, run) {
-      const parent = processing.get(claim.id)?.span;
+      const parent = processing.get(claim.id);
       if (parent === undefined) return runIn(claim.traceparent, run);
-      const { span } = openSpan("analyse thought", {
+      const span = openSpan("analyse thought", {
         parent,
         attributes: { "app.analyser.name": analyser.name, "app.analyser.version": analyser.version },
       });
       const finish = (outcome: Outcome) => {
-        if (outcome.usage) span.setAttributes(generativeAi(outcome.usage));
+        if (outcome.usage) setAttributes(span, generativeAi(outcome.usage));
         if (!outcome.ok) failSpan(span, outcome.reason);
-        span.end();
+        endSpan(span);
         return outcome;
       };
       const outcome = runInSpan(span, run);
       return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
     },
     fail(id, reason) {
-      const span = processing.get(id)?.span;
+      const span = processing.get(id);
       if (span !== undefined) failSpan(span, reason);
     },
     ids(id) {
-      const traceparent = processing.get(id)?.traceparent;
-      return traceparent === undefined ? undefined : traceFields(traceparent);
+      const ids = processing.get(id)?.ids;
+      return ids === undefined ? undefined : { trace_id: ids.traceId, span_id: ids.spanId };
     },
     end(id) {
-      processing.get(id)?.span.end();
+      const span = processing.get(id);
+      if (span !== undefined) endSpan(span);
       processing.delete(id);
     },
   };

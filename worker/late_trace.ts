@@ -1,16 +1,7 @@
 /** The trace of a thought that was not sampled, made once it is known to matter: an attempt failed, or its way was slow. */
 import { GROUP, THOUGHTS_TOPIC } from "../core/queue/queue.ts";
-import {
-  asSampled,
-  failSpan,
-  isSampled,
-  mayRecordLate,
-  openSpan,
-  recordLateSpan,
-  recordSpan,
-  SpanKind,
-  traceFields,
-} from "../core/telemetry/tracing.ts";
+import { endSpan, failSpan, mayRecordLate, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
+import { asSampled, idsIn, isSampled, traceFields } from "../core/telemetry/traceparent.ts";
 import type { HeldClaim } from "./held.ts";
 
 export interface LateEnding {
@@ -29,25 +20,25 @@ export interface LateEnding {
 export function traceLate({ claim, claimedAt }: HeldClaim, { endedAt, reason }: LateEnding) {
   const { id, traceparent, acceptedAt, attempt, charged } = claim;
   if (traceparent === null || isSampled(traceparent)) return undefined;
-  const parent = asSampled(traceparent);
+  const handedOn = idsIn(traceparent);
+  if (handedOn === undefined || !mayRecordLate()) return undefined;
+  const request = openSpan("POST /thoughts", {
+    ofApi: true,
+    kind: SpanKind.SERVER,
+    parent: null,
+    ids: asSampled(handedOn),
+    attributes: { "http.request.method": "POST", "http.route": "/thoughts", "app.thought.id": id },
+    startTime: acceptedAt,
+  });
   // An earlier attempt that failed has recorded the request already.
-  if (charged > 1) {
-    if (!mayRecordLate()) return undefined;
-  } else {
-    const recorded = recordLateSpan("POST /thoughts", traceparent, {
-      ofApi: true,
-      kind: SpanKind.SERVER,
-      attributes: { "http.request.method": "POST", "http.route": "/thoughts", "app.thought.id": id },
-      startTime: acceptedAt,
-      endTime: acceptedAt,
-    });
-    if (!recorded) return undefined;
-    const endTime = Math.max(acceptedAt, claimedAt);
-    recordSpan("wait for a worker", { parent, startTime: acceptedAt, endTime });
+  if (charged <= 1) {
+    endSpan(request, { at: acceptedAt });
+    const wait = openSpan("wait for a worker", { parent: request, startTime: acceptedAt });
+    endSpan(wait, { at: Math.max(acceptedAt, claimedAt) });
   }
-  const { span } = openSpan(`process ${THOUGHTS_TOPIC}`, {
+  const attemptSpan = openSpan(`process ${THOUGHTS_TOPIC}`, {
     kind: SpanKind.CONSUMER,
-    parent,
+    parent: request,
     startTime: claimedAt,
     attributes: {
       "messaging.system": "kafka",
@@ -58,7 +49,7 @@ export function traceLate({ claim, claimedAt }: HeldClaim, { endedAt, reason }: 
       "app.thought.attempt": attempt,
     },
   });
-  if (reason !== undefined) failSpan(span, reason);
-  span.end(Math.max(claimedAt, endedAt));
+  if (reason !== undefined) failSpan(attemptSpan, reason);
+  endSpan(attemptSpan, { at: Math.max(claimedAt, endedAt) });
   return traceFields(traceparent);
 }

@@ -5,7 +5,8 @@ import type { DeadLetters } from "../core/store/dead_letters.ts";
 import type { Outbox } from "../core/store/outbox.ts";
 import { type Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
-import { isSampled, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
+import { isSampled, traceparentOf } from "../core/telemetry/traceparent.ts";
+import { endSpan, openSpan, SpanKind } from "../core/telemetry/tracing.ts";
 import type { Window } from "./window.ts";
 
 /** Messages sent by one transaction. */
@@ -97,28 +98,32 @@ async function send(
   messages: readonly Message[],
   metrics: Metrics<"worker">,
 ): Promise<readonly Message[]> {
-  const spans = messages.filter(({ traceparent }) => isSampled(traceparent)).map((message) => ({
-    message,
-    ...openSpan(`send ${message.topic}`, {
-      kind: SpanKind.PRODUCER,
-      parent: message.traceparent,
-      attributes: {
-        "messaging.system": "kafka",
-        "messaging.operation.type": "send",
-        "messaging.destination.name": message.topic,
-        "messaging.batch.message_count": messages.length,
-      },
-    }),
-  }));
-  const traced = new Map<Message, string>(spans.map(({ message, traceparent }) => [message, traceparent]));
+  const spans = new Map(
+    messages.filter(({ traceparent }) => isSampled(traceparent)).map((message) => [
+      message,
+      openSpan(`send ${message.topic}`, {
+        kind: SpanKind.PRODUCER,
+        parent: message.traceparent,
+        attributes: {
+          "messaging.system": "kafka",
+          "messaging.operation.type": "send",
+          "messaging.destination.name": message.topic,
+          "messaging.batch.message_count": messages.length,
+        },
+      }),
+    ]),
+  );
   try {
     const refused = await queue.publish(
-      messages.map((message) => ({ ...message, traceparent: traced.get(message) ?? message.traceparent })),
+      messages.map((message) => {
+        const span = spans.get(message);
+        return span === undefined ? message : { ...message, traceparent: traceparentOf(span.ids) };
+      }),
     );
     const dead = (those: readonly Message[]) => those.filter(({ topic }) => topic === DEAD_TOPIC).length;
     metrics.batch_processor_dead_letters_total.inc(dead(messages) - dead(refused));
     return refused;
   } finally {
-    for (const { span } of spans) span.end();
+    for (const span of spans.values()) endSpan(span);
   }
 }

@@ -2,7 +2,7 @@
  * The transport of thought ids: Kafka, or a queue inside the process. It may repeat or lose messages; the
  * store makes that harmless.
  */
-import type { Traceparent } from "../telemetry/tracing.ts";
+import type { Traceparent } from "../telemetry/traceparent.ts";
 import { UnavailableError } from "../unavailable.ts";
 
 /**

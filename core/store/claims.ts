@@ -1,5 +1,5 @@
 /** Thoughts as the worker sees them: claimed, renewed, completed, failed, released. Every write is fenced. */
-import type { Traceparent } from "../telemetry/tracing.ts";
+import type { Traceparent } from "../telemetry/traceparent.ts";
 import { CANARY_USER, type ThoughtPriority } from "../thought.ts";
 import { HORIZON } from "./clock_skew.ts";
 import type { Database } from "./database.ts";

@@ -1,5 +1,5 @@
 /** Events on their way to receivers, as the process that delivers them sees them. */
-import type { Traceparent } from "../telemetry/tracing.ts";
+import type { Traceparent } from "../telemetry/traceparent.ts";
 import type { Database, Notifications } from "./database.ts";
 import { printable } from "./printable.ts";
 import { EVENT_WRITTEN } from "./webhooks.ts";

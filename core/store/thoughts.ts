@@ -10,7 +10,7 @@ import {
 } from "../thought.ts";
 import { announceNow, POSTED } from "./outbox.ts";
 import { lastLookedAt, listed, type Listing, type Statement } from "./listing.ts";
-import { isSampled, traceFields, type Traceparent } from "../telemetry/tracing.ts";
+import { isSampled, traceFields, type Traceparent } from "../telemetry/traceparent.ts";
 
 /** A thought to store, with the id it will have. */
 export interface Insertion extends NewThought {

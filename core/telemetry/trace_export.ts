@@ -3,25 +3,20 @@
  * SDK would read the environment otherwise. Deno's built-in OpenTelemetry stays off: it traces every request,
  * sampled or not, at 1.5 to 2.7 times the processor time of an API that is not traced (docs/performance.md).
  */
-import { type Context, context, propagation, type SpanContext, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { ROOT_CONTEXT, SpanStatusCode } from "@opentelemetry/api";
+import { millisToHrTime } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import { resourceFromAttributes } from "@opentelemetry/resources";
+import { type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
-  ParentBasedSampler,
   type ReadableSpan,
-  type Sampler,
   SamplingDecision,
-  type Span,
   type SpanExporter,
-  type SpanProcessor,
   TraceIdRatioBasedSampler,
-  TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Config } from "../config.ts";
-import { API_SERVICE, API_TRACER, LATE_SPAN, spansDropped } from "./tracing.ts";
+import { asSampled } from "./traceparent.ts";
+import { API_SERVICE, isRecorded, recordTo, type Span, spansDropped } from "./tracing.ts";
 
 /** What every span says about its process. */
 export interface TracedProcess {
@@ -52,24 +47,19 @@ export function startTracing(
     timeoutMillis: EXPORT_TIMEOUT_MS,
     concurrencyLimit: 2,
   });
-  const shared = {
-    sampler: lateSpansToo(new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })),
-    idGenerator: createIdGenerator(),
-    spanProcessors: [countingProcessor(exporter)],
-  };
-  const providerOf = (name: string) =>
-    new TracerProvider({
-      resource: resourceFromAttributes({ "service.name": name, "service.version": version }),
-      ...shared,
-    });
-  const provider = providerOf(service);
-  API_TRACER.tracer = providerOf(API_SERVICE).getTracer("thought-processor");
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  trace.setGlobalTracerProvider(provider);
+  const resourceOf = (name: string) =>
+    resourceFromAttributes({ "service.name": name, "service.version": version });
+  const [own, api] = [resourceOf(service), resourceOf(API_SERVICE)];
+  const sampler = new TraceIdRatioBasedSampler(ratio);
+  const batches = countingBatches(exporter);
+  recordTo({
+    samples: (traceId) =>
+      sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
+    record: (span, endTime) => batches.add(readable(span, endTime, span.ofApi ? api : own)),
+  });
   return {
     async [Symbol.asyncDispose]() {
-      await provider.shutdown().catch(() => {}); // a receiver that is down must not fail a stop
+      await batches.shutdown().catch(() => {}); // a receiver that is down must not fail a stop
     },
   };
 }
@@ -77,7 +67,7 @@ export function startTracing(
 /**
  * The SDK's batches, with a count of what they drop: beyond the queue's bound, or refused by the receiver.
  */
-function countingProcessor(exporter: SpanExporter): SpanProcessor {
+function countingBatches(exporter: SpanExporter) {
   let queued = 0;
   const batches = new BatchSpanProcessor({
     maxQueueSize: MAX_QUEUED,
@@ -97,39 +87,40 @@ function countingProcessor(exporter: SpanExporter): SpanProcessor {
     },
   });
   return {
-    onStart: (span: Span, parent: Context) => batches.onStart(span, parent),
-    onEnd(span: ReadableSpan) {
+    add(span: ReadableSpan): void {
       if (queued >= MAX_QUEUED) return spansDropped("queue_full", 1);
       queued++;
       batches.onEnd(span);
     },
-    forceFlush: () => batches.forceFlush(),
     shutdown: () => batches.shutdown(),
   };
 }
 
-/** Records late spans whatever the other sampler decides: their trace was not sampled, and then failed. */
-function lateSpansToo(sampler: Sampler): Sampler {
+const SCOPE = { name: "thought-processor" };
+const NO_EVENTS: ReadableSpan["events"] = [];
+const UNSET: ReadableSpan["status"] = { code: SpanStatusCode.UNSET };
+
+/** A span as the SDK exports it. One that was not sampled, but matters, is exported as if it were. */
+function readable(span: Span, endTime: number, resource: Resource): ReadableSpan {
+  const { name, kind, parent, links, attributes, error } = span;
+  const ids = isRecorded(span) ? span.ids : asSampled(span.ids);
   return {
-    shouldSample: (...args) =>
-      LATE_SPAN.ids === undefined
-        ? sampler.shouldSample(...args)
-        : { decision: SamplingDecision.RECORD_AND_SAMPLED },
-    toString: () => `LateSpansToo{${sampler}}`,
+    name,
+    kind,
+    spanContext: () => ids,
+    ...(parent && { parentSpanContext: parent }),
+    startTime: millisToHrTime(span.startTime),
+    endTime: millisToHrTime(endTime),
+    duration: millisToHrTime(endTime - span.startTime),
+    status: error === undefined ? UNSET : { code: SpanStatusCode.ERROR, message: error },
+    attributes: error === undefined ? attributes : { ...attributes, "error.type": error },
+    links: links.map((context) => ({ context })),
+    events: NO_EVENTS,
+    ended: true,
+    resource,
+    instrumentationScope: SCOPE,
+    droppedAttributesCount: 0,
+    droppedEventsCount: 0,
+    droppedLinksCount: 0,
   };
 }
-
-/**
- * Random ids, except for late spans: those keep the ids that were propagated when they happened. The SDK's
- * own generator takes a tenth of a span's time here, in Deno's Buffer.
- */
-function createIdGenerator() {
-  const late = (): SpanContext | undefined => LATE_SPAN.ids;
-  return {
-    generateTraceId: () => late()?.traceId ?? hex32() + hex32() + hex32() + hex32(),
-    generateSpanId: () => late()?.spanId ?? hex32() + hex32(),
-  };
-}
-
-/** 32 random bits in hexadecimal, never 0: an id of zeros alone is invalid (W3C Trace Context). */
-const hex32 = () => (1 + Math.floor(Math.random() * (2 ** 32 - 1))).toString(16).padStart(8, "0");

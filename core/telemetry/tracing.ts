@@ -1,45 +1,72 @@
 /**
- * Tracing over `@opentelemetry/api`; `trace_export.ts` sends what is recorded. Without it every call here is
- * a no-op of nanoseconds.
+ * Spans and the active trace. A span is a plain record; once it has ended, `trace_export.ts` sends it. Without
+ * an exporter no span is recorded, and every call here costs nanoseconds.
+ *
+ * OpenTelemetry's tracer is not used: its span takes as long to make as all the rest of a thought's way
+ * through the worker (docs/decisions/0017-tracing-by-the-sdk.md).
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type Attributes,
-  type Context,
-  context,
-  isSpanContextValid,
-  type Link,
-  propagation,
-  type Span,
+  INVALID_SPAN_CONTEXT,
   type SpanContext,
   SpanKind,
-  SpanStatusCode,
-  trace,
   TraceFlags,
-  type Tracer,
 } from "@opentelemetry/api";
+import { idsIn, type Traceparent, traceparentOf } from "./traceparent.ts";
 
-export { type Attributes, type Span, SpanKind };
-
-/** A W3C `traceparent` header. */
-export type Traceparent = string;
-
-const tracer = trace.getTracer("thought-processor");
+export { type Attributes, type SpanContext, SpanKind };
 
 /** `service.name` of the API: its own spans bear it, and those that a worker rebuilds of its requests. */
 export const API_SERVICE = "thoughtprocessor-api";
 
-/** Makes spans of the API in whatever process; set by `trace_export.ts`. */
-export const API_TRACER: { tracer: Tracer } = { tracer };
+export interface Span {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly ids: SpanContext;
+  readonly parent: SpanContext | undefined;
+  /** Other traces that it belongs to, as a batch does. */
+  readonly links: readonly SpanContext[];
+  /** In milliseconds since the epoch. */
+  readonly startTime: number;
+  /** By performance.now(), to measure how long it took; undefined if it began before it was opened. */
+  readonly startedAt: number | undefined;
+  readonly ofApi: boolean;
+  attributes: Attributes;
+  /** Why it failed, in a word. */
+  error: string | undefined;
+}
 
 export interface SpanOptions {
+  /** @default INTERNAL */
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
-  /** The span above it, or what another process says of it. @default the active span */
+  /** The span above it, or what another process says of it; null for none. @default the active span */
   readonly parent?: Span | Traceparent | null;
-  /** Traces that this span also belongs to, as a batch does. */
-  readonly links?: readonly Traceparent[];
+  /** Traces that this span also belongs to. */
+  readonly links?: readonly (Span | Traceparent)[];
   /** When the span began, in milliseconds since the epoch. @default now */
   readonly startTime?: number;
+  /** The ids that were handed on when it happened. @default new ones, in the parent's trace */
+  readonly ids?: SpanContext;
+  /** It is a span of the API, whichever process records it. @default false */
+  readonly ofApi?: boolean;
+}
+
+/** Receives spans. */
+export interface Recorder {
+  /** Whether to record a trace that starts here. */
+  samples(traceId: string): boolean;
+  /** @param endTime in milliseconds since the epoch */
+  record(span: Span, endTime: number): void;
+}
+
+let recorder: Recorder | undefined;
+const active = new AsyncLocalStorage<SpanContext>();
+
+/** Sends every span to this recorder from now on; undefined: records none. */
+export function recordTo(to: Recorder | undefined): void {
+  recorder = to;
 }
 
 /**
@@ -51,54 +78,118 @@ export async function withSpan<T>(
   options: SpanOptions,
   run: (span: Span) => Promise<T> | T,
 ): Promise<T> {
-  const parent = parentContext(options.parent);
-  const span = start(name, options, parent);
+  const span = openSpan(name, options);
   try {
-    return await context.with(trace.setSpan(parent, span), () => run(span));
+    return await runInSpan(span, () => run(span));
   } catch (error) {
     failSpan(span, error);
     throw error;
   } finally {
-    span.end();
+    endSpan(span);
   }
 }
 
-/** Starts a span that the caller ends. `traceparent` is what its children name as their parent. */
-export function openSpan(
-  name: string,
-  options: SpanOptions,
-): { readonly span: Span; readonly traceparent: Traceparent } {
-  const span = start(name, options, parentContext(options.parent));
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  return { span, traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}` };
-}
-
-/**
- * Records a span that has already happened, such as one thought's share of a batch's lookup. Times as in
- * Date.now().
- */
-export function recordSpan(
-  name: string,
-  options: SpanOptions & { readonly startTime: number; readonly endTime: number },
-): void {
-  start(name, options, parentContext(options.parent)).end(options.endTime);
+/** Starts a span, which {@link endSpan} records. */
+export function openSpan(name: string, options: SpanOptions): Span {
+  const parent = idsOf(options.parent);
+  return {
+    name,
+    kind: options.kind ?? SpanKind.INTERNAL,
+    ids: options.ids ?? newIds(parent),
+    parent,
+    links: options.links?.map((link) => idsOf(link)).filter((ids) => ids !== undefined) ?? NO_LINKS,
+    startTime: options.startTime ?? Date.now(),
+    startedAt: options.startTime === undefined ? performance.now() : undefined,
+    ofApi: options.ofApi ?? false,
+    attributes: options.attributes ?? NO_ATTRIBUTES,
+    error: undefined,
+  };
 }
 
 /**
  * Starts the span of an incoming request; the caller runs the request in it ({@link runInSpan}) and ends it.
- * For a request that is not sampled it records nothing, but still has the ids of its log lines.
  *
  * @param traceparent the caller's header
  * @returns undefined if nothing is traced
  */
 export function openServerSpan(name: string, traceparent: string | undefined): Span | undefined {
-  const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, parentContext(traceparent));
-  return isSpanContextValid(span.spanContext()) ? span : undefined;
+  if (recorder === undefined) return undefined;
+  return openSpan(name, { kind: SpanKind.SERVER, parent: traceparent ?? null });
+}
+
+export interface SpanEnd {
+  /** In milliseconds since the epoch. @default now */
+  readonly at?: number;
+  /** It matters, because it failed or was slow: it is recorded even if its trace is not. @default false */
+  readonly matters?: boolean;
+}
+
+/**
+ * Ends a span, which records it if its trace is sampled. One that is not, but matters, is recorded under the
+ * ids that were handed on, which spans recorded elsewhere refer to; at most 20 a second are.
+ */
+export function endSpan(span: Span, { at, matters = false }: SpanEnd = {}): void {
+  if (recorder === undefined) return;
+  if (!isRecorded(span) && !(matters && mayRecordLate())) return;
+  const { startTime, startedAt } = span;
+  recorder.record(
+    span,
+    at ?? (startedAt === undefined ? Date.now() : startTime + performance.now() - startedAt),
+  );
+}
+
+/** Whether a span's trace is sampled. */
+export function isRecorded({ ids }: Span): boolean {
+  return (ids.traceFlags & TraceFlags.SAMPLED) === 1;
+}
+
+/** Marks a span as failed, by an error's name or a reason's; never by a message, which may quote data. */
+export function failSpan(span: Span, error: unknown): void {
+  span.error = error instanceof Error ? error.name : String(error);
+}
+
+export function setAttributes(span: Span, attributes: Attributes): void {
+  span.attributes = { ...span.attributes, ...attributes };
+}
+
+/** Late spans a second; beyond that, a storm of errors shows in the metrics alone. */
+const LATE_SPANS_PER_SECOND = 20;
+let [lateSecond, lateCount] = [0, 0];
+
+/** Whether another late trace fits into this second; it is then counted. */
+export function mayRecordLate(): boolean {
+  if (recorder === undefined) return false;
+  const second = Math.floor(performance.now() / 1_000);
+  if (second !== lateSecond) [lateSecond, lateCount] = [second, 0];
+  return ++lateCount <= LATE_SPANS_PER_SECOND;
 }
 
 /** Runs a function with this span as the active one. */
 export function runInSpan<T>(span: Span, run: () => T): T {
-  return context.with(trace.setSpan(context.active(), span), run);
+  return recorder === undefined ? run() : active.run(span.ids, run);
+}
+
+/** Runs a function as part of a trace without a span of its own. */
+export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
+  const ids = recorder === undefined || traceparent === null ? undefined : idsIn(traceparent);
+  return ids === undefined ? run() : active.run(ids, run);
+}
+
+/** The `traceparent` of the active span, to send along; null when nothing is traced. */
+export function inject(): Traceparent | null {
+  const ids = active.getStore();
+  return ids === undefined ? null : traceparentOf(ids);
+}
+
+/** The active span's ids, as log fields; nothing when nothing is traced. */
+export function activeTrace(): { trace_id?: string; span_id?: string } {
+  const ids = active.getStore();
+  return ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };
+}
+
+/** Exemplar labels of a span; none unless it is sampled, since that trace could not be opened. */
+export function exemplarOf(span: Span | undefined): Partial<Record<string, string>> {
+  return span !== undefined && isRecorded(span) ? { trace_id: span.ids.traceId } : {};
 }
 
 export type DropReason = "queue_full" | "export_failed";
@@ -115,118 +206,24 @@ export function spansDropped(reason: DropReason, count: number): void {
   for (const listener of dropListeners) listener(reason, count);
 }
 
-/**
- * The ids of the late span that is being started: read by the sampler and the id generator of
- * `trace_export.ts`.
- */
-export const LATE_SPAN: { ids: SpanContext | undefined } = { ids: undefined };
+const NO_LINKS: readonly SpanContext[] = [];
+const NO_ATTRIBUTES: Attributes = {};
 
-/** Late spans a second; beyond that, a storm of errors shows in the metrics alone. */
-const LATE_SPANS_PER_SECOND = 20;
-let [lateSecond, lateCount] = [0, 0];
-
-/** Whether another late trace fits into this second; it is then counted. */
-export function mayRecordLate(): boolean {
-  const second = Math.floor(performance.now() / 1_000);
-  if (second !== lateSecond) [lateSecond, lateCount] = [second, 0];
-  return ++lateCount <= LATE_SPANS_PER_SECOND;
+function idsOf(span: Span | Traceparent | null | undefined): SpanContext | undefined {
+  if (span === undefined) return active.getStore();
+  if (span === null) return undefined;
+  return typeof span === "string" ? idsIn(span) : span.ids;
 }
 
-/**
- * Records a span of a trace that was not sampled, once it is known to matter: it failed, or was slow. It
- * keeps the ids that were propagated when it happened, which spans recorded elsewhere refer to. At most 20 a
- * second are kept.
- *
- * @param ids the span's own, as {@link openServerSpan} or a stored `traceparent` had them
- * @param options `parent`: the span above it
- * @default none; `ofApi`: it is a span of the API, whichever process records it
- * @returns whether it was recorded
- */
-export function recordLateSpan(
-  name: string,
-  ids: SpanContext | Traceparent,
-  options: SpanOptions & {
-    readonly startTime: number;
-    readonly endTime: number;
-    readonly error?: unknown;
-    readonly ofApi?: boolean;
-  },
-): boolean {
-  const own = typeof ids === "string" ? trace.getSpanContext(parentContext(ids)) : ids;
-  if (own === undefined || !isSpanContextValid(own)) return false;
-  if (!mayRecordLate()) return false;
-  const parent = options.parent ? parentContext(options.parent) : trace.deleteSpan(context.active());
-  LATE_SPAN.ids = own;
-  try {
-    const span = start(name, options, parent, options.ofApi ? API_TRACER.tracer : tracer);
-    if (options.error !== undefined) failSpan(span, options.error);
-    span.end(options.endTime);
-    return true;
-  } finally {
-    LATE_SPAN.ids = undefined;
-  }
+/** A child is sampled as its parent is (W3C Trace Context); with nothing traced, the parent's ids pass on. */
+function newIds(parent: SpanContext | undefined): SpanContext {
+  if (recorder === undefined) return parent ?? INVALID_SPAN_CONTEXT;
+  const traceId = parent?.traceId ?? hex32() + hex32() + hex32() + hex32();
+  const sampled = parent === undefined
+    ? recorder.samples(traceId)
+    : (parent.traceFlags & TraceFlags.SAMPLED) === 1;
+  return { traceId, spanId: hex32() + hex32(), traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE };
 }
 
-/** Runs a function as part of a trace without a span of its own: its calls then do not start traces. */
-export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
-  return traceparent === null ? run() : context.with(parentContext(traceparent), run);
-}
-
-/** Marks a span as failed, by an error's name or a reason's; never by a message, which may quote data. */
-export function failSpan(span: Span, error: unknown): void {
-  const type = error instanceof Error ? error.name : String(error);
-  span.setAttribute("error.type", type);
-  span.setStatus({ code: SpanStatusCode.ERROR, message: type });
-}
-
-/** The `traceparent` of the active span, to send along; null when nothing is traced. */
-export function inject(): Traceparent | null {
-  const carrier: { traceparent?: Traceparent } = {};
-  propagation.inject(context.active(), carrier);
-  return carrier.traceparent ?? null;
-}
-
-/** Whether a trace is being recorded: the last field of its `traceparent`, by W3C Trace Context. */
-export function isSampled(traceparent: Traceparent | null): traceparent is Traceparent {
-  return traceparent !== null && (Number.parseInt(traceparent.slice(-2), 16) & TraceFlags.SAMPLED) === 1;
-}
-
-/** The same trace, sampled: what is recorded below it is kept. */
-export const asSampled = (traceparent: Traceparent): Traceparent => `${traceparent.slice(0, -2)}01`;
-
-/** The ids inside a `traceparent`, as log fields. */
-export function traceFields(traceparent: Traceparent): { trace_id: string; span_id: string } {
-  return { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) };
-}
-
-/** The active span's ids, as log fields; nothing when nothing is traced. */
-export function activeTrace(): { trace_id?: string; span_id?: string } {
-  const ids = trace.getActiveSpan()?.spanContext();
-  return ids === undefined ? {} : { trace_id: ids.traceId, span_id: ids.spanId };
-}
-
-/** Exemplar labels of a span; none unless it is sampled, since that trace could not be opened. */
-export function exemplarOf(span: Span | undefined): Partial<Record<string, string>> {
-  const ids = span?.spanContext();
-  return ids !== undefined && (ids.traceFlags & TraceFlags.SAMPLED) === 1 ? { trace_id: ids.traceId } : {};
-}
-
-function start(name: string, options: SpanOptions, parent: Context, by = tracer): Span {
-  const { kind = SpanKind.INTERNAL, attributes, startTime } = options;
-  const links = (options.links ?? []).flatMap((traceparent): Link[] => {
-    const linked = trace.getSpanContext(parentContext(traceparent));
-    return linked !== undefined && isSpanContextValid(linked) ? [{ context: linked }] : [];
-  });
-  return by.startSpan(name, {
-    kind,
-    attributes: attributes ?? {},
-    links,
-    ...(startTime === undefined ? {} : { startTime }),
-  }, parent);
-}
-
-function parentContext(parent: Span | Traceparent | null | undefined): Context {
-  if (!parent) return context.active();
-  if (typeof parent !== "string") return trace.setSpan(context.active(), parent);
-  return propagation.extract(context.active(), { traceparent: parent });
-}
+/** 32 random bits in hexadecimal, never 0: an id of zeros alone is invalid (W3C Trace Context). */
+const hex32 = () => (1 + Math.floor(Math.random() * (2 ** 32 - 1))).toString(16).padStart(8, "0");

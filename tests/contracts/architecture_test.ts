@@ -165,7 +165,7 @@ Deno.test("the image and the packed launcher carry what the programs load, and n
 Deno.test("core's plain tables import nothing but each other", () => {
   const wrong = arrows().filter(({ from, to }) =>
     PLAIN.includes(from) && !PLAIN.includes(to) &&
-    !(from === "core/queue/queue.ts" && to === "core/telemetry/tracing.ts")
+    !(from === "core/queue/queue.ts" && to === "core/telemetry/traceparent.ts")
   );
   none(wrong.map(({ from, to }) => `${from} → ${to}`));
 });
