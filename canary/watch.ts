@@ -1,5 +1,6 @@
 /** One thought followed from the POST to its row, its trace and its log lines, each step with a deadline. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { OBJECTIVES } from "../core/telemetry/thresholds.ts";
 import { CANARY_USER } from "../core/thought.ts";
 
 /**
@@ -38,7 +39,7 @@ export interface WatchOptions extends Targets {
   readonly key?: (() => string) | undefined;
   /** If analyses cost money: how often one is requested at most, in milliseconds. */
   readonly paidEveryMs?: number | undefined;
-  /** The end of each step, in milliseconds. @default 5_000, 20_000, 20_000, 20_000 */
+  /** The end of each step, in milliseconds. @default 5_000, as the objective `completion`, 20_000, 20_000 */
   readonly deadlinesMs?: Partial<Record<Step, number>>;
   readonly signal: AbortSignal;
   /** @default Date.now */
@@ -47,7 +48,8 @@ export interface WatchOptions extends Targets {
 
 const DEADLINES_MS: Record<Step, number> = {
   accepted: 5_000,
-  completed: 20_000,
+  // Sooner would be a fault where the objective sees none.
+  completed: OBJECTIVES.completion.withinSeconds * 1_000,
   traced: 20_000,
   logged: 20_000,
 };

@@ -13,7 +13,7 @@ import { type LastUp, NOTHING_LEFT_OUT, readLastUp } from "./last_up.ts";
 import type { Login } from "./output/report.ts";
 import type { Paths } from "./paths.ts";
 import type { RunningStack } from "./running_stack.ts";
-import { select, type Selection } from "./services.ts";
+import { leftOutVariables, select, type Selection } from "./services.ts";
 
 export interface Context {
   readonly host: Host;
@@ -42,6 +42,7 @@ export async function openContext(host: Host, paths: Paths, view: View, options:
   const environment = {
     ...lastUp.environment,
     ...lastUp.project,
+    ...leftOutVariables(selection),
     ...(lastUp.workers !== undefined && { WORKER_REPLICAS: `${lastUp.workers}` }),
   };
   const compose = createCompose({ host, paths, environment });

@@ -109,6 +109,11 @@ export type ServiceName = (typeof SERVICES)[number]["name"];
 /** The names of the services that can be left out. */
 export const OPTIONAL: readonly string[] = SERVICES.filter(({ core }) => !core).map(({ name }) => name);
 
+/** What docker-compose.yml is told about them: the jobs that Prometheus must not miss. */
+export function leftOutVariables({ leftOut }: Selection): Record<string, string> {
+  return { LEFT_OUT_JOBS: leftOut.flatMap(({ jobs }) => jobs).join(" ") };
+}
+
 /** The part of the stack that a run is about. */
 export interface Selection {
   readonly wanted: readonly Service[];

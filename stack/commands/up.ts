@@ -4,6 +4,7 @@ import { type Context, grafanaLogin, observe } from "../context.ts";
 import { keyFileChecks } from "../docker/api_key.ts";
 import { engineVariables, findLogSource, type LogSource } from "../docker/adaptation.ts";
 import { type Declared, lastLine } from "../docker/compose.ts";
+import { outdatedServices } from "../docker/mounted_files.ts";
 import { type Fallback, type Startup, startupChecks } from "../docker/startup.ts";
 import { doctorChecks } from "../doctor/doctor.ts";
 import { builtImages, cannotPull } from "../doctor/images.ts";
@@ -11,7 +12,7 @@ import { LaunchFailure, prerequisite } from "../failure.ts";
 import { saveLastUp } from "../last_up.ts";
 import { removeOldVersions } from "../paths.ts";
 import { addressesOf, createReport, type Report } from "../output/report.ts";
-import { select } from "../services.ts";
+import { leftOutVariables, select } from "../services.ts";
 import { prove, ready } from "./verify.ts";
 
 export async function up(context: Context): Promise<Report> {
@@ -39,6 +40,9 @@ async function start(context: Context, checklists: readonly ChecklistResult[], p
   const { host, paths, options, selection, compose, docker, lastUp } = context;
   await saveLastUp(paths.lastUpFile, lastUp);
   if (!await pass("left out", await leftOutChecks(context))) return createReport(context, { checklists });
+  if (!await pass("configuration", await outdatedChecks(context))) {
+    return createReport(context, { checklists });
+  }
   const declared = await wantedServices(context);
   const startup: Startup = {
     host,
@@ -101,7 +105,13 @@ async function withLogSource(context: Context, pass: Pass): Promise<Context> {
   }
   if (source?.by !== "none") return context;
   const without = [...lastUp.without, "promtail"];
-  return { ...context, selection: select(without), lastUp: { ...lastUp, without } };
+  const smaller = select(without);
+  return {
+    ...context,
+    selection: smaller,
+    compose: compose.withEnvironment(leftOutVariables(smaller)),
+    lastUp: { ...lastUp, without },
+  };
 }
 
 /** Removes services of an earlier `up` that are left out now; without any there are no checks. */
@@ -113,13 +123,29 @@ async function leftOutChecks({ compose, selection }: Context): Promise<Check[]> 
     run: async () => {
       const { code, stderr } = await compose.remove([name]);
       if (code === 0) return "removed; its data is kept";
-      throw new LaunchFailure("service", {
-        what: `${name} cannot be removed`,
-        cause: lastLine(stderr),
-        next: [{ text: "see what is running", verb: "status" }],
-      });
+      throw cannotRemove(name, stderr);
     },
   }));
+}
+
+/** Removes containers that run on older files, to be created again; without any there are no checks. */
+async function outdatedChecks(context: Context): Promise<Check[]> {
+  return (await outdatedServices(context)).map(({ service, file }) => ({
+    name: service,
+    run: async () => {
+      const { code, stderr } = await context.compose.remove([service]);
+      if (code === 0) return `starts again: ${file} is newer than it; its data is kept`;
+      throw cannotRemove(service, stderr);
+    },
+  }));
+}
+
+function cannotRemove(service: string, stderr: string): LaunchFailure {
+  return new LaunchFailure("service", {
+    what: `${service} cannot be removed`,
+    cause: lastLine(stderr),
+    next: [{ text: "see what is running", verb: "status" }],
+  });
 }
 
 async function wantedServices({ compose, selection }: Context): Promise<Declared[]> {

@@ -22,6 +22,7 @@ const Inspected = z.array(z.object({
     ExitCode: z.number().default(0),
     OOMKilled: z.boolean().default(false),
     Error: z.string().default(""),
+    StartedAt: z.string().default(""),
     Health: z.object({
       Log: z.array(z.object({ Output: z.string() })).nullable(),
     }).nullable().optional(),
@@ -76,6 +77,8 @@ export interface ExitState {
   readonly error: string;
   /** What the last health check printed. */
   readonly health: string;
+  /** By the engine's clock; undefined when the engine does not say. */
+  readonly startedAt: Date | undefined;
 }
 
 export type Docker = ReturnType<typeof createDocker>;
@@ -231,6 +234,7 @@ export function createDocker(host: Host) {
       outOfMemory: state.OOMKilled,
       error: state.Error,
       health: state.Health?.Log?.at(-1)?.Output.trim() ?? "",
+      startedAt: state.StartedAt ? new Date(state.StartedAt) : undefined,
     };
   }
 

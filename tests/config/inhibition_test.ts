@@ -143,6 +143,28 @@ const CASES: readonly Case[] = [
     told: [["ConsumerLagHigh"]],
   },
   {
+    name: "analyses are slow: not also the backlog, the waiting, and the canary that gives up sooner",
+    sent: [
+      "ProcessingSlow warning",
+      "ConsumerLagHigh warning",
+      "OldestThoughtWaiting warning",
+      "OutboxStuck warning",
+      "CanaryFailing critical",
+      "ErrorBudgetBurningFast critical slo=canary component=api symptom=canary",
+    ],
+    told: [["ProcessingSlow"]],
+  },
+  {
+    name: "a backlog that is not critical yet, without the waiting that it causes",
+    sent: ["ConsumerLagHigh warning", "OldestThoughtWaiting warning", "CanaryFailing critical"],
+    told: [["ConsumerLagHigh"]],
+  },
+  {
+    name: "slow analyses hide no waiting that is critical, and no canary that fails for want of an API",
+    sent: ["ProcessingSlow warning", "OldestThoughtWaiting critical", "ApiErrorsHigh critical"],
+    told: [["ApiErrorsHigh"], ["OldestThoughtWaiting"]],
+  },
+  {
     name: "a partition hangs",
     sent: [...WAITING, "CanaryFailing critical"],
     told: [["ConsumerLagStuck"]],

@@ -11,6 +11,7 @@ export const EXPORTER_METRICS = "config/prometheus/exporter-metrics.txt";
 const TARGET_LABELS = ["job", "instance", "component"];
 const BUILT_IN: Record<string, readonly string[]> = {
   up: TARGET_LABELS,
+  "target:left_out": ["job"], // config/prometheus-start.sh
   ALERTS: [...TARGET_LABELS, "alertname", "alertstate", "severity", "symptom", "slo", "window"],
 };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
 import { fakeStack } from "./fake_stack.ts";
 import { createMachine } from "./run_launcher.ts";
-import { healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
+import { configJson, healthyContainers, psJson, scriptDocker, WITHOUT } from "./scripted_docker.ts";
 
 Deno.test("up starts, proves and shows, and leaves its files in the state directory", async () => {
   await using stack = fakeStack();
@@ -52,7 +52,7 @@ Deno.test("up --without removes what is left out and still runs, and shows no ad
   await using stack = fakeStack();
   await using machine = await createMachine();
   const containers = [...healthyContainers(stack.port), { service: "grafana", ports: { 3000: 3001 } }];
-  const { calls } = await scriptDocker(machine.bin, [
+  const { calls, environments } = await scriptDocker(machine.bin, [
     { when: "* ps --all *", stdout: psJson(containers), afterUp: true },
     { when: "* ps --all *", stdout: psJson(containers) },
     { when: "* rm --stop --force grafana" },
@@ -60,7 +60,45 @@ Deno.test("up --without removes what is left out and still runs, and shows no ad
   const run = await machine.launch("up", "--without", WITHOUT, "--no-verify");
   assert.equal(run.code, EXIT.ok, run.stderr);
   assert.match(await Deno.readTextFile(calls), / rm --stop --force grafana\n/);
+  const up = (await Deno.readTextFile(environments)).split("\n").find((line) =>
+    line.includes(" up --detach")
+  );
+  assert.match(up!, /LEFT_OUT_JOBS=alertmanager grafana promtail tempo canary node postgres redis kafka /);
   assert.doesNotMatch(run.stdout, /grafana +http|grafana login/);
+});
+
+Deno.test("up over a running stack starts those again whose files are newer than they, and names the file", async () => {
+  await using stack = fakeStack();
+  await using machine = await createMachine();
+  const dir = join(machine.state, "0.0.0-test");
+  const files = (path: string) => ({ source: join(dir, path), target: "/etc/anywhere" });
+  const config = JSON.parse(configJson());
+  config.services.prometheus.volumes = [
+    { source: "prometheus_data", target: "/prometheus" },
+    files("config/prometheus.yml"),
+    files("config/prometheus"),
+  ];
+  config.services.loki.volumes = [files("config/loki-config.yml")];
+  // Neither is ours to judge: a person's keys, which the API watches, and the machine's root.
+  config.services.api.volumes = [files("keys"), { source: "/", target: "/host" }];
+  const startedAt = (service: string, at: number) => ({
+    when: `inspect *tp-${service}-1`,
+    stdout: JSON.stringify([{ State: { StartedAt: new Date(at).toISOString() } }]),
+  });
+  const { calls } = await scriptDocker(machine.bin, [
+    { when: "* config --format json", stdout: JSON.stringify(config) },
+    startedAt("prometheus", Date.now() - 3_600_000),
+    startedAt("api", Date.now() - 3_600_000),
+    startedAt("loki", Date.now() + 60_000),
+    { when: "* ps --all *", stdout: psJson(healthyContainers(stack.port)) },
+    { when: "* rm --stop --force *" },
+  ]);
+  const up = () => machine.launch("up", "--without", WITHOUT, "--no-verify");
+  const run = await up();
+  assert.equal(run.code, EXIT.ok, run.stderr);
+  const removed = (await Deno.readTextFile(calls)).split("\n").filter((line) => line.includes(" rm "));
+  assert.deepEqual(removed.map((line) => line.split("--force ")[1]), ["prometheus"]);
+  assert.match(run.stderr, /prometheus +starts again: config\/prometheus\S* is newer than it/);
 });
 
 Deno.test("down keeps the data unless told otherwise", async () => {

@@ -81,7 +81,7 @@ export async function scriptDocker(
 PATH=/usr/bin:/bin
 here='${dir}'
 echo "$*" >>"$here/calls"
-variables=$(env | grep -E "^(COMPOSE_|APP_IMAGE|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " ")
+variables=$(env | grep -E "^(COMPOSE_|APP_IMAGE|LEFT_OUT_JOBS|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " ")
 echo "\${variables}docker $*" >>"$here/environments"
 case "$*" in *\\ up\\ --detach*) echo up >>"$here/up";; stop\\ *) : >"$here/stop";; esac
 ${cases.join("\n")}
