@@ -5,6 +5,7 @@ import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept
 import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
+import { type Idle, measureIdle } from "./idle.ts";
 import { makeSeries, measureScrapes, type Scrapes } from "./scrape.ts";
 import { measureModel, type ModelRun } from "./model.ts";
 import { type Growth, measureGrowth, type Size } from "./growth.ts";
@@ -20,6 +21,7 @@ export const PARTS = [
   "worker",
   "model",
   "scrape",
+  "idle",
   "end-to-end",
   "scaling",
   "costs",
@@ -68,8 +70,12 @@ export interface Results {
   models?: readonly ModelRun[];
   scrape?: Scrapes;
   scrapeIdle?: Scrapes;
+  /** Without anything to do: an API, and the worker that took most of {@link WORKERS}. */
+  idle?: { readonly api: Idle; readonly worker: Idle };
   /** By what is switched on or off. */
-  costs?: { readonly [variant: string]: { readonly api: Cost; readonly worker: Cost } };
+  costs?: {
+    readonly [variant: string]: { readonly api: Cost; readonly workers: Readonly<Record<string, Cost>> };
+  };
 }
 
 /**
@@ -101,7 +107,7 @@ const MODEL_SEED = 14;
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
 /** Every variant has its turn in each round, to spread the machine's other load over all of them. */
-const COST_ROUNDS = 3;
+const COST_ROUNDS = 5;
 /** Thoughts per second of which the whole way is measured. */
 const RATES = [10, 100, 1_000, 4_000];
 /** Rates are raised by this factor from the last of them until a backlog grows. */
@@ -140,6 +146,15 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
     const loaded = measureAcceptance(api, load);
     results.scrape = await measureScrapes(api, loaded);
     await loaded;
+  }
+  if (parts.includes("idle")) {
+    onStep(`an API and ${WORKERS} workers without anything to do, more than a minute`);
+    await forget(services.databaseUrl);
+    await using api = await startApi(stores);
+    await using workers = await startWorkers(stores, { env: {}, sampled: 0 });
+    const [ofApi, ...ofWorkers] = await measureIdle([api, ...workers.all]);
+    const [most] = ofWorkers.toSorted((one, other) => other.cpu - one.cpu);
+    results.idle = { api: ofApi!, worker: most! };
   }
   if (parts.includes("worker")) {
     const workers: Record<string, { readonly fromKafka: Drain; readonly fromOutbox: Drain }> = {};
@@ -237,12 +252,16 @@ async function measureWholeWay(
   return { workers: WORKERS, rates, sustainedPerSecond };
 }
 
-async function startWorkers(stores: Stores, variant: Variant): Promise<AsyncDisposable> {
+async function startWorkers(
+  stores: Stores,
+  variant: Variant,
+): Promise<{ readonly all: readonly MeasuredProcess[] } & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  await Promise.all(
+  const all = await Promise.all(
     Array.from({ length: WORKERS }, async () => stack.use(await startWorker(stores, variant))),
   );
-  return stack.move();
+  const owned = stack.move();
+  return { all, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function measureCosts(
@@ -260,36 +279,41 @@ async function measureCosts(
     "traced, 10 % sampled": { env: sink.env(0.1), sampled: 0.1 },
     "traced, all sampled": { env: sink.env(1), sampled: 1 },
   };
-  const rounds: Record<string, { readonly api: number; readonly worker: number }>[] = [];
+  const rounds: Record<string, Record<string, number>>[] = [];
   for (let round = 0; round < COST_ROUNDS; round++) {
-    const costs: Record<string, { readonly api: number; readonly worker: number }> = {};
+    const costs: Record<string, Record<string, number>> = {};
     for (const [name, variant] of Object.entries(variants)) {
       onStep(`costs, round ${round + 1} of ${COST_ROUNDS}: ${name}`);
+      const ofVariant: Record<string, number> = {};
       await forget(stores.services!.databaseUrl);
-      let apiCost: number;
       {
         await using api = await startApi(stores, variant);
-        apiCost = (await measureAcceptance(api, load)).cpuMsPer1000;
+        ofVariant.api = (await measureAcceptance(api, load)).cpuMsPer1000;
       }
-      await forget(stores.services!.databaseUrl);
-      await using worker = await startWorker(stores, variant);
-      await measureDrain([worker], stores.services!, queue);
-      const drained = await measureDrain([worker], stores.services!, { ...queue, sampled: variant.sampled });
-      costs[name] = { api: apiCost, worker: drained.cpuMsPer1000 };
+      for (const analyser of ANALYSERS) {
+        await forget(stores.services!.databaseUrl);
+        const env = { ...variant.env, ANALYSER: analyser };
+        await using worker = await startWorker(stores, { ...variant, env });
+        const drain = () => measureDrain([worker], stores.services!, { ...queue, sampled: variant.sampled });
+        await drain(); // warms up
+        ofVariant[analyser] = (await drain()).cpuMsPer1000;
+      }
+      costs[name] = ofVariant;
     }
     rounds.push(costs);
   }
   return Object.fromEntries(
-    Object.keys(variants).map((name) => [name, { api: cost("api", name), worker: cost("worker", name) }]),
+    Object.keys(variants).map((name) => [name, {
+      api: cost("api", name),
+      workers: Object.fromEntries(ANALYSERS.map((analyser) => [analyser, cost(analyser, name)])),
+    }]),
   );
 
-  function cost(process: "api" | "worker", name: string): Cost {
-    const ratios = rounds.map((costs) => costs[name]![process] / costs["as it is"]![process]).sort((a, b) =>
-      a - b
-    );
-    const middle = rounds.map((costs) => costs[name]![process]).sort((a, b) => a - b)[COST_ROUNDS >> 1]!;
+  function cost(what: string, name: string): Cost {
+    const sorted = (values: readonly number[]) => values.toSorted((one, other) => one - other);
+    const ratios = sorted(rounds.map((costs) => costs[name]![what]! / costs["as it is"]![what]!));
     return {
-      msPer1000: middle,
+      msPer1000: sorted(rounds.map((costs) => costs[name]![what]!))[COST_ROUNDS >> 1]!,
       ratio: ratios[COST_ROUNDS >> 1]!,
       lowest: ratios[0]!,
       highest: ratios.at(-1)!,

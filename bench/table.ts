@@ -2,6 +2,7 @@
 import type { UsagePer1000 } from "./database_server.ts";
 import type { Growth } from "./soak.ts";
 import type { Durations, Size } from "./growth.ts";
+import type { Idle } from "./idle.ts";
 import type { Scale } from "./scaling.ts";
 import type { Cost, Results } from "./suite.ts";
 
@@ -30,6 +31,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     growth,
     scrape,
     scrapeIdle,
+    idle,
     costs,
   } = results;
   const rows: Row[] = [
@@ -154,8 +156,14 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       `${scrapeIdle.p50Ms.toFixed(1)} / ${scrapeIdle.p95Ms.toFixed(1)} ms`,
     ]);
   }
-  for (const [name, { api, worker }] of Object.entries(costs ?? {})) {
-    rows.push([`CPU for 1,000 thoughts, ${name}`, `API ${cost(api)}, worker ${cost(worker)}`]);
+  if (idle) {
+    const share = ({ cpu, memoryBytes }: Idle) => `${percent(cpu)} of a core, ${megabytes(memoryBytes)}`;
+    rows.push(["API without requests", share(idle.api), "0.5 %"]);
+    rows.push(["worker without thoughts, the busiest of three", share(idle.worker), "1 %"]);
+  }
+  for (const [name, { api, workers }] of Object.entries(costs ?? {})) {
+    const ofWorkers = Object.entries(workers).map(([analyser, of]) => `worker (${analyser}) ${cost(of)}`);
+    rows.push([`CPU for 1,000 thoughts, ${name}`, [`API ${cost(api)}`, ...ofWorkers].join(", ")]);
   }
   const width = Math.max(...rows.map(([what]) => what.length));
   return rows.map(([what, measured, aim]) =>
