@@ -13,6 +13,7 @@ import { measureScaling, type Scaling } from "./scaling.ts";
 import { measureSoak, type Soak } from "./soak.ts";
 import { startSink } from "./otlp_sink.ts";
 import { measurePeers, type Peers } from "./peers.ts";
+import { type Carried, measurePgbench } from "./pgbench.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
 
@@ -25,12 +26,13 @@ export const PARTS = [
   "end-to-end",
   "scaling",
   "costs",
+  "pgbench",
   "peers",
   "soak",
   "growth",
 ] as const;
 /** Left out unless they are named: they install other programs, take long, or much disk. */
-export const OPTIONAL_PARTS: readonly Part[] = ["peers", "soak", "growth"];
+export const OPTIONAL_PARTS: readonly Part[] = ["pgbench", "peers", "soak", "growth"];
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -66,6 +68,8 @@ export interface Results {
   /** By name, ours among them. */
   peers?: Peers;
   growth?: Growth;
+  /** The PostgreSQL by itself. */
+  pgbench?: readonly Carried[];
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
   models?: readonly ModelRun[];
   scrape?: Scrapes;
@@ -209,6 +213,9 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
       minutes: options.minutes,
       perSecond: SOAK_RATE,
     });
+  }
+  if (parts.includes("pgbench")) {
+    results.pgbench = await measurePgbench(services.databaseUrl, { seconds, onStep });
   }
   if (parts.includes("peers")) {
     results.peers = await measurePeers(services, {

@@ -29,6 +29,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     peers,
     soak,
     growth,
+    pgbench,
     scrape,
     scrapeIdle,
     idle,
@@ -119,6 +120,12 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       `${pair(small)}; with ${sizeOf(growth!.large)}: ${pair(large)} ` +
       `(× ${(large.p50Ms / small.p50Ms).toFixed(2)} / ${(large.p95Ms / small.p95Ms).toFixed(2)})`,
       "× 1.2 / 2",
+    ]);
+  }
+  for (const { clients, batch, database, ...run } of pgbench ?? []) {
+    rows.push([
+      `PostgreSQL alone, ${clients} client${clients === 1 ? "" : "s"}, ${batch} at once`,
+      `${perSecond(run.perSecond)}; for 1,000: ${usage(database)}`,
     ]);
   }
   for (const run of models ?? []) {
