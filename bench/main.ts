@@ -21,6 +21,7 @@ const options = new Command("bench")
   .option("--minutes <n>", "of a soak", whole, 30)
   .option("--stored <n>", "thoughts stored, for growth: takes 1 kB of disk each", whole, 10_000_000)
   .option("--waiting <n>", "thoughts that wait beside them", whole, 1_000_000)
+  .option("--pictures <folder>", "where profiles go", ".")
   .addOption(new Option("--only <part...>", "only these").choices(PARTS))
   .addHelpText(
     "after",
@@ -35,6 +36,7 @@ const options = new Command("bench")
     minutes: number;
     stored: number;
     waiting: number;
+    pictures: string;
     only?: Part[];
   }>();
 

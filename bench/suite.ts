@@ -13,6 +13,7 @@ import { measureScaling, type Scaling } from "./scaling.ts";
 import { measureSoak, type Soak } from "./soak.ts";
 import { startSink } from "./otlp_sink.ts";
 import { measurePeers, type Peers } from "./peers.ts";
+import { measureProfile, type Profile } from "./profile.ts";
 import { type Carried, measurePgbench } from "./pgbench.ts";
 import { openStores, type Stores } from "./stores.ts";
 import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
@@ -26,13 +27,14 @@ export const PARTS = [
   "end-to-end",
   "scaling",
   "costs",
+  "profile",
   "pgbench",
   "peers",
   "soak",
   "growth",
 ] as const;
 /** Left out unless they are named: they install other programs, take long, or much disk. */
-export const OPTIONAL_PARTS: readonly Part[] = ["pgbench", "peers", "soak", "growth"];
+export const OPTIONAL_PARTS: readonly Part[] = ["profile", "pgbench", "peers", "soak", "growth"];
 export type Part = (typeof PARTS)[number];
 
 export interface SuiteOptions {
@@ -44,6 +46,8 @@ export interface SuiteOptions {
   readonly thoughts: number;
   /** How long a soak takes, in minutes. */
   readonly minutes: number;
+  /** The folder for pictures of profiles. */
+  readonly pictures: string;
   /** The larger of the two databases whose operations are compared. */
   readonly growth: Size;
   /** Called with what comes next. */
@@ -68,6 +72,7 @@ export interface Results {
   /** By name, ours among them. */
   peers?: Peers;
   growth?: Growth;
+  profiles?: { readonly api: Profile; readonly worker: Profile };
   /** The PostgreSQL by itself. */
   pgbench?: readonly Carried[];
   /** Before a simulated language model, with each number of {@link MODEL_WORKERS}. */
@@ -99,6 +104,8 @@ interface Variant {
   readonly env: Readonly<Record<string, string>>;
   readonly sampled: number;
   readonly withoutMetrics?: true;
+  /** More of `deno run`'s. @default none */
+  readonly flags?: readonly string[];
 }
 
 const WARM_UP_S = 3;
@@ -213,6 +220,26 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
       minutes: options.minutes,
       perSecond: SOAK_RATE,
     });
+  }
+  if (parts.includes("profile")) {
+    const picture = (of: string) => `${options.pictures}/profile-${of}`;
+    onStep("profile of an API");
+    await forget(services.databaseUrl);
+    const api = await measureProfile({
+      title: `An API that accepts thoughts over ${connections} connections`,
+      path: picture("api"),
+      start: (flags) => startApi(stores, { env: {}, sampled: 0, flags }),
+      load: (process) => measureAcceptance(process, load),
+    });
+    onStep("profile of a worker");
+    await forget(services.databaseUrl);
+    const worker = await measureProfile({
+      title: "A worker with the analyser none, relay included",
+      path: picture("worker"),
+      start: (flags) => startWorker(stores, { env: { ANALYSER: "none" }, sampled: 0, flags }),
+      load: (process) => drainRepeatedly(process, services, { ...queue, from: "outbox" }),
+    });
+    results.profiles = { api, worker };
   }
   if (parts.includes("pgbench")) {
     results.pgbench = await measurePgbench(services.databaseUrl, { seconds, onStep });
@@ -361,6 +388,7 @@ function start(
   // omitted.
   const args = manifest.tasks[task].command.replaceAll(/"[^"]*\$\([^"]*"/g, "").split(" ").filter(Boolean)
     .slice(2);
+  args.splice(-1, 0, ...variant?.flags ?? []);
   if (variant?.withoutMetrics) args.splice(-1, 0, "-A", "bench/without_metrics.ts");
   return startMeasuredProcess({ portVariable, args, env: { ...stores.env, ...variant?.env } });
 }

@@ -29,6 +29,7 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
     peers,
     soak,
     growth,
+    profiles,
     pgbench,
     scrape,
     scrapeIdle,
@@ -121,6 +122,9 @@ export function table({ machine, ...results }: Results & { readonly machine: Mac
       `(× ${(large.p50Ms / small.p50Ms).toFixed(2)} / ${(large.p95Ms / small.p95Ms).toFixed(2)})`,
       "× 1.2 / 2",
     ]);
+  }
+  for (const [of, { picture }] of Object.entries(profiles ?? {})) {
+    rows.push([`profile of the ${of}`, picture]);
   }
   for (const { clients, batch, database, ...run } of pgbench ?? []) {
     rows.push([
