@@ -10,6 +10,7 @@ import { JOBS, writeFastConfig } from "../../stack/drill/fast_config.ts";
 import { firesAfter } from "../../stack/drill/rules.ts";
 import { SERVICES } from "../../stack/services.ts";
 import { createSlowAnalyser } from "../../worker/analysers/slow.ts";
+import { parsePromQL, windowSeconds } from "../../stack/dashboards/promql.ts";
 import { readRules } from "./rules.ts";
 
 /** As docker-compose.yml starts. */
@@ -53,12 +54,14 @@ Deno.test("model-slow keeps every lane busy until its alert fires, and no though
   const lanes = WORKERS * createSlowAnalyser().concurrency;
   const perSecond = lanes / SLOW_S;
   const rules = await readRules();
-  const forS = 60 * Number.parseInt(rules.find(({ alert }) => alert === "LanesFull")!.for!);
+  const rule = rules.find(({ alert }) => alert === "LanesFull")!;
+  const firesAfterS = [rule.for!, ...parsePromQL(rule.expr).windows].map(windowSeconds)
+    .reduce((sum, seconds) => sum + seconds);
   const critical = rules.find(({ alert, labels }) =>
     alert === "OldestThoughtWaiting" && labels?.severity === "critical"
   )!;
   const mostS = Number(/> (\d+)$/.exec(critical.expr)![1]);
-  for (const elapsedS of [lanes / load.burst, forS + 2 * 60]) {
+  for (const elapsedS of [lanes / load.burst, firesAfterS + 2 * 60]) {
     const waiting = load.burst + (load.perSecond - perSecond) * elapsedS - lanes;
     assert.ok(waiting > lanes, `${waiting} wait after ${elapsedS} s, for ${lanes} lanes`);
     assert.ok(waiting / perSecond + SLOW_S < mostS, `the last waits ${waiting / perSecond + SLOW_S} s`);
