@@ -17,6 +17,7 @@ import { createMetrics } from "../core/telemetry/metrics.ts";
 import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
+import { parsePostgresAddress } from "../core/store/postgres_address.ts";
 import { createWaitingCounter, readWaiting } from "../core/store/waiting.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
@@ -79,6 +80,10 @@ export function startWorker(
   onSpansDropped((reason, count) => metrics.trace_spans_dropped_total.inc({ reason }, count));
   forget(metrics); // until the store has responded
   metrics.batch_processor_expected_workers.set(config.expectedWorkers);
+  if (config.databaseUrl !== undefined) {
+    const { database: datname } = parsePostgresAddress(config.databaseUrl);
+    metrics.batch_processor_database_info.set({ datname }, 1);
+  }
   if (config.databaseSizeLimitMb === 0) metrics.batch_processor_database_size_limit_bytes.remove();
   else metrics.batch_processor_database_size_limit_bytes.set(config.databaseSizeLimitMb * 1e6);
   const { leaseMs, maxAttempts, retryFirstMs, analyserTimeoutMs: timeoutMs } = config;

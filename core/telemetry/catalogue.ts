@@ -235,6 +235,12 @@ export const CATALOGUE = {
     help: "1 while this worker is a live member of the consumer group, else 0.",
     on: ["worker"],
   },
+  batch_processor_database_info: {
+    type: "gauge",
+    help: "1, with the database's name, as DATABASE_URL has it; absent with an embedded store.",
+    on: ["worker"],
+    labels: ["datname"],
+  },
   batch_processor_database_size_limit_bytes: {
     type: "gauge",
     help:

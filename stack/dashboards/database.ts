@@ -4,7 +4,8 @@ import { MIN_FORECAST_SAMPLES } from "../../core/telemetry/thresholds.ts";
 import { closedSection, dashboard, section, upFrom } from "./theme.ts";
 import { dial, graph, logLines, number } from "./panels.ts";
 
-const DB = 'datname="thoughts"';
+/** Of every database of the server, ours: its name is the deployment's choice. */
+const OURS = "and on (datname) database:ours";
 const LOGS = '{service=~"db|redis"}';
 
 export function databaseDashboard(): Dashboard {
@@ -32,11 +33,11 @@ export function databaseDashboard(): Dashboard {
     }))
     .withPanel(number({
       title: "Database size, of its limit",
-      description: "What the database thoughts occupies on disk, as a share of DATABASE_SIZE_LIMIT_MB.",
+      description: "What our database occupies on disk, as a share of DATABASE_SIZE_LIMIT_MB.",
       span: 4,
       unit: "ratio",
       threshold: "databaseSize",
-      expr: `pg_database_size_bytes{${DB}} / scalar(max(batch_processor_database_size_limit_bytes))`,
+      expr: `(pg_database_size_bytes ${OURS}) / scalar(max(batch_processor_database_size_limit_bytes))`,
       noValue: "No limit",
     }))
     .withPanel(number({
@@ -74,7 +75,7 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "count",
       threshold: "databaseConnections",
-      series: { "{{state}}": `sum by (state) (pg_stat_activity_count{${DB}, state=~"active|idle.*"})` },
+      series: { "{{state}}": `sum by (state) (pg_stat_activity_count{state=~"active|idle.*"} ${OURS})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -83,8 +84,8 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "per second",
       series: {
-        commits: `sum(rate(pg_stat_database_xact_commit{${DB}}[$__rate_interval]))`,
-        rollbacks: `sum(rate(pg_stat_database_xact_rollback{${DB}}[$__rate_interval]))`,
+        commits: `sum(rate(pg_stat_database_xact_commit[$__rate_interval]) ${OURS})`,
+        rollbacks: `sum(rate(pg_stat_database_xact_rollback[$__rate_interval]) ${OURS})`,
       },
       min: 0,
     }))
@@ -106,9 +107,9 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "per second",
       series: {
-        inserted: `sum(rate(pg_stat_database_tup_inserted{${DB}}[$__rate_interval]))`,
-        updated: `sum(rate(pg_stat_database_tup_updated{${DB}}[$__rate_interval]))`,
-        deleted: `sum(rate(pg_stat_database_tup_deleted{${DB}}[$__rate_interval]))`,
+        inserted: `sum(rate(pg_stat_database_tup_inserted[$__rate_interval]) ${OURS})`,
+        updated: `sum(rate(pg_stat_database_tup_updated[$__rate_interval]) ${OURS})`,
+        deleted: `sum(rate(pg_stat_database_tup_deleted[$__rate_interval]) ${OURS})`,
       },
       min: 0,
     }))
@@ -119,9 +120,9 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "bytes",
       series: {
-        "size": `pg_database_size_bytes{${DB}}`,
-        "in 3 days": `predict_linear(pg_database_size_bytes{${DB}}[6h], 3 * 86400)` +
-          ` and on (instance) count_over_time(pg_database_size_bytes{${DB}}[6h]) >= ${MIN_FORECAST_SAMPLES}`,
+        "size": `pg_database_size_bytes ${OURS}`,
+        "in 3 days": `predict_linear(pg_database_size_bytes[6h], 3 * 86400) ${OURS}` +
+          ` and on (instance, datname) count_over_time(pg_database_size_bytes[6h]) >= ${MIN_FORECAST_SAMPLES}`,
         "limit": "max(batch_processor_database_size_limit_bytes)",
       },
       min: 0,
@@ -167,8 +168,8 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "per second",
       series: {
-        returned: `sum(rate(pg_stat_database_tup_returned{${DB}}[$__rate_interval]))`,
-        fetched: `sum(rate(pg_stat_database_tup_fetched{${DB}}[$__rate_interval]))`,
+        returned: `sum(rate(pg_stat_database_tup_returned[$__rate_interval]) ${OURS})`,
+        fetched: `sum(rate(pg_stat_database_tup_fetched[$__rate_interval]) ${OURS})`,
       },
       min: 0,
     }))
@@ -186,7 +187,7 @@ export function databaseDashboard(): Dashboard {
       description: "Age of the oldest open transaction. Long ones block clean-up and hold locks.",
       span: 8,
       unit: "seconds",
-      series: { longest: `max(pg_stat_activity_max_tx_duration{${DB}})` },
+      series: { longest: `max(pg_stat_activity_max_tx_duration ${OURS})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -195,8 +196,8 @@ export function databaseDashboard(): Dashboard {
       span: 8,
       unit: "per second",
       series: {
-        deadlocks: `sum(rate(pg_stat_database_deadlocks{${DB}}[$__rate_interval]))`,
-        conflicts: `sum(rate(pg_stat_database_conflicts{${DB}}[$__rate_interval]))`,
+        deadlocks: `sum(rate(pg_stat_database_deadlocks[$__rate_interval]) ${OURS})`,
+        conflicts: `sum(rate(pg_stat_database_conflicts[$__rate_interval]) ${OURS})`,
       },
       min: 0,
       upTo: 1,
@@ -206,7 +207,7 @@ export function databaseDashboard(): Dashboard {
       description: "Bytes per second that sorts and joins wrote to disk because memory was too small.",
       span: 8,
       unit: "bytes/s",
-      series: { written: `sum(rate(pg_stat_database_temp_bytes{${DB}}[$__rate_interval]))` },
+      series: { written: `sum(rate(pg_stat_database_temp_bytes[$__rate_interval]) ${OURS})` },
       min: 0,
       upTo: 1_000,
     }))
@@ -216,7 +217,7 @@ export function databaseDashboard(): Dashboard {
         "Rows that were updated or deleted and not yet cleaned up. A line that only rises: autovacuum is behind.",
       span: 8,
       unit: "count",
-      series: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup{${DB}})` },
+      series: { "{{relname}}": `sum by (relname) (pg_stat_user_tables_n_dead_tup ${OURS})` },
       min: 0,
     }))
     .withPanel(graph({
@@ -224,7 +225,7 @@ export function databaseDashboard(): Dashboard {
       description: "Should be 0. LocksWaiting has the statement that shows who blocks whom.",
       span: 8,
       unit: "count",
-      series: { waiting: `sum(pg_stat_activity_count{${DB}, wait_event_type="Lock"}) or 0 * sum(pg_up)` },
+      series: { waiting: `sum(pg_stat_activity_count{wait_event_type="Lock"} ${OURS}) or 0 * sum(pg_up)` },
       min: 0,
       upTo: 1,
     }))
@@ -301,7 +302,7 @@ export function databaseDashboard(): Dashboard {
 }
 
 function blockHits(window: string): string {
-  const hit = `sum(rate(pg_stat_database_blks_hit{${DB}}[${window}]))`;
-  const read = `sum(rate(pg_stat_database_blks_read{${DB}}[${window}]))`;
+  const hit = `sum(rate(pg_stat_database_blks_hit[${window}]) ${OURS})`;
+  const read = `sum(rate(pg_stat_database_blks_read[${window}]) ${OURS})`;
   return `${hit} / (${hit} + ${read} > 0)`;
 }

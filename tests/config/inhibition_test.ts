@@ -78,8 +78,19 @@ const CASES: readonly Case[] = [
   },
   {
     name: "the API is down",
-    sent: ["ApiDown critical", "TargetDown warning job=thoughtprocessor-api component=api", ...ERRORS],
+    sent: [
+      "ApiDown critical",
+      "TargetDown warning job=thoughtprocessor-api component=api",
+      "CanaryFailing critical",
+      "NotificationsFailing warning integration=webhook",
+      ...ERRORS,
+    ],
     told: [["ApiDown"]],
+  },
+  {
+    name: "the API is down, and a receiver of another kind fails",
+    sent: ["ApiDown critical", "NotificationsFailing warning integration=email"],
+    told: [["ApiDown"], ["NotificationsFailing"]],
   },
   {
     name: "a service of one's own is down, and an exporter of ours with it",

@@ -121,6 +121,7 @@ export function serveStackMetrics(): FakeStackMetrics {
         ...GATE_REASONS.map((reason) =>
           `batch_processor_gate_closed{reason="${reason}"} ${state.gate === reason ? 1 : 0}`
         ),
+        'batch_processor_database_info{datname="thoughts"} 1',
         "app_resident_memory_bytes 1e8",
       ];
     },

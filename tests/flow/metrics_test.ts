@@ -126,6 +126,8 @@ testOnServices("the worker's numbers are those of its work", async (services) =>
   assert.ok(start.value("app_resident_memory_bytes")! > 10e6);
   const { families } = start;
   assert.equal(families.get("app_build_info")!.samples[0]!.labels.deno, Deno.version.deno);
+  const [database] = families.get("batch_processor_database_info")!.samples;
+  assert.match(database!.labels.datname!, /^test_/);
 
   // While the model thinks, the thoughts wait.
   const text = `the same text twice ${crypto.randomUUID()}`;
