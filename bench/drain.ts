@@ -140,7 +140,11 @@ const INSERT = `
   ), stored as (
     insert into thoughts (id, user_id, text, traceparent) select id, "user", text, traceparent from given
   )`;
-const ALSO_QUEUE = `, queued as (
+const ALSO_QUEUE = `, known as (
+    insert into outbox_floors (flow) values ('') on conflict do nothing
+  ), queued as (
     insert into outbox (thought_id, attempts, flow, user_id, cost, rank, traceparent)
-    select id, 0, '', "user", 1, row_number() over (partition by "user"), traceparent from given
+    select id, 0, '', "user", 1,
+      (extract(epoch from clock_timestamp()) * 1000000)::bigint + row_number() over (partition by "user"), traceparent
+    from given
   )`;

@@ -2,7 +2,7 @@
 import { DEAD_TOPIC, type Message, type Queue } from "../core/queue/queue.ts";
 import { createAlarm, repeat } from "../core/retry.ts";
 import type { DeadLetters } from "../core/store/dead_letters.ts";
-import type { Outbox } from "../core/store/outbox.ts";
+import { type Outbox, RAISED_EVERY_MS } from "../core/store/outbox.ts";
 import { type Logger } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { isSampled, traceparentOf } from "../core/telemetry/traceparent.ts";
@@ -28,6 +28,8 @@ export interface RelayOptions {
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Whether this worker raises the floors of the outbox for all. */
+  readonly leads: () => boolean;
 }
 
 export interface Relay {
@@ -39,7 +41,7 @@ export interface Relay {
 
 /** Runs until the signal aborts; survives outages of the queue and the database. */
 export function startRelay(options: RelayOptions): Relay {
-  const { outbox, deadLetters, queue, window, metrics, log, signal } = options;
+  const { outbox, deadLetters, queue, window, metrics, log, signal, leads } = options;
   let blockedSince: number | undefined;
 
   async function publish(messages: readonly Message[]): Promise<void> {
@@ -72,6 +74,10 @@ export function startRelay(options: RelayOptions): Relay {
     if (dead && await deadLetters.take(BATCH, publish) === BATCH || count === BATCH) return 0;
     return Math.max(ASIDE_MS.min, Math.min(nextMs ?? Infinity, ASIDE_MS.max));
   });
+  const floors = repeat("floors of the outbox", { log, signal }, async () => {
+    if (leads()) await outbox.raiseFloors();
+    return RAISED_EVERY_MS;
+  });
   const posted = outbox.onPosted(wake);
   const thoughts = repeat("relay", { log, signal, wait: alarm.wait }, async () => {
     const room = Math.min(BATCH, await window.room());
@@ -87,7 +93,7 @@ export function startRelay(options: RelayOptions): Relay {
   });
 
   return {
-    done: Promise.all([aside, thoughts]).then(() => posted[Symbol.asyncDispose]()),
+    done: Promise.all([aside, floors, thoughts]).then(() => posted[Symbol.asyncDispose]()),
     blockedMs: () => blockedSince === undefined ? 0 : performance.now() - blockedSince,
   };
 }

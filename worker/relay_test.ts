@@ -36,6 +36,7 @@ async function relay(database: Database, refusals = 0) {
     metrics,
     log,
     signal: stop.signal,
+    leads: () => true,
   });
   await waitFor(
     "an empty outbox",

@@ -168,15 +168,6 @@ export function startWorker(
     await subscription[Symbol.asyncDispose]();
     return 0;
   });
-  const relay = startRelay({
-    outbox,
-    deadLetters,
-    queue,
-    window: createWindow({ queue, capacity, busy: lanes.busy, taken: () => taken }),
-    metrics,
-    log,
-    signal,
-  });
   const countWaiting = createWaitingCounter(database);
   const { leads, done: gone } = startPresence({
     heartbeats,
@@ -186,6 +177,16 @@ export function startWorker(
     gate: gate.state,
     log,
     signal,
+  });
+  const relay = startRelay({
+    outbox,
+    deadLetters,
+    queue,
+    window: createWindow({ queue, capacity, busy: lanes.busy, taken: () => taken }),
+    metrics,
+    log,
+    signal,
+    leads,
   });
   const loops = [
     gone,

@@ -14,6 +14,7 @@ import migration0011 from "./migrations/0011_timeline.sql" with { type: "text" }
 import migration0012 from "./migrations/0012_waiting.sql" with { type: "text" };
 import migration0013 from "./migrations/0013_oldest_program.sql" with { type: "text" };
 import migration0014 from "./migrations/0014_webhooks.sql" with { type: "text" };
+import migration0015 from "./migrations/0015_outbox_floors.sql" with { type: "text" };
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -112,6 +113,7 @@ const MIGRATIONS: readonly Migration[] = [
   { version: 12, sql: migration0012 },
   { version: 13, sql: migration0013, oldestProgram: 12 },
   { version: 14, sql: migration0014, oldestProgram: 12 },
+  { version: 15, sql: migration0015, oldestProgram: 12 },
 ];
 
 /** The newest version that this program knows. */

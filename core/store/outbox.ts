@@ -13,6 +13,8 @@ export interface Outbox {
   take(limit: number, send: (messages: readonly Message[]) => Promise<void>): Promise<number>;
   /** Gives at most `limit` delayed messages that are due by now their rank. */
   ripen(limit: number): Promise<Ripened>;
+  /** Raises the floors from which flows are searched (docs/decisions/0086-floors.md). One worker does, for all. */
+  raiseFloors(): Promise<void>;
   /** Calls back when thoughts were posted, as a hint: see {@link Database.listen}. */
   onPosted(listener: () => void): Notifications;
 }
@@ -29,9 +31,19 @@ export interface Ripened {
 /** Notified when thoughts are posted. */
 export const POSTED = "thoughts_posted";
 
+/** Pause between two calls of {@link Outbox.raiseFloors}, in milliseconds. */
+export const RAISED_EVERY_MS = 2_000;
+/** What searching from the start may take of the time: 20 ms every two seconds. */
+const SHARE = 0.01;
+/** However long that takes, it is repeated after this. */
+const REPEATED_AFTER_MS = 60_000;
+/** How long the floor of an empty flow is left as it is. */
+const LEFT_FOR_MS = 60_000;
+
 export function createOutbox(database: Database): Outbox {
   /** The flow that was served last. */
   let served = "";
+  let fromStartAt = -Infinity;
 
   return {
     take(limit, send) {
@@ -53,6 +65,13 @@ export function createOutbox(database: Database): Outbox {
       const [row] = await database.query<Ripened>(RIPEN, [limit]);
       return row!;
     },
+    async raiseFloors() {
+      const startedAt = performance.now();
+      if (startedAt < fromStartAt) return void await database.query(RAISE_FLOORS);
+      await database.query(FIND_FLOORS);
+      const endedAt = performance.now();
+      fromStartAt = endedAt + Math.min(REPEATED_AFTER_MS, (endedAt - startedAt) / SHARE - RAISED_EVERY_MS);
+    },
     onPosted: (listener) => database.listen(POSTED, listener),
   };
 }
@@ -73,8 +92,29 @@ interface TakenRow {
  */
 const COST = "case priority when 'batch' then 10 else 1 end";
 
+const SECOND_RANKS = 1_000_000;
+/** A time as a rank. */
+const rankOf = (time: string) => `(extract(epoch from ${time}) * ${SECOND_RANKS})::bigint`;
+
 /** The rank of a flow with nothing waiting: microseconds, which no backlog's ranks can overtake. */
-const NOW_RANK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+const NOW_RANK = rankOf("clock_timestamp()");
+
+/** As {@link NOW_RANK}, the same throughout a statement. */
+const STATEMENT_RANK = rankOf("now()");
+
+/** A floor above the present was written before the clock went back. */
+const FLOOR = `case when floor <= ${STATEMENT_RANK} then floor else 0 end`;
+
+/** The rank at which a search of a flow begins. */
+const floorOf = (flow: string) =>
+  `coalesce((select ${FLOOR} from outbox_floors own where own.flow = ${flow}), 0)`;
+
+/** The lowest rank that waits in a flow, or null. */
+const lowestRank = (flow: string, from = floorOf(flow)) =>
+  `(
+      select rank from outbox o where o.flow = ${flow} and o.rank is not null and o.rank >= ${from}
+      order by rank limit 1
+    )`;
 
 /**
  * CTEs that rank messages by start-time fair queueing: each follows its user's last one, and a user with none
@@ -84,17 +124,23 @@ const NOW_RANK = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
  * @param from the CTE of what to rank; has thought_id, attempts, flow, user_id and cost
  */
 const ranked = (from: string) => `
-  floors as materialized (
-    select flow, coalesce((
-      select rank from outbox o where o.flow = f.flow and o.rank is not null order by rank limit 1
-    ), ${NOW_RANK}) as floor
+  lowest as materialized (
+    select flow, coalesce(${lowestRank("f.flow")}, ${NOW_RANK}) as lowest
     from (select distinct flow from ${from}) f
+  ), known as (
+    insert into outbox_floors (flow)
+    select flow from lowest where (select true from outbox_floors own where own.flow = lowest.flow) is null
+    order by flow
+    on conflict do nothing
   ), lasts as materialized (
-    select u.flow, u.user_id, greatest(floor, (
+    select u.flow, u.user_id, greatest(lowest, (
       select rank from outbox o
-      where o.flow = u.flow and o.user_id = u.user_id and o.rank is not null order by o.rank desc limit 1
+      where o.flow = u.flow and o.user_id = u.user_id and o.rank is not null and o.rank >= ${
+  floorOf("u.flow")
+}
+      order by o.rank desc limit 1
     )) as last
-    from (select distinct flow, user_id from ${from}) u join floors on floors.flow = u.flow
+    from (select distinct flow, user_id from ${from}) u join lowest on lowest.flow = u.flow
   ), ranked as (
     select f.*, last + sum(cost) over (partition by f.flow, f.user_id order by thought_id) as rank
     from ${from} f join lasts on lasts.flow = f.flow and lasts.user_id = f.user_id
@@ -125,34 +171,29 @@ export const announceLater = (from: string) => `
   queued as (
     insert into outbox (thought_id, attempts, flow, user_id, cost, rank, available_at, suspect, traceparent)
     select id, attempts, flow, user_id, ${COST},
-      case when delay <= interval '0' and not charged and crashes = 0 then coalesce((
-        select rank from outbox o where o.flow = ${from}.flow and o.rank is not null order by rank limit 1
-      ), ${NOW_RANK}) end,
+      case when delay <= interval '0' and not charged and crashes = 0
+        then coalesce(${lowestRank(`${from}.flow`)}, ${NOW_RANK}) end,
       now() + delay, crashes > 0, traceparent
     from ${from} where status = 'pending'
     on conflict do nothing
   )`;
 
 /**
- * A loose index scan finds the flows; from each the same number is taken, beginning with the flow after the
- * one served last. The comparisons of the delete can't be hashed, so that every plan looks the rows up by
- * their key (docs/decisions/0063-plans.md).
+ * From each flow in which messages wait the same number is taken, beginning with the flow after the one served
+ * last. The comparisons of the delete can't be hashed, so that every plan looks the rows up by their key
+ * (docs/decisions/0063-plans.md).
  */
 const TAKE = `
-  with recursive flows as (
-    (select flow from outbox where rank is not null order by flow limit 1)
-    union all
-    select (select o.flow from outbox o where o.rank is not null and o.flow > flows.flow order by o.flow limit 1)
-    from flows where flows.flow is not null
-  ), round as materialized (
-    select flow, row_number() over (order by flow <= $2, flow) as place, count(*) over () as flows
-    from flows where flow is not null
+  with round as materialized (
+    select flow, floor, row_number() over (order by flow <= $2, flow) as place, count(*) over () as flows
+    from (select flow, ${FLOOR} as floor from outbox_floors where flow >= '') known
+    where ${lowestRank("known.flow", "known.floor")} is not null
     order by flow <= $2, flow limit $1::int
   ), taken as materialized (
     select t.thought_id, t.attempts, round.place, row_number() over (partition by round.flow order by t.rank) as turn
     from round cross join lateral (
       select thought_id, attempts, rank from outbox o
-      where o.flow = round.flow and o.rank is not null
+      where o.flow = round.flow and o.rank is not null and o.rank >= round.floor
       order by o.rank limit greatest(1, $1::int / round.flows) for update skip locked
     ) t
   )
@@ -184,3 +225,52 @@ const RIPEN = `
     select extract(epoch from available_at - now())::float8 * 1000 from outbox
     where rank is null and not suspect and available_at > now() order by available_at limit 1
   ) as "nextMs", exists (select from dead_letters) as dead`;
+
+/**
+ * A statement gives ranks above the lowest that it saw: what was lowest a while ago is a floor for all that were
+ * begun since. An empty flow's lowest is the present; once its floor is recent it is left for a minute, so that
+ * an idle database stays idle.
+ *
+ * @param lowest a query of flows and their lowest ranks, null where nothing waits
+ */
+const raise = (lowest: string) =>
+  `found as materialized (${lowest})
+  update outbox_floors known
+  set floor = least(known.next_floor, coalesce(found.lowest, ${STATEMENT_RANK})),
+    next_floor = coalesce(found.lowest, ${STATEMENT_RANK}), seen_at = now()
+  from found
+  where known.flow = any(array[found.flow]) and known.seen_at not between now() - interval '${
+    RAISED_EVERY_MS / 2
+  } ms' and now()
+    and case when found.lowest is null
+      then known.next_floor <> ${rankOf("known.seen_at")} -- not empty then
+        or known.next_floor - known.floor > ${2 * RAISED_EVERY_MS / 1_000 * SECOND_RANKS}
+        or abs(${STATEMENT_RANK} - known.next_floor) > ${LEFT_FOR_MS / 1_000 * SECOND_RANKS}
+      else known.next_floor <> found.lowest or known.floor <> known.next_floor
+    end`;
+
+const RAISE_FLOORS = `
+  with ${
+  raise(`select flow, ${lowestRank("known.flow")} as lowest from outbox_floors known where flow >= ''`)
+}`;
+
+/**
+ * As {@link RAISE_FLOORS}, but from the start of each flow: finds also what was begun long before it was
+ * committed, or by a program that knows no floors. A loose index scan finds the flows.
+ */
+const FIND_FLOORS = `
+  with recursive flows as (
+    (select flow from outbox where rank is not null order by flow limit 1)
+    union all
+    select (select o.flow from outbox o where o.rank is not null and o.flow > flows.flow order by o.flow limit 1)
+    from flows where flows.flow is not null
+  ), known as (
+    insert into outbox_floors (flow)
+    select flow from flows where (select true from outbox_floors own where own.flow = flows.flow) is null and flow is not null
+    order by flow
+    on conflict do nothing
+  ), ${
+  raise(`
+    select flow, ${lowestRank("all_flows.flow", "0")} as lowest
+    from (select flow from flows where flow is not null union select flow from outbox_floors where flow >= '') all_flows`)
+}`;

@@ -172,6 +172,113 @@ testOnDatabases("when sending fails everything stays, in its order", async (data
   assert.deepEqual(await taken(database, 10), ["a1", "a2"]);
 });
 
+/** Raises the floors as often as two seconds apart would. */
+async function raiseFloors(database: Database, times: number): Promise<void> {
+  const outbox = createOutbox(database);
+  for (let time = 0; time < times; time++) {
+    await database.query("update outbox_floors set seen_at = 'epoch'");
+    await outbox.raiseFloors();
+  }
+}
+
+testOnDatabases("floors that are raised between posts and polls hide nothing", async (database) => {
+  const outbox = createOutbox(database);
+  const posted: string[] = [];
+  const turns: string[] = [];
+  const poll = async (limit: number) => void turns.push(...await taken(database, limit, outbox));
+  for (let round = 0; round < 6; round++) {
+    const group = [
+      ...many(3, { flow: "a", userId: `a${round}` }),
+      ...many(2, { flow: "b", userId: "b" }),
+      ...(round === 4 ? many(1, { flow: "new", userId: "new" }) : []),
+    ].map((one) => ({ ...one, text: `${one.text} of ${round}` }));
+    posted.push(...group.map(({ text }) => text));
+    await post(database, group);
+    await poll(round);
+    await raiseFloors(database, round % 4);
+    await poll(2);
+  }
+  while ((await left(database)).length > 0) {
+    await raiseFloors(database, 1);
+    const before = turns.length;
+    await poll(3);
+    assert.ok(turns.length > before, `left over: ${await left(database)}`);
+  }
+  assert.deepEqual(turns.toSorted(), posted.toSorted());
+});
+
+testOnDatabases(
+  "what is committed below the floor is found, and what an older program posted",
+  async (database) => {
+    await post(database, many(2, { userId: "a" }));
+    assert.deepEqual(await taken(database, 10), ["a1", "a2"]);
+    await raiseFloors(database, 2);
+    await post(database, many(2, { userId: "late" }), [{ flow: "unknown", text: "of an older program" }]);
+    await database.query("update outbox set rank = 1 where user_id = 'late'");
+    await database.query("delete from outbox_floors where flow = 'unknown'");
+    assert.deepEqual(await taken(database, 10), []);
+    await raiseFloors(database, 1);
+    assert.deepEqual((await taken(database, 10)).toSorted(), ["late1", "late2", "of an older program"]);
+  },
+);
+
+testOnDatabases("a floor of before the clock went back an hour hides nothing", async (database) => {
+  await post(database, many(1, { userId: "a" }));
+  await database.query(
+    "update outbox_floors set floor = extract(epoch from now() + interval '1 hour') * 1000000",
+  );
+  assert.deepEqual(await taken(database, 10), ["a1"]);
+});
+
+testOnDatabases("the floors of an idle outbox are not written again and again", async (database) => {
+  await post(database, many(1, { userId: "a" }));
+  await taken(database, 1);
+  await raiseFloors(database, 3);
+  const version = "select xmin::text from outbox_floors";
+  const before = await database.query(version);
+  const outbox = createOutbox(database);
+  for (let time = 0; time < 3; time++) await outbox.raiseFloors();
+  assert.deepEqual(await database.query(version), before);
+});
+
+Deno.test({
+  name: "while a snapshot is held no poll and no post walks over what was deleted from the outbox",
+  ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+  async fn() {
+    await using database = await openTestDatabase("postgres");
+    const some = many(5_000, { userId: "a" });
+    await database.transaction(async (holding) => {
+      await holding.query("set transaction isolation level repeatable read");
+      await holding.query("select from thoughts limit 1");
+      await post(database, some, some, many(1, { userId: "b" }));
+      assert.equal((await taken(database, 20_000)).length, 10_001);
+      await raiseFloors(database, 2);
+      const read = await entriesRead(database, async () => {
+        await post(database, many(1, { userId: "a" }), many(1, { userId: "c" }));
+        assert.equal((await taken(database, 10)).length, 2);
+        assert.equal((await taken(database, 10)).length, 0);
+      });
+      assert.ok(read < 100, `${read} index entries read`);
+    });
+  },
+});
+
+/** Entries of the outbox's indexes, of the dead ones too, that were read meanwhile. */
+async function entriesRead(database: Database, run: () => Promise<void>): Promise<number> {
+  const sofar = async () => {
+    // On each of the connections, at the same time.
+    const flush = () => database.query("select pg_stat_force_next_flush(), pg_sleep(0.2)");
+    await Promise.all(Array.from({ length: 3 }, flush));
+    const [row] = await database.query<{ read: number }>(
+      "select sum(idx_tup_read)::float8 as read from pg_stat_user_indexes where relname = 'outbox'",
+    );
+    return row!.read;
+  };
+  const before = await sofar();
+  await run();
+  return await sofar() - before;
+}
+
 testOnDatabases("an empty outbox sends nothing", async (database) => {
   assert.equal(await createOutbox(database).take(10, () => assert.fail("it sent")), 0);
 });

@@ -53,7 +53,7 @@ async function runOn(kind: "pglite" | "postgres", run: (database: Database) => P
   if (!shared.has(kind)) shared.set(kind, openTestDatabase(kind));
   const database = await shared.get(kind)!;
   await database.query(
-    "truncate thoughts, outbox, cache_evictions, dead_letters, pauses, webhooks, webhook_deliveries",
+    "truncate thoughts, outbox, outbox_floors, cache_evictions, dead_letters, pauses, webhooks, webhook_deliveries",
   );
   await run(database);
 }
