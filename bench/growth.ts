@@ -1,11 +1,12 @@
 /** Whether the statements of API and workers stay as fast when millions of thoughts are stored and wait. */
 import { createClaims } from "../core/store/claims.ts";
 import { type Database, migrate } from "../core/store/database.ts";
-import { createOutbox } from "../core/store/outbox.ts";
+import { createOutbox, RAISED_EVERY_MS } from "../core/store/outbox.ts";
 import { openPostgres } from "../core/store/postgres.ts";
 import { createRetention } from "../core/store/retention.ts";
 import { createStore } from "../core/store/thoughts.ts";
-import { countWaiting } from "../core/store/waiting.ts";
+import { countWaiting, createWaitingCounter } from "../core/store/waiting.ts";
+import { pause } from "../core/retry.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { aThought } from "../tests/support/thoughts.ts";
 
@@ -104,6 +105,7 @@ function createRound(database: Database): Round {
   const outbox = createOutbox(database);
   const claims = createClaims(database, { leaseMs: LEASE_MS, maxAttempts: 5 });
   const retention = createRetention(database);
+  const pollGauges = createWaitingCounter(database);
   let after: string | null = null;
 
   return async (measured) => {
@@ -138,10 +140,11 @@ function createRound(database: Database): Round {
     for (const status of ["pending", "completed", "failed"] as const) {
       await timed(`list ${status}`, () => store.list({ status, limit: PAGE }));
     }
-    await timed("gauges", () => countWaiting(database));
+    await timed("gauges, each poll", pollGauges);
+    await timed("gauges, a count", () => countWaiting(database));
     const part = await timed("reconciler", () => claims.look(after, PART, 0));
     after = part.next;
-    const periods = { completedDays: KEPT_DAYS, failedDays: KEPT_DAYS, idempotencyKeyDays: 0 };
+    const periods = { completedDays: KEPT_DAYS, failedDays: 0, idempotencyKeyDays: 0 };
     await timed(`prune ${BATCH}`, () => retention.prune(periods, BATCH));
   };
 }
@@ -153,15 +156,24 @@ async function pollEmptied(
   measured: Parameters<Round>[0],
 ): Promise<void> {
   const outbox = createOutbox(database);
+  const store = createStore(database);
   await database.transaction(async (holding) => {
     await holding.query("set transaction isolation level repeatable read");
     await holding.query("select from thoughts limit 1");
     await patient.query("delete from outbox");
+    for (let time = 0; time < 3; time++) {
+      await outbox.raiseFloors();
+      await pause(RAISED_EVERY_MS);
+    }
     for (let poll = 0; poll < EMPTY_POLLS; poll++) {
       const startedAt = performance.now();
       await outbox.take(BATCH, () => Promise.resolve());
       await outbox.ripen(BATCH);
       measured("empty poll, snapshot held", performance.now() - startedAt);
+      const acceptedAt = performance.now();
+      await store.insert(Array.from({ length: BATCH }, newThought));
+      measured(`accept ${BATCH}, snapshot held`, performance.now() - acceptedAt);
+      await outbox.take(BATCH, () => Promise.resolve());
     }
   }, { limitMs: Infinity });
 }
@@ -212,6 +224,7 @@ async function openFilled(serverUrl: string, size: Size, onStep: GrowthOptions["
   await fill(size.stored, total);
   onStep("filling: the outbox and the indexes");
   await patient.query(FILL_OUTBOX);
+  await patient.query("insert into outbox_floors (flow) values ('') on conflict do nothing");
   for (const { definition } of indexes) await patient.query(definition);
   for (const table of ["thoughts", "outbox"]) await patient.query(`vacuum analyze ${table}`);
   const owned = stack.move();
