@@ -24,4 +24,4 @@ USER deno
 ENV DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
 EXPOSE 8000 8001
 # A small young generation: a third less memory (docs/decisions/0041).
-CMD ["start", "api", "--v8-flags=--max-semi-space-size=4"]
+CMD ["start", "api", "--v8-flags=--max-semi-space-size=4,--heap-growing-percent=80"]
