@@ -62,6 +62,11 @@ export interface Notifications extends AsyncDisposable {
 export interface TransactionOptions {
   /** The limit of the whole transaction, in milliseconds. @default twice a statement's limit */
   readonly limitMs?: number;
+  /**
+   * Whether the function only queries, so that it can run again after a deadlock or a conflict, which undid it.
+   * @default false
+   */
+  readonly repeatable?: boolean;
 }
 
 /**

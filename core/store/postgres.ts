@@ -40,7 +40,7 @@ export interface PostgresOptions {
 const CANCEL_AFTER_MS = 250;
 /** This long after the limit the server counts as silent, and its connection is abandoned. */
 const GRACE_MS = 2_000;
-/** Deadlocks and conflicts of one statement, which is retried after each. */
+/** Deadlocks and conflicts of one statement or transaction, which is retried after each. */
 const MOST_CONFLICTS = 5;
 
 /**
@@ -104,7 +104,7 @@ export function openPostgres(options: PostgresOptions): Database {
         learnFrom(error);
         if (pooled !== wasPooled) continue;
         if (!isConflict(error) || ++conflicts > MOST_CONFLICTS) throw translate(error);
-        await pause(backoffMs(conflicts, { firstMs: 5, maxMs: 100 }));
+        await pauseAfter(conflicts);
       }
     }
   }
@@ -139,7 +139,10 @@ export function openPostgres(options: PostgresOptions): Database {
     }
   }
 
-  const transaction: Database["transaction"] = async (body, { limitMs = 2 * statementTimeoutMs } = {}) => {
+  const transaction: Database["transaction"] = async (
+    body,
+    { limitMs = 2 * statementTimeoutMs, repeatable = false } = {},
+  ) => {
     const once = () =>
       writes.use(async (line) => {
         const work = transact(line, body, Math.min(limitMs, MOST_MS));
@@ -150,16 +153,19 @@ export function openPostgres(options: PostgresOptions): Database {
           throw error;
         }
       });
-    // The first statement is `begin`: what the pooler refuses at the start has run nothing yet.
-    const wasPooled = pooled;
-    try {
-      return await once();
-    } catch (error) {
-      learnFrom(error);
-      if (pooled === wasPooled) throw translate(error);
-      return await once().catch((error) => {
-        throw translate(error);
-      });
+    for (let conflicts = 0;;) {
+      const wasPooled = pooled;
+      try {
+        return await once();
+      } catch (error) {
+        learnFrom(error);
+        // The first statement is `begin`: what the pooler refuses at the start has run nothing yet.
+        if (pooled !== wasPooled) continue;
+        const conflict = repeatable &&
+          (isConflict(error) || error instanceof Error && isConflict(error.cause));
+        if (!conflict || ++conflicts > MOST_CONFLICTS) throw translate(error);
+        await pauseAfter(conflicts);
+      }
     }
   };
 
@@ -220,6 +226,8 @@ export function openPostgres(options: PostgresOptions): Database {
 const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off", jit: "off" };
 /** Listings differ too much in their parameters. */
 const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: "off" };
+
+const pauseAfter = (conflicts: number) => pause(backoffMs(conflicts, { firstMs: 5, maxMs: 100 }));
 
 /** The longest a timer waits. */
 const MOST_MS = 2 ** 31 - 1 - GRACE_MS;

@@ -60,7 +60,7 @@ export function createRetention(database: Database): Retention {
       await tx.query(SILENCE, [ids]);
       await tx.query(UNREPORT, [ids]);
       return gone.length;
-    });
+    }, { repeatable: true });
   }
 
   return {

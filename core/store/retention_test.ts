@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { uuidv7obj } from "uuidv7";
-import { testOnDatabases } from "../../tests/support/databases.ts";
+import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aThought } from "../../tests/support/thoughts.ts";
+import { waitFor } from "../../tests/support/wait.ts";
 import { subjectHash } from "../subject.ts";
 import { createClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
@@ -129,4 +130,28 @@ testOnDatabases("one deleted thought leaves the cache too", async (database) => 
   assert.equal(await retention.delete(thought.id), true);
   assert.equal(await retention.delete(thought.id), false);
   assert.deepEqual(await retention.evictions(60_000), [subjectHash({ text: "only once", context: null })]);
+});
+
+Deno.test({
+  name: "a deletion that deadlocks with the claim of a suspect is repeated, and succeeds",
+  ignore: DATABASES.find(({ kind }) => kind === "postgres")!.ignore,
+  async fn() {
+    await using database = await openTestDatabase("postgres");
+    const thought = aThought();
+    await createStore(database).insert([thought]);
+    let deleted: Promise<boolean>;
+    // As such a claim: it locks the message, and then the thought.
+    await database.transaction(async (claim) => {
+      await claim.query("select from outbox where thought_id = $1 for update", [thought.id]);
+      deleted = createRetention(database).delete(thought.id);
+      deleted.catch(() => {}); // looked at below
+      await waitFor("it waits for the message", async () =>
+        (await database.query(
+          "select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete from outbox%' and " +
+            "datname = current_database()",
+        )).length > 0);
+      await claim.query("update thoughts set crashes = 0 where id = $1", [thought.id]);
+    });
+    assert.equal(await deleted!, true);
+  },
 });

@@ -141,7 +141,7 @@ export function createStore(database: Database): Store {
           await tx.query(LOCK_KEY, [key]);
           const taken = await tx.query(FIND_CONFLICT, [JSON.stringify(thoughts)]);
           return taken.length > 0 ? null : await insertBy(tx, thoughts);
-        });
+        }, { repeatable: true });
       } catch (error) {
         if (!(error instanceof UnstorableError)) throw error;
         return await insert(thoughts); // none was stored: find the bad row

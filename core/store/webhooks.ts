@@ -67,7 +67,7 @@ export function createWebhooks(database: Database): Webhooks {
         const gone = await tx.query("delete from webhooks where flow = $1 returning flow", [flow]);
         await tx.query("delete from webhook_deliveries where flow = $1", [flow]);
         return gone.length > 0;
-      });
+      }, { repeatable: true });
     },
   };
 }
