@@ -90,6 +90,14 @@ testWithHelm(
   },
 );
 
+testWithHelm("no Service of the namespace becomes a variable of a pod", async () => {
+  // Kubernetes would give all pods `API_PORT=tcp://…` for a Service named api, which no program takes for a port.
+  const manifests = await render("managed");
+  for (const { kind, suffix } of [...WORKLOADS, { kind: "Deployment", suffix: "-canary" }]) {
+    assert.equal(find(manifests, kind, suffix).spec.template.spec.enableServiceLinks, false, suffix);
+  }
+});
+
 testWithHelm("passwords stand in no variable", async () => {
   for (const example of EXAMPLES) {
     for (const { kind, suffix } of WORKLOADS) {

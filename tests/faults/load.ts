@@ -15,6 +15,10 @@ export interface LoadOptions {
   readonly text?: (n: number) => string;
   /** Who posts the nth thought. @default one of a hundred users */
   readonly user?: (n: number) => string;
+  /** The API key, where the API asks for one. */
+  readonly key?: string;
+  /** Makes the nth thought's connection. @default the one that all of `fetch` share */
+  readonly client?: (n: number) => Deno.HttpClient | undefined;
 }
 
 export interface Load {
@@ -37,10 +41,20 @@ const AGAIN_MS = 200;
 
 /** Starts posting. A repeated request carries the same Idempotency-Key, so it can't be stored twice. */
 export function startLoad(options: LoadOptions): Load {
-  const { api, thoughts, perSecond, clients = 16, text = defaultText, user = defaultUser } = options;
+  const {
+    api,
+    thoughts,
+    perSecond,
+    clients = 16,
+    text = defaultText,
+    user = defaultUser,
+    key,
+    client: clientOf,
+  } = options;
   const accepted: string[] = [];
   const acceptedAt: number[] = [];
-  const keys = crypto.randomUUID();
+  const idempotencyKeys = crypto.randomUUID();
+  const authorization: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const startedAt = performance.now();
   let next = 0;
   let refused = 0;
@@ -48,9 +62,15 @@ export function startLoad(options: LoadOptions): Load {
 
   async function post(n: number, text: string): Promise<string | undefined> {
     try {
+      const client = clientOf?.(n);
       const response = await fetch(`${api()}/thoughts`, {
+        ...(client === undefined ? {} : { client }),
         method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": `${keys}-${n}` },
+        headers: {
+          ...authorization,
+          "content-type": "application/json",
+          "idempotency-key": `${idempotencyKeys}-${n}`,
+        },
         body: JSON.stringify({ user_id: user(n), text }),
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });

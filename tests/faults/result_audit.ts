@@ -1,4 +1,4 @@
-/** The database of one test, with a trigger that counts how often each thought was given a result. */
+/** What became of the thoughts in a database, with a trigger that counts how often each was given a result. */
 import postgres from "postgres";
 import { freshDatabase } from "../support/services.ts";
 
@@ -15,9 +15,7 @@ export interface Verdict {
   readonly mixedUp: number;
 }
 
-export interface ResultAudit extends AsyncDisposable {
-  /** The address of this test's database. */
-  readonly url: string;
+export interface Audit {
   /** Counts every result stored from now on, beside those that a restored database has counted. Needs the tables. */
   watch(): Promise<void>;
   count(status: "pending" | "processing" | "completed" | "failed"): Promise<number>;
@@ -31,6 +29,11 @@ export interface ResultAudit extends AsyncDisposable {
   query<R>(statement: string, parameters?: (string | number)[]): Promise<R[]>;
 }
 
+export interface ResultAudit extends Audit, AsyncDisposable {
+  /** The address of this test's database. */
+  readonly url: string;
+}
+
 /** Makes a database of its own on a server. */
 export async function createResultAudit(serverUrl: string): Promise<ResultAudit> {
   const database = await freshDatabase(serverUrl);
@@ -41,13 +44,24 @@ export async function createResultAudit(serverUrl: string): Promise<ResultAudit>
     connect_timeout: 5,
     backoff: () => 0.2,
   });
+  return {
+    ...auditOf(sql),
+    url: database.url,
+    async [Symbol.asyncDispose]() {
+      await sql.end({ timeout: 1 });
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Of a database that somebody else looks after. */
+export function auditOf(sql: postgres.Sql): Audit {
   const query = async <R>(statement: string, parameters: (string | number)[] = []) =>
     await sql.unsafe(statement, parameters) as unknown as R[];
   const number = async (statement: string, parameters?: (string | number)[]) =>
     (await query<{ n: number }>(`select (${statement})::float8 as n`, parameters))[0]!.n;
 
   return {
-    url: database.url,
     query,
     async watch() {
       await sql.unsafe(WATCH).simple();
@@ -62,10 +76,6 @@ export async function createResultAudit(serverUrl: string): Promise<ResultAudit>
     async verdict(accepted) {
       const [row] = await query<Verdict>(VERDICT, [JSON.stringify(accepted)]);
       return row!;
-    },
-    async [Symbol.asyncDispose]() {
-      await sql.end({ timeout: 1 });
-      await database[Symbol.asyncDispose]();
     },
   };
 }

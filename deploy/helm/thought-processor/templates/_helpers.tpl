@@ -29,9 +29,10 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{- end -}}
 {{- end -}}
 
-{{/* The restricted pod security standard. 1993 is `deno` in the image. */}}
+{{/* The restricted pod security standard. 1993 is `deno` in the image. A Service named api would set API_PORT. */}}
 {{- define "tp.podSecurity" -}}
 automountServiceAccountToken: false
+enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
   runAsUser: 1993
