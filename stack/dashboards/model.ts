@@ -23,6 +23,8 @@ export interface Panel {
   readonly description: string;
   /** Its data source's uid, if it has one. */
   readonly source: string | undefined;
+  /** As Grafana calls it: `s`, `reqps`, `percentunit`; empty if none is set. */
+  readonly unit: string;
   /** Empty for a panel without queries, such as text. */
   readonly queries: readonly Query[];
   /** Values at which its colour changes. */
@@ -86,6 +88,7 @@ const PanelJson = z.object({
   targets: z.array(TargetJson).default([]),
   fieldConfig: z.object({
     defaults: z.object({
+      unit: z.string().optional(),
       thresholds: z.object({ steps: z.array(z.object({ value: z.number().nullish() })).default([]) })
         .optional(),
     }).optional(),
@@ -176,6 +179,7 @@ function panel(json: z.output<typeof PanelJson>, values: ReadonlyMap<string, str
     title,
     description,
     source: datasource.uid && fill(datasource.uid, values),
+    unit: fieldConfig?.defaults?.unit ?? "",
     queries,
     limits: steps.flatMap(({ value }) => value ?? []),
   };

@@ -30,6 +30,7 @@ const panel = (title: string, expr: string): Panel => ({
   title,
   description: "",
   source: "prometheus",
+  unit: "",
   limits: [],
   queries: [{ refId: "A", source: "prometheus", language: "promql", expr, instant: true, legend: "" }],
 });

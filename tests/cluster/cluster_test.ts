@@ -28,6 +28,8 @@ import type { PodLoadOptions, PodLoadOutcome } from "./load_main.ts";
 import { SECRETS, startPodProgram } from "./pod_program.ts";
 
 const PER_SECOND = 40;
+/** The parts with two pods. */
+const SCALED = ["worker", "api"] as const;
 const RECEIVER = "receiver";
 const RECEIVER_PORT = 8080;
 
@@ -114,15 +116,17 @@ testInCluster("the launcher finds the release and proves it", async () => {
 testInCluster("an upgrade under load refuses no request and loses no thought", async () => {
   await using load = await startPodLoad({ thoughts: 4_000 });
   const round = `podAnnotations.round=${crypto.randomUUID()}`; // another than any before
+  const before = (await Promise.all(SCALED.map((component) => ready(component)))).flat();
   await install(`api.${round}`, `workers.${round}`, `webhooks.${round}`);
-  await Promise.all([ready("api"), ready("worker")]);
+  const after = (await Promise.all(SCALED.map((component) => ready(component)))).flat();
+  assert.deepEqual(after.filter(({ name }) => before.some((pod) => pod.name === name)), [], "all are new");
   const outcome = await load.outcome("upgrade");
   assert.equal(outcome.refused + outcome.unanswered, 0);
 });
 
 testInCluster("a pod of each part deleted without grace under load loses no thought", async () => {
   await using load = await startPodLoad({ thoughts: 2_000 });
-  for (const component of ["worker", "api"] as const) {
+  for (const component of SCALED) {
     const [victim] = await ready(component);
     await kubectl("delete", "pod", victim!.name, "--force", "--grace-period=0");
     await ready(component);
@@ -132,7 +136,7 @@ testInCluster("a pod of each part deleted without grace under load loses no thou
 
 testInCluster("kill -9 of the processes of a pod of each part under load loses no thought", async () => {
   await using load = await startPodLoad({ thoughts: 2_000 });
-  for (const component of ["worker", "api"] as const) {
+  for (const component of SCALED) {
     const [victim] = await ready(component);
     await killProcesses(victim!);
     await waitFor("Kubernetes starts them again", async () => {
@@ -147,7 +151,7 @@ testInCluster(
   "an eviction waits until the pod evicted before is replaced, and loses no thought",
   async () => {
     await using load = await startPodLoad({ thoughts: 4_000 });
-    for (const component of ["worker", "api"] as const) {
+    for (const component of SCALED) {
       const [first, second] = await ready(component);
       assert.ok(await evict(first!), `the first ${component} may go`);
       assert.ok(!await evict(second!), `the budget holds the second ${component}`);

@@ -5,18 +5,18 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parse, stringify } from "yaml";
 import { EXIT } from "../../stack/failure.ts";
 import { createMachine, type Machine } from "../launcher/run_launcher.ts";
 import { scriptDocker } from "../launcher/scripted_docker.ts";
 import { freePort } from "../support/free_port.ts";
 import { isInstalled } from "../support/program.ts";
 import { waitFor } from "../support/wait.ts";
+import { startCollector } from "./collector.ts";
 import { areInstalled, EXAMPLES, type RunningExample, startExample } from "./example.ts";
 import { ownPanels } from "./own_panels.ts";
+import { PROMETHEUS, startPrometheus } from "./prometheus.ts";
 import { makeTraffic } from "./traffic.ts";
 
-const PROMETHEUS = Deno.env.get("PROMETHEUS") ?? "prometheus";
 const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
 const required = Deno.env.get("REQUIRE_SERVICES") === "1";
 const found = await areInstalled() && await isInstalled(PROMETHEUS);
@@ -109,81 +109,4 @@ async function adopted(machine: Machine, { name, url }: RunningExample): Promise
   const rules = join(machine.state, "extensions", "rules", `${name}.yml`);
   const { success, stderr } = await new Deno.Command(PROMTOOL, { args: ["check", "rules", rules] }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
-}
-
-/** Takes traces, in whatever encoding: protobuf holds a trace's id as bytes, JSON as text. */
-function startCollector() {
-  const bodies: Uint8Array[] = [];
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    const body = await request.bytes();
-    if (new URL(request.url).pathname === "/v1/traces") bodies.push(body);
-    return new Response("{}", { headers: { "content-type": request.headers.get("content-type") ?? "" } });
-  });
-  const latin = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
-  return {
-    url: `http://127.0.0.1:${server.addr.port}`,
-    has: (service: string, traceId: string) =>
-      bodies.map(latin).some((body) =>
-        body.includes(service) &&
-        (body.includes(traceId) || body.includes(latin(Uint8Array.fromHex(traceId))))
-      ),
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
-}
-
-/**
- * A real Prometheus with the files that were written; a container's name for this machine is its loopback
- * here.
- */
-async function startPrometheus(extensions: string, names: readonly string[]) {
-  const dir = await Deno.makeTempDir();
-  const port = freePort();
-  const jobs = await Promise.all(names.map(async (name) => {
-    const text = await Deno.readTextFile(join(extensions, "scrape", `${name}.yml`));
-    return parse(text.replaceAll("host.docker.internal", "127.0.0.1")).scrape_configs;
-  }));
-  await Deno.writeTextFile(
-    join(dir, "prometheus.yml"),
-    stringify({
-      global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
-      rule_files: [join(extensions, "rules", "*.yml")],
-      scrape_configs: jobs.flat(),
-    }),
-  );
-  const child = new Deno.Command(PROMETHEUS, {
-    args: [
-      `--config.file=${dir}/prometheus.yml`,
-      `--storage.tsdb.path=${dir}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--enable-feature=exemplar-storage",
-      "--log.level=error",
-    ],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  const ask = async (path: string, params: Record<string, string> = {}) => {
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}?${new URLSearchParams(params)}`);
-    return (await response.json()).data;
-  };
-  await waitFor("Prometheus", () => ask("status/config"));
-  return {
-    values: async (query: string): Promise<number[]> =>
-      (await ask("query", { query })).result.map(({ value }: { value: [number, string] }) =>
-        Number(value[1])
-      ),
-    exemplars: async (query: string): Promise<string[]> => {
-      const now = Date.now() / 1_000;
-      const found = await ask("query_exemplars", { query, start: `${now - 120}`, end: `${now + 5}` });
-      return found.flatMap(({ exemplars }: { exemplars: { labels: { trace_id: string } }[] }) =>
-        exemplars.map(({ labels }) => labels.trace_id)
-      );
-    },
-    rules: async (): Promise<{ name: string; health: string; lastError?: string; state: string }[]> =>
-      (await ask("rules")).groups.flatMap(({ rules }: { rules: unknown[] }) => rules),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await child.status;
-      await Deno.remove(dir, { recursive: true });
-    },
-  };
 }

@@ -1,6 +1,6 @@
 /** What the dashboards that `adopt` wrote ask of Prometheus. */
 import { join } from "node:path";
-import { readDashboards } from "../../stack/dashboards/model.ts";
+import { type Dashboard, readDashboards } from "../../stack/dashboards/model.ts";
 
 export interface OwnPanel {
   readonly title: string;
@@ -9,10 +9,14 @@ export interface OwnPanel {
 
 /** The queries of the dashboard of a service. */
 export async function ownPanels(extensions: string, name: string): Promise<OwnPanel[]> {
-  const dashboard = (await dashboardsIn(extensions)).find(({ uid }) => uid === `own-${name}`)!;
-  return dashboard.panels.flatMap(({ title, queries }) =>
+  const { panels } = await ownDashboard(extensions, name);
+  return panels.flatMap(({ title, queries }) =>
     queries.filter(({ language }) => language === "promql").map(({ expr }) => ({ title, expr }))
   );
+}
+
+export async function ownDashboard(extensions: string, name: string): Promise<Dashboard> {
+  return (await dashboardsIn(extensions)).find(({ uid }) => uid === `own-${name}`)!;
 }
 
 /** Reads a person's dashboards as the stack reads its own. */

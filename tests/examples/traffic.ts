@@ -6,8 +6,12 @@ export interface Traffic extends AsyncDisposable {
   readonly traceIds: ReadonlySet<string>;
 }
 
-/** Sends requests with sampled traces of their own until disposed; some fail. */
-export function makeTraffic(services: readonly RunningExample[]): Traffic {
+/**
+ * Sends requests with sampled traces of their own until disposed; some fail.
+ *
+ * @param failEvery of so many rounds one has a request that fails
+ */
+export function makeTraffic(services: readonly RunningExample[], failEvery = 1): Traffic {
   const traceIds = new Set<string>();
   const stop = new AbortController();
   const hex = (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)).toHex();
@@ -17,8 +21,9 @@ export function makeTraffic(services: readonly RunningExample[]): Traffic {
     await fetch(url, { headers: { traceparent: `00-${traceId}-${hex(8)}-01` } }).then(drained);
   };
   const sending = (async () => {
-    while (!stop.signal.aborted) {
-      await Promise.all(services.flatMap(({ url }) => [send(`${url}/orders/7`), send(`${url}/fail`)]));
+    for (let round = 0; !stop.signal.aborted; round++) {
+      const paths = ["/orders/7", ...(round % failEvery === 0 ? ["/fail"] : [])];
+      await Promise.all(services.flatMap(({ url }) => paths.map((path) => send(url + path))));
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   })();
