@@ -215,6 +215,27 @@ testWithHelm(
   },
 );
 
+testWithHelm("KEDA admits the ScaledObjects, also those that take over from autoscalers by CPU", async () => {
+  // Its webhook refuses a fallback where CPU is the only trigger, and a workload that an autoscaler has already.
+  for (const inFlight of [0, 32]) {
+    const manifests = await render(
+      "minimal",
+      "keda.enabled=true",
+      "keda.prometheusUrl=http://prometheus:9090",
+      `api.autoscaling.requestsInFlight=${inFlight}`,
+    );
+    for (const { metadata, spec } of manifests.filter(({ kind }) => kind === "ScaledObject")) {
+      const isCpuAlone = spec.triggers.every(({ type }: { type: string }) => type === "cpu");
+      assert.equal(spec.fallback === undefined, isCpuAlone, metadata.name);
+    }
+  }
+  const autoscalers = (await render("minimal")).filter(({ kind }) => kind === "HorizontalPodAutoscaler");
+  for (const { metadata } of autoscalers) {
+    assert.equal(metadata.annotations?.["validations.keda.sh/hpa-ownership"], "false", metadata.name);
+  }
+  assert.equal(autoscalers.length, SCALED.length);
+});
+
 testWithHelm("selectors select the pods of the part that they are named after", async () => {
   const manifests = await render("managed");
   for (const program of PROGRAMS) {
