@@ -134,7 +134,7 @@ async function outdatedChecks(context: Context): Promise<Check[]> {
     name: service,
     run: async () => {
       const { code, stderr } = await context.compose.remove([service]);
-      if (code === 0) return `starts again: ${file} is newer than it; its data is kept`;
+      if (code === 0) return `starts again: ${file} has changed`;
       throw cannotRemove(service, stderr);
     },
   }));

@@ -22,6 +22,8 @@ export interface MountedFilesOptions {
 
 /** Grafana looks for changed dashboards every few seconds. */
 const WATCHED = ["/etc/grafana/dashboards", "/etc/grafana/own"];
+/** The rules' own tests are beside them, and nobody in a container reads them. */
+const UNREAD = "tests";
 
 /** The services whose containers started before one of their files below config/ was written. */
 export async function outdatedServices({ compose, docker, paths }: MountedFilesOptions): Promise<Outdated[]> {
@@ -67,7 +69,9 @@ async function written(path: string): Promise<Written[]> {
   const times = [mtime, birthtime].filter((time) => time !== null);
   const own = times.map((writtenAt) => ({ path, writtenAt }));
   if (!isDirectory) return own;
-  const names = await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+  const names = (await Array.fromAsync(Deno.readDir(path), ({ name }) => name)).filter((name) =>
+    name !== UNREAD
+  );
   // Files first: of a file and its folder, written in the same moment, the file is named.
   return [...(await Promise.all(names.map((name) => written(join(path, name))))).flat(), ...own];
 }

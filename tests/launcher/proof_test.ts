@@ -98,7 +98,7 @@ Deno.test("up over a running stack starts those again whose files are newer than
   assert.equal(run.code, EXIT.ok, run.stderr);
   const removed = (await Deno.readTextFile(calls)).split("\n").filter((line) => line.includes(" rm "));
   assert.deepEqual(removed.map((line) => line.split("--force ")[1]), ["prometheus"]);
-  assert.match(run.stderr, /prometheus +starts again: config\/prometheus\S* is newer than it/);
+  assert.match(run.stderr, /prometheus +starts again: config\/prometheus\S* has changed/);
 });
 
 Deno.test("down keeps the data unless told otherwise", async () => {
