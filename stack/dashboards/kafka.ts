@@ -39,11 +39,11 @@ export function kafkaDashboard(): Dashboard {
     .withPanel(number({
       title: "Oldest waiting",
       description:
-        "Age of the oldest thought that is not finished; 0 when none waits. The best single sign of trouble.",
+        "Age of the oldest thought that is not finished, without those that were posted to wait (`batch`); 0 when none waits. The best single sign of trouble.",
       span: 4,
       unit: "seconds",
       threshold: "oldestWaiting",
-      expr: "max(batch_processor_oldest_waiting_seconds)",
+      expr: 'max(batch_processor_oldest_waiting_seconds{priority!="batch"})',
       noValue: "No worker",
     }))
     .withPanel(number({

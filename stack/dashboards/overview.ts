@@ -150,11 +150,12 @@ export function overviewDashboard(): Dashboard {
     }))
     .withPanel(graph({
       title: "Oldest waiting",
-      description: "Age of the oldest thought that is not finished. The best single sign of trouble.",
+      description:
+        "Age of the oldest thought that is not finished, without those that were posted to wait (`batch`). The best single sign of trouble.",
       span: 8,
       unit: "seconds",
       threshold: "oldestWaiting",
-      series: { oldest: "max(batch_processor_oldest_waiting_seconds)" },
+      series: { oldest: 'max(batch_processor_oldest_waiting_seconds{priority!="batch"})' },
       min: 0,
       upTo: 60,
     }))

@@ -234,7 +234,9 @@ export function graph(p: Graph): timeseries.PanelBuilder {
   Object.entries(p.series).forEach(([legend, expr], i) => {
     panel.withTarget(
       new prometheus.DataqueryBuilder()
-        .expr(expr).legendFormat(legend).range().exemplar(p.exemplars ?? false)
+        .expr(expr).legendFormat(legend).range()
+        // The series of a graph are quantiles of one histogram: its exemplars are queried once.
+        .exemplar(i === 0 && p.exemplars === true)
         .refId(String.fromCharCode(65 + i)).datasource(SOURCES.prometheus),
     );
   });

@@ -1,7 +1,16 @@
 /** SLOs: are the objectives met, what is wrong now, and what does it cost? */
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { BURN_RATES, OBJECTIVES } from "../../core/telemetry/thresholds.ts";
-import { burnSteps, closedSection, dashboard, OBJECTIVE_COLOURS, section, steps, upFrom } from "./theme.ts";
+import {
+  burnSteps,
+  closedSection,
+  dashboard,
+  OBJECTIVE_COLOURS,
+  section,
+  SEVERITIES,
+  steps,
+  upFrom,
+} from "./theme.ts";
 import { alertCount, bars, firingAlerts, graph, logLines, number, objectiveBars } from "./panels.ts";
 
 const LOGS = '{service=~".+"} |= "ERROR"';
@@ -32,7 +41,7 @@ export function sloDashboard(): Dashboard {
       span: 4,
       unit: "count",
       threshold: "targetsDown",
-      expr: "count(up == 0) or vector(0)",
+      expr: "count(up == 0 unless on (job) target:left_out) or vector(0)",
     }))
     .withPanel(number({
       title: "Alerting works",
@@ -143,6 +152,7 @@ export function sloDashboard(): Dashboard {
       unit: "count",
       stacked: true,
       series: { "{{severity}}": 'count by (severity) (ALERTS{alertstate="firing"})' },
+      paint: SEVERITIES,
       min: 0,
     }))
     .withPanel(graph({

@@ -67,6 +67,14 @@ export const STATUSES = {
   "/^5/": COLOURS.vermillion,
 } as const;
 
+/** Alerts by their label `severity`. */
+export const SEVERITIES = {
+  "critical": CRITICAL,
+  "warning": WARN,
+  "info": COLOURS.sky,
+  "none": COLOURS.grey,
+} as const;
+
 /** Objectives by their label `slo`. None of these colours means good or bad. */
 export const OBJECTIVE_COLOURS: Readonly<Record<string, string>> = Object.fromEntries(
   Object.keys(OBJECTIVES).map((slo, i) => [
