@@ -91,6 +91,17 @@ Deno.test("colours mean one thing: a quantile has one, and green and red are tho
   for (const [name, colours] of quantiles) assert.equal(colours.size, 1, `${name}: ${[...colours]}`);
 });
 
+Deno.test("a panel queries its exemplars once", async () => {
+  const files = [...Deno.readDirSync("config/grafana/dashboards")].map(({ name }) => name);
+  const counts = await Promise.all(files.map(async (name) => {
+    const { panels } = JSON.parse(await Deno.readTextFile(`config/grafana/dashboards/${name}`));
+    return panels.map(({ targets = [] }: { targets?: { exemplar?: boolean }[] }) =>
+      targets.filter(({ exemplar }) => exemplar).length
+    );
+  }));
+  assert.equal(Math.max(...counts.flat()), 1);
+});
+
 Deno.test("panel titles are unique within a dashboard and kind", () => {
   for (const dashboard of dashboards) {
     const titles = dashboard.panels.map(({ title, type }) => `${title} (${type})`);
