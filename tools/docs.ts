@@ -15,7 +15,7 @@ import { readPackages } from "./packages.ts";
 import { programsLock } from "./programs_lock.ts";
 import { panels } from "./panels_page.ts";
 import { withPermissions } from "./permissions.ts";
-import { scalePostgres, scaleSizes, scaleWaits } from "./scale_page.ts";
+import { scalePostgres, scaleQueueAndCache, scaleSizes, scaleWaits } from "./scale_page.ts";
 import { alerts, metrics, objectives, settings, tasks, thresholds } from "./tables.ts";
 
 const DOCUMENTS = [
@@ -47,6 +47,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   endpointAnswers,
   scaleSizes,
   scalePostgres,
+  scaleQueueAndCache,
   scaleWaits,
 };
 

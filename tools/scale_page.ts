@@ -6,6 +6,13 @@ import { table } from "./markdown_table.ts";
 const COST_S = { api: 43e-6, worker: 34e-6, localAnalyser: 75e-6, database: 56e-6 };
 /** Bytes of PostgreSQL's log for a thought, and of its table and indexes once it is done (bench --only growth). */
 const BYTES = { log: 2_780, stored: 1_100 };
+/**
+ * Bytes of a message in a copy of Kafka's log, and of a cached analysis in Redis: 34,000 short thoughts in the cluster of
+ * docs/kubernetes.md.
+ */
+const COPY = { message: 81, cached: 837 };
+/** Kafka keeps messages for KAFKA_LOG_RETENTION_HOURS in Compose, Redis analyses for CACHE_TTL_S. */
+const KEPT_S = { message: 7 * 86_400, cached: 86_400 };
 /** The highest rate that was sustained from POST to result, on two cores with everything on them. */
 const CELL_RATE = 7_813;
 /** Planned utilisation of a core, or of a lane. */
@@ -57,6 +64,21 @@ export function scalePostgres(): string {
     ];
   });
   return table(["cores of PostgreSQL", "thoughts/s", "its log", "stored in a day"], rows);
+}
+
+/** What a cell's Kafka and Redis hold, if no thought repeats another. */
+export function scaleQueueAndCache(): string {
+  const rows = RATES.map((rate) => {
+    const perCell = rate / Math.ceil(rate / CELL_RATE);
+    const gigabytes = (bytes: number, keptS: number) => count(Math.ceil((perCell * bytes * keptS) / 1e9));
+    return [
+      count(rate),
+      `${((perCell * COPY.message) / 1e6).toFixed(2)} MB/s`,
+      `${gigabytes(COPY.message, KEPT_S.message)} GB`,
+      `${gigabytes(COPY.cached, KEPT_S.cached)} GB`,
+    ];
+  });
+  return table(["thoughts/s", "a copy of Kafka's log", "in seven days", "Redis, analyses of a day"], rows);
 }
 
 /** Waits for a lane against utilisation, and those of a small user beside a large one. */
