@@ -57,8 +57,8 @@ const EMPTY_POLLS = 20;
 const BATCH = 20;
 const FAILING = 2;
 const PAGE = 50;
-/** As many as the reconciler checks at once. */
-const PART = 10_000;
+/** Of unfinished thoughts, checked at once: the small database has several. */
+const PART = 2_000;
 /** The thoughts were posted over this time; the older ones are pruned. */
 const DAYS = 30;
 const KEPT_DAYS = 20;

@@ -260,7 +260,7 @@ export const CATALOGUE = {
   batch_processor_queue_size: {
     type: "gauge",
     help:
-      "Thoughts that are not finished, wherever they are: in the outbox, in Kafka or claimed. Absent while the store cannot be read. Every worker reports the same, so take max().",
+      "Thoughts that are not finished, wherever they are: in the outbox, in Kafka or claimed. Up to a minute old while more than 100,000 wait. Absent while the store cannot be read. Every worker reports the same, so take max().",
     on: ["worker"],
   },
   batch_processor_waiting_thoughts: {
