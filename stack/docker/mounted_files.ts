@@ -64,7 +64,9 @@ async function newestFile(paths: readonly string[]): Promise<Written | undefined
 }
 
 async function written(path: string): Promise<Written[]> {
-  const { mtime, birthtime, isDirectory } = await Deno.stat(path);
+  const found = await Deno.stat(path).catch(ifThere);
+  if (found === undefined) return [];
+  const { mtime, birthtime, isDirectory } = found;
   // A copy may keep its original's time of change, but not its time of birth.
   const times = [mtime, birthtime].filter((time) => time !== null);
   const own = times.map((writtenAt) => ({ path, writtenAt }));
@@ -74,4 +76,9 @@ async function written(path: string): Promise<Written[]> {
   );
   // Files first: of a file and its folder, written in the same moment, the file is named.
   return [...(await Promise.all(names.map((name) => written(join(path, name))))).flat(), ...own];
+}
+
+/** An editor may remove a file just now, and a folder that nobody made is made by Docker. */
+function ifThere(error: unknown): undefined {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

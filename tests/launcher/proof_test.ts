@@ -78,7 +78,7 @@ Deno.test("up over a running stack starts those again whose files are newer than
     files("config/prometheus.yml"),
     files("config/prometheus"),
   ];
-  config.services.loki.volumes = [files("config/loki-config.yml")];
+  config.services.loki.volumes = [files("config/loki-config.yml"), files("config/removed.yml")];
   // Neither is ours to judge: a person's keys, which the API watches, and the machine's root.
   config.services.api.volumes = [files("keys"), { source: "/", target: "/host" }];
   const startedAt = (service: string, at: number) => ({
