@@ -4,6 +4,7 @@ import { uuidv7 } from "uuidv7";
 import { openKafka } from "../core/queue/kafka.ts";
 import { createLogger } from "../core/telemetry/log.ts";
 import { THOUGHTS_TOPIC } from "../core/queue/queue.ts";
+import { isSampled } from "../core/telemetry/traceparent.ts";
 import { waitFor } from "../tests/support/wait.ts";
 import type { Stores } from "./stores.ts";
 import type { MeasuredProcess } from "./measured_process.ts";
@@ -60,7 +61,7 @@ export async function measureDrain(
         topic: THOUGHTS_TOPIC,
         value: id,
         reason: null,
-        traceparent,
+        traceparent: isSampled(traceparent) ? traceparent : null, // as the relay does
       })));
     }
     await sql.unsafe("checkpoint");

@@ -10,7 +10,6 @@ import {
   endSpan,
   failSpan,
   openSpan,
-  runIn,
   runInSpan,
   setAttributes,
   type Span,
@@ -100,7 +99,7 @@ export function traceBatch(
     },
     analysis(claim, analyser, run) {
       const parent = processing.get(claim.id);
-      if (parent === undefined) return runIn(claim.traceparent, run);
+      if (parent === undefined) return run();
       const span = openSpan("analyse thought", {
         parent,
         attributes: { "app.analyser.name": analyser.name, "app.analyser.version": analyser.version },

@@ -98,7 +98,10 @@ export function startRelay(options: RelayOptions): Relay {
   };
 }
 
-/** A sampled thought's message carries the producer span that sent it; no other message makes a span. */
+/**
+ * A sampled thought's message carries the producer span that sent it. Others make no span, and carry nothing
+ * since their rows have the ids; but for a dead letter, whose thought has left a late trace.
+ */
 async function send(
   queue: Pick<Queue, "publish">,
   messages: readonly Message[],
@@ -123,7 +126,8 @@ async function send(
     const refused = await queue.publish(
       messages.map((message) => {
         const span = spans.get(message);
-        return span === undefined ? message : { ...message, traceparent: traceparentOf(span.ids) };
+        if (span !== undefined) return { ...message, traceparent: traceparentOf(span.ids) };
+        return message.topic === DEAD_TOPIC ? message : { ...message, traceparent: null };
       }),
     );
     const dead = (those: readonly Message[]) => those.filter(({ topic }) => topic === DEAD_TOPIC).length;

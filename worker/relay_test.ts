@@ -83,3 +83,18 @@ testOnDatabase("a long outbox is sent in pieces of at most a thousand", async (d
   const { published } = await relay(database);
   assert.deepEqual(published.map((messages) => messages.length), [1_000, 1_000, 500]);
 });
+
+testOnDatabase(
+  "ids of a trace go along where it is sampled, and with every dead letter",
+  async (database) => {
+    const traceparent = (flags: string) => `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${flags}`;
+    const thoughts = ["00", "01"].map((flags) => aThought({ traceparent: traceparent(flags) }));
+    await createStore(database).insert(thoughts);
+    await createDeadLetters(database).put([{ value: "gone", reason: "r", traceparent: traceparent("00") }]);
+    const { published } = await relay(database);
+    const sent = new Map(published.flat().map(({ value, traceparent }) => [value, traceparent]));
+    assert.equal(sent.get(thoughts[0]!.id), null);
+    assert.match(sent.get(thoughts[1]!.id)!, /-01$/);
+    assert.equal(sent.get("gone"), traceparent("00"), "it has failed, and so has left a late trace");
+  },
+);

@@ -169,12 +169,6 @@ export function runInSpan<T>(span: Span, run: () => T): T {
   return recorder === undefined ? run() : active.run(span.ids, run);
 }
 
-/** Runs a function as part of a trace without a span of its own. */
-export function runIn<T>(traceparent: Traceparent | null, run: () => T): T {
-  const ids = recorder === undefined || traceparent === null ? undefined : idsIn(traceparent);
-  return ids === undefined ? run() : active.run(ids, run);
-}
-
 /** The `traceparent` of the active span, to send along; null when nothing is traced. */
 export function inject(): Traceparent | null {
   const ids = active.getStore();
