@@ -262,7 +262,10 @@ testOnServices(
     const thoughts = `thoughts-${crypto.randomUUID()}`;
     {
       await using first = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
-      await first.publish([message("before")]);
+      await waitFor(
+        "the new topic has its leader",
+        () => first.publish([message("before")]).then(() => true, () => false),
+      );
     }
     await using queue = openKafka({ brokers: [kafkaBrokers], names: { thoughts, group: thoughts }, log });
     assert.equal(await queue.passed({}), true);

@@ -81,6 +81,7 @@ Deno.test("rules are read where they are mounted, and alerts go to the alertmana
   assert.deepEqual(prometheus.rule_files, [
     `${mountOf("./config/prometheus")}/*.yml`,
     `${mountOf("./config/extensions/rules")}/*.yml`,
+    `${/\{TMPDIR:-(\S+)\}/.exec(readRepositoryFile("config/prometheus-start.sh"))![1]}/left_out*.yml`,
   ]);
   assert.deepEqual(prometheus.scrape_config_files, [`${mountOf("./config/extensions/scrape")}/*.yml`]);
   assert.deepEqual(prometheus.alerting.alertmanagers[0].static_configs[0].targets, ["alertmanager:9093"]);
