@@ -12,7 +12,7 @@ import { type BodyLimits, readJson } from "./body.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { parse, ThoughtId } from "./schemas.ts";
+import { parse, Text, ThoughtId } from "./schemas.ts";
 import { idOf } from "./thoughts.ts";
 
 export interface OperatorOptions {
@@ -24,7 +24,7 @@ export interface OperatorOptions {
 /** Thoughts that one request redrives, at most. */
 const MOST_REDRIVEN = 10_000;
 
-const Reason = z.string().min(1).max(64);
+const Reason = Text(64);
 
 const Failures = z.strictObject({
   reasons: z.array(z.strictObject({
@@ -45,7 +45,7 @@ const Redriven = z.strictObject({ thoughts: z.int().describe("How many were redr
 const ThoughtStatus = z.strictObject({ id: ThoughtId, status: z.enum(STATUSES) }).openapi("ThoughtStatus");
 
 const PauseWorkers = z.strictObject({
-  reason: z.string().min(1).max(500).describe("Why, for others who find the workers paused"),
+  reason: Text(500).describe("Why, for others who find the workers paused"),
 }).openapi("PauseWorkers");
 
 const PauseState = z.strictObject({

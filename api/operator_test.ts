@@ -41,6 +41,17 @@ Deno.test("operators", async (t) => {
     },
   );
 
+  await t.step("a text that no database can hold is refused, wherever it is given", async () => {
+    for (const text of ["a\u0000b", "\ud800", " "]) {
+      assert.equal((await call(app, "PUT", "/pause", { reason: text })).status, 400);
+      assert.equal((await call(app, "POST", "/failures/redrive", { reason: text })).status, 400);
+      assert.equal(
+        (await call(app, "PUT", "/webhook", { url: `https://example.com/${text}` })).status,
+        text === " " ? 200 : 400,
+      );
+    }
+  });
+
   await t.step("a thought is cancelled once, and can be redriven then", async () => {
     const id = await app.accepted("I want to learn to play the guitar");
     assert.deepEqual(await call(app, "POST", `/thoughts/${id}/redrive`), {

@@ -5,7 +5,7 @@ import { ANALYSED_BY, isAtMost, LIMITS, STATUSES, THOUGHT_PRIORITIES } from "../
 import { Problem, PROBLEM_CODES } from "./problem.ts";
 
 /** Text that every part can hold: PostgreSQL takes no NUL, UTF-8 no lone surrogate. */
-const Text = (max: number) =>
+export const Text = (max: number) =>
   z.string().min(1).openapi({ maxLength: max })
     .refine((text) => isAtMost(text, max), `must be at most ${max} characters`)
     .refine((text) => !text.includes("\0"), "must not contain NUL (U+0000)")

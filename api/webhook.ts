@@ -9,7 +9,7 @@ import { type BodyLimits, readJson, refuseDuplicateKeys } from "./body.ts";
 import type { Env } from "./observe.ts";
 import { Problem } from "./problem.ts";
 import type { Routes } from "./routes.ts";
-import { parse, ThoughtId } from "./schemas.ts";
+import { parse, Text, ThoughtId } from "./schemas.ts";
 
 export interface WebhookOptions {
   readonly webhooks: Webhooks;
@@ -22,7 +22,7 @@ export interface WebhookOptions {
 /** Of a secret: what the specification recommends. */
 const SECRET_BYTES = 32;
 
-const Url = z.string().min(1).max(WEBHOOK_URL_CHARS).describe("Where events are posted; https")
+const Url = Text(WEBHOOK_URL_CHARS).describe("Where events are posted; https")
   .openapi({ format: "uri" });
 
 const PutWebhook = z.strictObject({ url: Url }).openapi("PutWebhook", {
