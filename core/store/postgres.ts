@@ -223,7 +223,12 @@ export function openPostgres(options: PostgresOptions): Database {
  * which a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are
  * planned each time.
  */
-const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", enable_seqscan: "off", jit: "off" };
+const KEPT_PLANS = {
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  jit: "off",
+};
 /** Listings differ too much in their parameters. */
 const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: "off" };
 
