@@ -63,6 +63,17 @@ export async function startMeasuredProcess(
   return measured;
 }
 
+/** Starts so many at the same time. */
+export async function startAll(
+  count: number,
+  start: () => Promise<MeasuredProcess>,
+): Promise<{ readonly all: readonly MeasuredProcess[] } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const all = await Promise.all(Array.from({ length: count }, async () => stack.use(await start())));
+  const owned = stack.move();
+  return { all, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 /** Reads what a process takes. */
 export function measure(
   pid: number,

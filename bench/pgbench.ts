@@ -8,7 +8,8 @@ import { createOutbox } from "../core/store/outbox.ts";
 import { openPostgres } from "../core/store/postgres.ts";
 import { createStore } from "../core/store/thoughts.ts";
 import { createLogger } from "../core/telemetry/log.ts";
-import { aThought } from "../tests/support/thoughts.ts";
+import { freshDatabase } from "../tests/support/services.ts";
+import { aResult, aThought } from "../tests/support/thoughts.ts";
 import { openDatabaseServer, type UsagePer1000, usagePer1000 } from "./database_server.ts";
 
 /** So many clients, each with batches of so many thoughts. */
@@ -35,10 +36,7 @@ const CLIENTS = [1, 4, 16];
 /** One: a thought that comes alone. Twenty and more: what gathers while the last commit is under way. */
 const BATCHES = [1, 20, 100];
 const LEASE_MS = 60_000;
-const RESULT = JSON.stringify({
-  classification: { type: "task", urgency: "medium" },
-  priority: { level: "medium", score: 48 },
-});
+const RESULT = JSON.stringify(aResult());
 
 /** In the order of creation, as the API's are. */
 const NEW_ID = `(lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0') ||
@@ -50,15 +48,10 @@ export async function measurePgbench(
   { seconds, onStep }: PgbenchOptions,
 ): Promise<readonly Carried[]> {
   await using stack = new AsyncDisposableStack();
-  const admin = stack.use(openPostgres({ url: serverUrl, poolSize: 1 }));
-  const name = `pgbench_${crypto.randomUUID().replaceAll("-", "")}`;
-  await admin.query(`create database ${name}`);
-  stack.defer(async () => void await admin.query(`drop database ${name} with (force)`));
-  const url = new URL(serverUrl);
-  url.pathname = `/${name}`;
-  const database = stack.use(openPostgres({ url: url.href }));
+  const { url } = stack.use(await freshDatabase(serverUrl));
+  const database = stack.use(openPostgres({ url }));
   await migrate(database, createLogger({ service: "bench", level: "ERROR" }));
-  const server = await openDatabaseServer(url.href);
+  const server = await openDatabaseServer(url);
   stack.defer(() => server?.[Symbol.asyncDispose]());
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -74,7 +67,7 @@ export async function measurePgbench(
       await database.query("checkpoint");
       const before = await server?.usage();
       const startedAt = performance.now();
-      const transactions = await pgbench(url.href, { script, clients, seconds });
+      const transactions = await pgbench(url, { script, clients, seconds });
       const elapsedS = (performance.now() - startedAt) / 1_000;
       const after = await server?.usage();
       const thoughts = transactions * batch;

@@ -1,7 +1,7 @@
 /** What more processes bring on one machine, and what they take from PostgreSQL. */
 import { type Acceptance, measureAcceptance } from "./accept.ts";
 import { measureDrain } from "./drain.ts";
-import type { MeasuredProcess } from "./measured_process.ts";
+import { type MeasuredProcess, startAll } from "./measured_process.ts";
 import { openDatabaseServer, type UsagePer1000, usagePer1000 } from "./database_server.ts";
 import type { Stores } from "./stores.ts";
 
@@ -93,14 +93,4 @@ function sumOf(each: readonly Acceptance[]) {
     perSecond: each.reduce((total, { perSecond }) => total + perSecond, 0),
     cpuMsPer1000: cpuMs / thoughts * 1_000,
   };
-}
-
-async function startAll(
-  count: number,
-  start: () => Promise<MeasuredProcess>,
-): Promise<{ readonly all: readonly MeasuredProcess[] } & AsyncDisposable> {
-  await using stack = new AsyncDisposableStack();
-  const all = await Promise.all(Array.from({ length: count }, async () => stack.use(await start())));
-  const owned = stack.move();
-  return { all, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -16,7 +16,7 @@ import { measurePeers, type Peers } from "./peers.ts";
 import { measureProfile, type Profile } from "./profile.ts";
 import { type Carried, measurePgbench } from "./pgbench.ts";
 import { openStores, type Stores } from "./stores.ts";
-import { type MeasuredProcess, startMeasuredProcess } from "./measured_process.ts";
+import { type MeasuredProcess, startAll, startMeasuredProcess } from "./measured_process.ts";
 
 export const PARTS = [
   "api",
@@ -286,16 +286,8 @@ async function measureWholeWay(
   return { workers: WORKERS, rates, sustainedPerSecond };
 }
 
-async function startWorkers(
-  stores: Stores,
-  variant: Variant,
-): Promise<{ readonly all: readonly MeasuredProcess[] } & AsyncDisposable> {
-  await using stack = new AsyncDisposableStack();
-  const all = await Promise.all(
-    Array.from({ length: WORKERS }, async () => stack.use(await startWorker(stores, variant))),
-  );
-  const owned = stack.move();
-  return { all, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+function startWorkers(stores: Stores, variant: Variant) {
+  return startAll(WORKERS, () => startWorker(stores, variant));
 }
 
 async function measureCosts(

@@ -76,11 +76,11 @@ export function recordTo(to: Recorder | undefined): void {
 export async function withSpan<T>(
   name: string,
   options: SpanOptions,
-  run: (span: Span) => Promise<T> | T,
+  run: () => Promise<T> | T,
 ): Promise<T> {
   const span = openSpan(name, options);
   try {
-    return await runInSpan(span, () => run(span));
+    return await runInSpan(span, run);
   } catch (error) {
     failSpan(span, error);
     throw error;
