@@ -102,6 +102,9 @@ const NOW_RANK = rankOf("clock_timestamp()");
 /** As {@link NOW_RANK}, the same throughout a statement. */
 const STATEMENT_RANK = rankOf("now()");
 
+/** The highest bigint. */
+const HIGHEST_RANK = "9223372036854775807";
+
 /** A floor above the present was written before the clock went back. */
 const FLOOR = `case when floor <= ${STATEMENT_RANK} then floor else 0 end`;
 
@@ -119,7 +122,8 @@ const lowestRank = (flow: string, from = floorOf(flow)) =>
 /**
  * CTEs that rank messages by start-time fair queueing: each follows its user's last one, and a user with none
  * waiting starts at the lowest rank that waits in the flow: no user's backlog delays others, and idle time
- * earns no credit.
+ * earns no credit. A user's last is asked for by rows, in the order of the index by user: by `user_id =` the
+ * planner would, on a table it believes to be small, walk down the flow's ranks to the first of that user.
  *
  * @param from the CTE of what to rank; has thought_id, attempts, flow, user_id and cost
  */
@@ -135,10 +139,10 @@ const ranked = (from: string) => `
   ), lasts as materialized (
     select u.flow, u.user_id, greatest(lowest, (
       select rank from outbox o
-      where o.flow = u.flow and o.user_id = u.user_id and o.rank is not null and o.rank >= ${
-  floorOf("u.flow")
-}
-      order by o.rank desc limit 1
+      where o.flow = u.flow and o.rank is not null
+        and (o.user_id, o.rank) >= (u.user_id, ${floorOf("u.flow")})
+        and (o.user_id, o.rank) <= (u.user_id, ${HIGHEST_RANK})
+      order by o.user_id desc, o.rank desc limit 1
     )) as last
     from (select distinct flow, user_id from ${from}) u join lowest on lowest.flow = u.flow
   ), ranked as (
