@@ -192,8 +192,10 @@ export function createSettlement(options: SettlementOptions): Settlement {
       if (canary) metrics.batch_processor_canary_thoughts_total.inc({ outcome: "failed" });
       else metrics.batch_processor_thoughts_failed_total.inc();
       log.error("thought given up", fields);
-    } else if (!ended.waiting.has(id)) return; // its claim was no longer ours, or it was deleted
-    else if (kind === "released") {
+    } else if (!ended.waiting.has(id)) {
+      // Or it was deleted, or an earlier write succeeded unnoticed.
+      log.info("claim lost, its failure is not stored", { thought_id: id });
+    } else if (kind === "released") {
       if (!canary) metrics.batch_processor_released_total.inc({ reason });
     } else {
       if (!canary) metrics.batch_processor_retries_total.inc({ reason });

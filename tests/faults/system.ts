@@ -22,7 +22,8 @@ export interface System extends AsyncDisposable {
   readonly audit: ResultAudit;
   readonly api: Program;
   readonly workers: readonly Program[];
-  startWorker(): Promise<Program>;
+  /** @param source what it runs. @default that of the system */
+  startWorker(source?: string): Promise<Program>;
   /** Starts another API in place of the present one, which runs until it is stopped. */
   replaceApi(): Promise<{ readonly before: Program }>;
   /** Waits until no thought is unfinished. @returns seconds it took */
@@ -52,8 +53,8 @@ export async function startSystem(services: Services, options: SystemOptions = {
   };
   // Stopped together: one after the other they would wait for each other's rebalance.
   const programs: Program[] = [];
-  const start = async (entry: "api" | "worker") => {
-    const program = await startProgram({ root, entry, env: settings });
+  const start = async (entry: "api" | "worker", source = root) => {
+    const program = await startProgram({ root: source, entry, env: settings });
     programs.push(program);
     return program;
   };
@@ -72,8 +73,8 @@ export async function startSystem(services: Services, options: SystemOptions = {
       return api;
     },
     workers: running,
-    async startWorker() {
-      const worker = await start("worker");
+    async startWorker(source) {
+      const worker = await start("worker", source);
       running.push(worker);
       return worker;
     },
