@@ -1,5 +1,6 @@
 /** Whether the statements of API and workers stay as fast when millions of thoughts are stored and wait. */
 import { createClaims } from "../core/store/claims.ts";
+import { createStranded } from "../core/store/stranded.ts";
 import { type Database, migrate } from "../core/store/database.ts";
 import { createOutbox, RAISED_EVERY_MS } from "../core/store/outbox.ts";
 import { openPostgres } from "../core/store/postgres.ts";
@@ -104,6 +105,7 @@ function createRound(database: Database): Round {
   const store = createStore(database);
   const outbox = createOutbox(database);
   const claims = createClaims(database, { leaseMs: LEASE_MS, maxAttempts: 5 });
+  const stranded = createStranded(database);
   const retention = createRetention(database);
   const pollGauges = createWaitingCounter(database);
   let after: string | null = null;
@@ -142,7 +144,7 @@ function createRound(database: Database): Round {
     }
     await timed("gauges, each poll", pollGauges);
     await timed("gauges, a count", () => countWaiting(database));
-    const part = await timed("reconciler", () => claims.look(after, PART, 0));
+    const part = await timed("reconciler", () => stranded.look(after, PART, 0));
     after = part.next;
     const periods = { completedDays: KEPT_DAYS, failedDays: 0, idempotencyKeyDays: 0 };
     await timed(`prune ${BATCH}`, () => retention.prune(periods, BATCH));

@@ -234,7 +234,7 @@ testOnDatabase(
     const thought = aThought();
     const analyser = analyserOf(async () => {
       await database.query("update thoughts set claimed_until = now() - interval '1 ms'");
-      await batches.claims.releaseStale((await batches.claims.look(null, 10, 0)).stale);
+      await batches.stranded.releaseStale((await batches.stranded.look(null, 10, 0)).stale);
       const other = await batches.claims.claimSuspect();
       await batches.claims.complete([{ ...other!, result: JSON.stringify(aResult("by the other")) }]);
       return { result: aResult("too late") };

@@ -1,7 +1,8 @@
 /** The reconciler: finds thoughts whose worker died or whose message was lost, and announces them again. */
 import type { Queue, Watermark } from "../core/queue/queue.ts";
 import { repeat } from "../core/retry.ts";
-import type { Announcement, Claims } from "../core/store/claims.ts";
+import type { Fence } from "../core/store/statements.ts";
+import type { Announcement, Stranded } from "../core/store/stranded.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 
@@ -16,7 +17,7 @@ const START_PAUSE_MS = 200;
 const FOLLOWED = 5_000;
 
 export interface ReconcilerOptions {
-  readonly claims: Pick<Claims, "look" | "releaseStale" | "announceAgain">;
+  readonly stranded: Stranded;
   readonly queue: Pick<Queue, "watermark" | "passed" | "startsEmpty">;
   readonly metrics: Metrics<"worker">;
   readonly log: Logger;
@@ -41,7 +42,7 @@ interface Followed {
 
 /** Runs until the signal aborts; survives outages of the database and the queue. */
 export function runReconciler(options: ReconcilerOptions): Promise<void> {
-  const { claims, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs, leads } = options;
+  const { stranded, queue, metrics, log, signal, everyMs, lostAfterMs, graceMs, leads } = options;
   let after: string | null = null;
   let followed: Followed | undefined;
   const startedAt = performance.now();
@@ -59,7 +60,7 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
     const announced: Announcement[] = [];
     const roundStartedAt = performance.now();
     do {
-      const part = await claims.look(after, PART, announcedMs());
+      const part = await stranded.look(after, PART, announcedMs());
       after = part.next;
       announced.push(...part.announced);
       if (part.stale.length > 0 && performance.now() - answeringSince > graceMs) await release(part.stale);
@@ -67,8 +68,8 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
     return announced.slice(0, FOLLOWED);
   }
 
-  async function release(stale: Parameters<Claims["releaseStale"]>[0]): Promise<void> {
-    const { waiting, failed } = await claims.releaseStale(stale);
+  async function release(stale: readonly Fence[]): Promise<void> {
+    const { waiting, failed } = await stranded.releaseStale(stale);
     metrics.batch_processor_crashes_total.inc(waiting.size + failed.size);
     metrics.batch_processor_requeued_total.inc({ reason: "stale_claim" }, waiting.size);
     metrics.batch_processor_thoughts_failed_total.inc(failed.size);
@@ -82,7 +83,7 @@ export function runReconciler(options: ReconcilerOptions): Promise<void> {
 
   async function follow(announced: readonly Announcement[]): Promise<void> {
     if (followed !== undefined && await queue.passed(followed.watermark)) {
-      const lost = await claims.announceAgain(followed.announcements);
+      const lost = await stranded.announceAgain(followed.announcements);
       followed = undefined;
       metrics.batch_processor_requeued_total.inc({ reason: "lost_message" }, lost);
       if (lost > 0) log.warn("thoughts whose message was lost, announced again", { thoughts: lost });

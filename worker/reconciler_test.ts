@@ -9,7 +9,7 @@ import { runReconciler } from "./reconciler.ts";
 testOnDatabase(
   "stale claims and lost messages are queued again, and what was lost too often is given up",
   async (database) => {
-    const { post, claims, metrics, metric, store } = startBatches(database);
+    const { post, claims, stranded, metrics, metric, store } = startBatches(database);
     const [stale, lost, spent, held] = [aThought(), aThought(), aThought(), aThought()];
     await post(stale, lost, spent, held);
     await claims.claim([stale.id, spent.id]);
@@ -27,7 +27,7 @@ testOnDatabase(
     let logged = "";
     const log = createLogger({ service: "test", write: (lines) => logged += lines });
     const running = runReconciler({
-      claims,
+      stranded,
       metrics,
       log,
       signal: stop.signal,

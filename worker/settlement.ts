@@ -2,8 +2,9 @@
  * The last stage: results stored under their fence, failures announced again or ended, in bulk.
  */
 import { backoffMs, pause } from "../core/retry.ts";
-import type { Claim, Claims, Completion, Ended, Failure, Stored } from "../core/store/claims.ts";
+import type { Claim, Claims, Completion, Failure, Stored } from "../core/store/claims.ts";
 import { DatabaseUnavailableError, UnstorableError } from "../core/store/database.ts";
+import type { Ended } from "../core/store/statements.ts";
 import { type Logger, reason } from "../core/telemetry/log.ts";
 import type { Metrics } from "../core/telemetry/metrics.ts";
 import { OBJECTIVES } from "../core/telemetry/thresholds.ts";

@@ -18,6 +18,7 @@ import { onLinesDropped } from "../core/telemetry/stdout.ts";
 import { onSpansDropped } from "../core/telemetry/tracing.ts";
 import { createOutbox } from "../core/store/outbox.ts";
 import { parsePostgresAddress } from "../core/store/postgres_address.ts";
+import { createStranded } from "../core/store/stranded.ts";
 import { createWaitingCounter, readWaiting } from "../core/store/waiting.ts";
 import { type Handler, type Queue, QueueMisconfiguredError, type Subscription } from "../core/queue/queue.ts";
 import { createAnalysis } from "./analysis.ts";
@@ -206,7 +207,7 @@ export function startWorker(
       leads,
     }),
     runReconciler({
-      claims,
+      stranded: createStranded(database),
       queue,
       metrics,
       log,

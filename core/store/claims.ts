@@ -1,10 +1,10 @@
-/** Thoughts as the worker sees them: claimed, renewed, completed, failed, released. Every write is fenced. */
+/** Thoughts as the worker sees them: claimed, renewed, completed, failed. Every write is fenced. */
 import type { Traceparent } from "../telemetry/traceparent.ts";
 import { CANARY_USER, type ThoughtPriority } from "../thought.ts";
 import { HORIZON } from "./clock_skew.ts";
 import type { Database } from "./database.ts";
-import { announceLater, announceNow } from "./outbox.ts";
 import { printable } from "./printable.ts";
+import { AFTERWARDS, byId, type Ended, ended, type Fence, fences, interval, joined } from "./statements.ts";
 import { report } from "./webhooks.ts";
 
 /** A thought taken by this worker. The id and the attempt together are the claim. */
@@ -48,33 +48,10 @@ export interface Failure {
   readonly delayMs: number;
 }
 
-/** What became of failures, by thought. */
-export interface Ended {
-  readonly waiting: ReadonlySet<string>;
-  readonly failed: ReadonlySet<string>;
-}
-
 export interface Stored {
   readonly stored: ReadonlySet<string>;
   /** Claims that are no longer the newest. Deleted and cancelled thoughts are in neither set. */
   readonly fenced: ReadonlySet<string>;
-}
-
-/** The result of checking some of the unfinished thoughts. */
-export interface Look {
-  /** Claims whose lease has run out. */
-  readonly stale: readonly Pick<Claim, "id" | "attempt">[];
-  /** Thoughts that wait and are not in the outbox: their message is with the queue, or lost. */
-  readonly announced: readonly Announcement[];
-  /** Where the next check begins; null at the end. */
-  readonly next: string | null;
-}
-
-/** One announcement of a thought. */
-export interface Announcement {
-  readonly id: string;
-  /** When it was put into the outbox, by the database's clock; an opaque text. */
-  readonly queuedAt: string;
 }
 
 export interface ClaimsOptions {
@@ -99,28 +76,12 @@ export interface Claims {
   /** Which of these thoughts exist. */
   existing(ids: readonly string[]): Promise<Set<string>>;
   /** Extends claims by a lease from now. Returns the ids of those still held. */
-  renew(claims: readonly Pick<Claim, "id" | "attempt">[]): Promise<Set<string>>;
+  renew(claims: readonly Fence[]): Promise<Set<string>>;
   /** Stores results. Repeating it is safe. */
   complete(completions: readonly Completion[]): Promise<Stored>;
   /** Ends attempts: each thought is announced again after its delay, or fails. */
   fail(failures: readonly Failure[]): Promise<Ended>;
-  /**
-   * Checks `limit` unfinished thoughts after the one with this id, in the order of their ids.
-   *
-   * @param announcedMs announcements younger than this are left out
-   */
-  look(after: string | null, limit: number, announcedMs: number): Promise<Look>;
-  /**
-   * Announces thoughts again whose claim is stale, to be tried alone; those that crashed {@link MAX_CRASHES}
-   * times fail.
-   */
-  releaseStale(stale: readonly Pick<Claim, "id" | "attempt">[]): Promise<Ended>;
-  /** Announces those thoughts again whose announcement is still the newest. Returns how many. */
-  announceAgain(lost: readonly Announcement[]): Promise<number>;
 }
-
-/** How often a thought may crash its worker. */
-export const MAX_CRASHES = 3;
 
 export function createClaims(database: Database, { leaseMs, maxAttempts }: ClaimsOptions): Claims {
   return {
@@ -174,21 +135,6 @@ export function createClaims(database: Database, { leaseMs, maxAttempts }: Claim
       }));
       return ended(await database.query(FAIL, [JSON.stringify(rows), maxAttempts]));
     },
-    async look(after, limit, announcedMs) {
-      const rows = await database.query<LookRow>(LOOK, [after ?? FIRST_ID, limit, announcedMs]);
-      return {
-        stale: rows.filter(({ kind }) => kind === "stale").map(({ id, attempt }) => ({ id, attempt })),
-        announced: rows.filter(({ kind }) => kind === "announced")
-          .map(({ id, queued_at }) => ({ id, queuedAt: queued_at })),
-        next: rows.find(({ kind }) => kind === "next")?.id ?? null,
-      };
-    },
-    async releaseStale(stale) {
-      return ended(await database.query(RELEASE_STALE, [fences(stale)]));
-    },
-    async announceAgain(lost) {
-      return (await database.query(ANNOUNCE_AGAIN, [JSON.stringify(lost.toSorted(byId))])).length;
-    },
   };
 }
 
@@ -202,13 +148,6 @@ interface ClaimRow {
   readonly traceparent: string | null;
   readonly created_at: Date;
   readonly canary: boolean;
-}
-
-interface LookRow {
-  readonly kind: "stale" | "announced" | "next";
-  readonly id: string;
-  readonly attempt: number;
-  readonly queued_at: string;
 }
 
 function fromRow(row: ClaimRow): Claim {
@@ -225,42 +164,15 @@ function fromRow(row: ClaimRow): Claim {
   };
 }
 
-function ended(rows: readonly { id: string; status: string }[]): Ended {
-  const those = (status: string) => new Set(rows.filter((row) => row.status === status).map(({ id }) => id));
-  return { waiting: those("pending"), failed: those("failed") };
-}
-
-/** Statements that lock many rows lock them in the order of their ids: no two wait for each other. */
-const byId = (one: { readonly id: string }, other: { readonly id: string }) => one.id < other.id ? -1 : 1;
-
 /** How long ago something was: an age goes over to the database's clock as it is, a time does not. */
 const ageMs = (at: number | null | undefined) => typeof at === "number" ? Math.max(0, Date.now() - at) : null;
 
 /** Ids contain no character that an array literal would have to quote. */
 const uuids = (ids: readonly string[]) => `{${ids.join(",")}}`;
 
-const fences = (claims: readonly Pick<Claim, "id" | "attempt">[]) =>
-  JSON.stringify(claims.toSorted(byId).map(({ id, attempt }) => ({ id, attempt })));
-
-const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
-
 /** What a claim returns of the row `t`. */
 const CLAIMED = `t.id, t.attempts, t.attempts - t.attempts_forgiven as charged, t.text, t.context, t.priority,
     t.traceparent, t.created_at, t.user_id = '${CANARY_USER}' as canary`;
-
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
-
-/**
- * The lease has run out, or is longer than possible: then the clock went back, and its end is unknown. The
- * fence holds either way.
- */
-const STALE = `claimed_until not between now() and ${HORIZON}`;
-
-/**
- * A condition on a thought that the planner treats as one on the join: if it expected few thoughts to match,
- * as from a young table's statistics, it would begin with a scan for them.
- */
-const joined = (id: string, condition: string) => `case when ${id} is null then false else ${condition} end`;
 
 /**
  * `id = any(array[…])` in place of `id = …`, here and below: it can't be hashed, so whatever the planner
@@ -329,14 +241,6 @@ const COMPLETE = `
   ) t on true
   where done.id not in (select id from stored)`;
 
-/** CTEs that announce again what waits, and report and write dead letters of what failed. */
-const AFTERWARDS = `
-  ${announceLater("ended")}, ${report("ended")}, dead as (
-    insert into dead_letters (value, reason, traceparent)
-    select id::text, coalesce(error, 'unknown'), traceparent from ended where status = 'failed'
-  )
-  select id, status from ended`;
-
 const FAIL = `
   with over as materialized (
     select id, attempt, error, kind, reason, ${interval('"delayMs"')} as delay
@@ -360,60 +264,3 @@ const FAIL = `
 function gaveUp(kind: string): string {
   return `${kind} = 'refused' or (${kind} = 'charged' and attempts - attempts_forgiven >= $2::int)`;
 }
-
-const CRASHED = `The worker''s process ended during its analysis, ${MAX_CRASHES} times`;
-
-const RELEASE_STALE = `
-  with over as materialized (
-    select * from jsonb_to_recordset($1::text::jsonb) as stale(id uuid, attempt int)
-  ), ended as (
-    update thoughts t
-    set attempts_forgiven = attempts_forgiven + 1, crashes = crashes + 1,
-      status = case when crashes + 1 < ${MAX_CRASHES} then 'pending' else 'failed' end,
-      finished_at = case when crashes + 1 < ${MAX_CRASHES} then null else clock_timestamp() end,
-      error = case when crashes + 1 < ${MAX_CRASHES} then error else '${CRASHED}' end,
-      failure = case when crashes + 1 < ${MAX_CRASHES} then null else 'crash' end,
-      claimed_until = null, queued_at = case when crashes + 1 < ${MAX_CRASHES} then now() else queued_at end
-    from over
-    where t.id = any(array[over.id]) and t.attempts - over.attempt = 0
-      and ${joined("over.id", `t.status = 'processing' and ${STALE}`)}
-    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.status, t.error, t.traceparent, t.crashes,
-      t.created_at, t.finished_at, interval '0' as delay, false as charged
-  ), ${AFTERWARDS}`;
-
-/**
- * A bounded part of the unfinished thoughts: a check is short however many wait. Their messages are read in one
- * piece of the outbox's key: looking up each takes one page of the index more for each tenfold of the backlog.
- */
-const LOOK = `
-  with looked as materialized (
-    select id, attempts, status, claimed_until, queued_at from thoughts
-    where finished_at is null and id > $1::text::uuid
-    order by id limit $2::int
-  ), last as (
-    select id from looked order by id desc limit 1
-  )
-  select 'next' as kind, id, 0 as attempt, '' as queued_at from last where (select count(*) from looked) = $2::int
-  union all
-  select 'stale', id, attempts, '' from looked where status = 'processing' and ${STALE}
-  union all
-  select 'announced', id, 0, max(queued_at)::text
-  from (
-    select id, queued_at from looked
-    where status = 'pending' and queued_at not between now() - ${interval("$3")} and ${HORIZON}
-    union all
-    select thought_id, null from outbox where thought_id > $1::text::uuid and thought_id <= (select id from last)
-  ) waiting_or_there
-  group by id having count(*) = count(queued_at)`;
-
-const ANNOUNCE_AGAIN = `
-  with again as (
-    update thoughts t set queued_at = now()
-    from jsonb_to_recordset($1::text::jsonb) as lost(id uuid, "queuedAt" text)
-    where t.id = any(array[lost.id]) and ${
-  joined("lost.id", "t.status = 'pending'")
-} and t.queued_at - lost."queuedAt"::timestamptz = interval '0'
-      and not exists (select from outbox o where o.thought_id = t.id)
-    returning t.id, t.attempts, t.flow, t.user_id, t.priority, t.traceparent
-  ), ${announceNow("again")}
-  select id from again`;

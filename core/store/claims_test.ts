@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { DATABASES, openTestDatabase, testOnDatabases } from "../../tests/support/databases.ts";
 import { aResult, aThought } from "../../tests/support/thoughts.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import { type Claim, type Claims, createClaims, type Failure, MAX_CRASHES } from "./claims.ts";
+import { type Claim, type Claims, createClaims, type Failure } from "./claims.ts";
+import { createStranded, MAX_CRASHES, type Stranded } from "./stranded.ts";
 import { countWaiting, createWaitingCounter, readWaiting } from "./waiting.ts";
 import type { Database } from "./database.ts";
 import { createOperator, type Operator } from "./operator.ts";
@@ -15,6 +16,7 @@ const MAX_ATTEMPTS = 3;
 
 interface Setup {
   readonly claims: Claims;
+  readonly stranded: Stranded;
   readonly operator: Operator;
   /** Stores thoughts; their messages count as sent. */
   readonly store: (...thoughts: Insertion[]) => Promise<string[]>;
@@ -40,6 +42,7 @@ function setUp(database: Database): Setup {
   const inserted = createStore(database);
   return {
     claims: createClaims(database, { leaseMs: LEASE_MS, maxAttempts: MAX_ATTEMPTS }),
+    stranded: createStranded(database),
     operator: createOperator(database),
     async store(...thoughts) {
       await inserted.insert(thoughts);
@@ -132,19 +135,19 @@ testOnDatabases("what is claimed, finished, given up or unknown is left out of a
 });
 
 /** Releases every stale claim, as the reconciler does. */
-async function releaseStale(claims: Claims) {
-  const { waiting, failed } = await claims.releaseStale((await claims.look(null, 100, 0)).stale);
+async function releaseStale(stranded: Stranded) {
+  const { waiting, failed } = await stranded.releaseStale((await stranded.look(null, 100, 0)).stale);
   return [waiting.size, failed.size];
 }
 
 testOnDatabases(
   "a stale claim is up for others, and what its owner writes later changes nothing",
   async (database) => {
-    const { claims, store, row } = setUp(database);
+    const { claims, stranded, store, row } = setUp(database);
     const [id] = await store(aThought());
     const [zombie] = await claims.claim([id!]);
     await expire(database);
-    assert.deepEqual(await releaseStale(claims), [1, 0]);
+    assert.deepEqual(await releaseStale(stranded), [1, 0]);
     assert.deepEqual(await claims.complete([completion(zombie!)]), {
       stored: new Set(),
       fenced: new Set([id]),
@@ -178,11 +181,11 @@ testOnDatabases(
 testOnDatabases(
   "a claim from before the clock went back is up for others, with its fence",
   async (database) => {
-    const { claims, store, row } = setUp(database);
+    const { claims, stranded, store, row } = setUp(database);
     const [id] = await store(aThought());
     const [zombie] = await claims.claim([id!]);
     await turnBackAnHour(database);
-    assert.deepEqual(await releaseStale(claims), [1, 0]);
+    assert.deepEqual(await releaseStale(stranded), [1, 0]);
     assert.equal((await row(id!)).status, "pending");
     const owner = await claims.claimSuspect();
     assert.deepEqual((await claims.complete([completion(zombie!)])).fenced, new Set([id]));
@@ -191,25 +194,25 @@ testOnDatabases(
 );
 
 testOnDatabases("a claim renewed after the clock went back is its owner's", async (database) => {
-  const { claims, store } = setUp(database);
+  const { claims, stranded, store } = setUp(database);
   const ids = await store(aThought());
   const claimed = await claims.claim(ids);
   await turnBackAnHour(database);
   assert.deepEqual(await claims.renew(claimed), new Set(ids));
   assert.deepEqual(await claims.claim(ids), []);
-  assert.deepEqual(await releaseStale(claims), [0, 0]);
+  assert.deepEqual(await releaseStale(stranded), [0, 0]);
 });
 
 testOnDatabases("a renewed claim is not stale; an outdated one can't be renewed", async (database) => {
-  const { claims, store } = setUp(database);
+  const { claims, stranded, store } = setUp(database);
   const [id] = await store(aThought());
   const [first] = await claims.claim([id!]);
   await expire(database);
-  const { stale } = await claims.look(null, 10, 0);
+  const { stale } = await stranded.look(null, 10, 0);
   assert.deepEqual(await claims.renew([first!]), new Set([id]));
-  assert.deepEqual((await claims.releaseStale(stale)).waiting, new Set(), "renewed since it was found");
+  assert.deepEqual((await stranded.releaseStale(stale)).waiting, new Set(), "renewed since it was found");
   await expire(database);
-  assert.deepEqual(await releaseStale(claims), [1, 0]);
+  assert.deepEqual(await releaseStale(stranded), [1, 0]);
   assert.equal((await claims.claimSuspect())!.attempt, 2);
   assert.deepEqual(await claims.renew([first!]), new Set());
 });
@@ -286,13 +289,13 @@ testOnDatabases(
 testOnDatabases(
   "a thought that takes its worker down is tried alone, and fails the third time, charged with nothing",
   async (database) => {
-    const { claims, store, row, announced } = setUp(database);
+    const { claims, stranded, store, row, announced } = setUp(database);
     const [id, neighbour] = await store(aThought(), aThought());
     await claims.claim([id!, neighbour!]);
     for (let crash = 1; crash <= MAX_CRASHES; crash++) {
       await expire(database);
       assert.deepEqual(
-        await releaseStale(claims),
+        await releaseStale(stranded),
         crash === 1 ? [2, 0] : crash === MAX_CRASHES ? [0, 1] : [1, 0],
       );
       if (crash === 1) {
@@ -311,54 +314,54 @@ testOnDatabases(
 );
 
 testOnDatabases("an analysis that ends clears the thought's crashes", async (database) => {
-  const { claims, store } = setUp(database);
+  const { claims, stranded, store } = setUp(database);
   const [id] = await store(aThought());
   await claims.claim([id!]);
   await expire(database);
-  await releaseStale(claims);
+  await releaseStale(stranded);
   await claims.fail([failure((await claims.claimSuspect())!)]);
   assert.equal((await claims.claim([id!])).length, 1, "tried with others again");
 });
 
 testOnDatabases("a look finds what is stale and what is announced, part by part", async (database) => {
-  const { claims, store } = setUp(database);
+  const { claims, stranded, store } = setUp(database);
   const ids = await store(...Array.from({ length: 5 }, () => aThought()));
   await claims.claim(ids.slice(0, 3));
-  assert.deepEqual((await claims.look(null, 10, 0)).stale, [], "none is stale yet");
+  assert.deepEqual((await stranded.look(null, 10, 0)).stale, [], "none is stale yet");
   await expire(database);
-  const first = await claims.look(null, 2, 0);
+  const first = await stranded.look(null, 2, 0);
   assert.deepEqual(first.stale.map(({ id }) => id), ids.slice(0, 2));
-  const second = await claims.look(first.next, 2, 0);
+  const second = await stranded.look(first.next, 2, 0);
   assert.deepEqual(second.stale.map(({ id }) => id), [ids[2]]);
   assert.deepEqual(second.announced.map(({ id }) => id), [ids[3]]);
-  const third = await claims.look(second.next, 2, 0);
+  const third = await stranded.look(second.next, 2, 0);
   assert.deepEqual([third.announced.map(({ id }) => id), third.next], [[ids[4]], null]);
 });
 
 testOnDatabases("a lost announcement is made again, once", async (database) => {
-  const { claims, store, announced } = setUp(database);
+  const { stranded, store, announced } = setUp(database);
   const [id] = await store(aThought());
-  const lost = (await claims.look(null, 10, 0)).announced;
+  const lost = (await stranded.look(null, 10, 0)).announced;
   assert.deepEqual(lost.map(({ id }) => id), [id]);
   assert.deepEqual(
-    await Promise.all([claims.announceAgain(lost), claims.announceAgain(lost)]).then((counts) =>
+    await Promise.all([stranded.announceAgain(lost), stranded.announceAgain(lost)]).then((counts) =>
       counts.toSorted()
     ),
     [0, 1],
   );
   assert.deepEqual(await announced(), [id]);
-  assert.deepEqual((await claims.look(null, 10, 0)).announced, [], "it is in the outbox");
+  assert.deepEqual((await stranded.look(null, 10, 0)).announced, [], "it is in the outbox");
   await database.query("delete from outbox");
-  assert.equal(await claims.announceAgain(lost), 0, "it has been announced since");
+  assert.equal(await stranded.announceAgain(lost), 0, "it has been announced since");
 });
 
 testOnDatabases("what is delayed, under way or done is not lost", async (database) => {
-  const { claims, store } = setUp(database);
+  const { claims, stranded, store } = setUp(database);
   const [delayed, claimed, completed] = await claims.claim(await store(aThought(), aThought(), aThought()));
   await claims.fail([failure(delayed!, { delayMs: 60_000 })]);
   await claims.complete([completion(completed!)]);
-  assert.deepEqual((await claims.look(null, 10, 0)).announced, []);
-  assert.equal(await claims.announceAgain([{ id: claimed!.id, queuedAt: "2020-01-01" }]), 0);
+  assert.deepEqual((await stranded.look(null, 10, 0)).announced, []);
+  assert.equal(await stranded.announceAgain([{ id: claimed!.id, queuedAt: "2020-01-01" }]), 0);
 });
 
 testOnDatabases(
@@ -480,7 +483,7 @@ const step = fc.oneof(
 testOnDatabases(
   "in whatever order workers act, a thought is completed at most once and then stays so",
   async (database) => {
-    const { claims, operator, store, row, deadLetters } = setUp(database);
+    const { claims, stranded, operator, store, row, deadLetters } = setUp(database);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.tuple(step, fc.nat(), fc.boolean()), { minLength: 1, maxLength: 3 }), {
@@ -498,7 +501,7 @@ testOnDatabases(
             else if (what === "claimSuspect") {
               held.push(...[await claims.claimSuspect()].filter((claim) => claim !== null));
             } else if (what === "expire") await expire(database);
-            else if (what === "releaseStale") deaths.push((await releaseStale(claims))[1]!);
+            else if (what === "releaseStale") deaths.push((await releaseStale(stranded))[1]!);
             else if (what === "redrive") await operator.redriveAll({ limit: 10 });
             else if (mine === undefined) return;
             else if (what === "renew") await claims.renew([mine]);

@@ -15,6 +15,7 @@ import migration0012 from "./migrations/0012_waiting.sql" with { type: "text" };
 import migration0013 from "./migrations/0013_oldest_program.sql" with { type: "text" };
 import migration0014 from "./migrations/0014_webhooks.sql" with { type: "text" };
 import migration0015 from "./migrations/0015_outbox_floors.sql" with { type: "text" };
+import { warnOfScans } from "./plans.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { UnavailableError, type UnavailableOptions } from "../unavailable.ts";
 
@@ -144,6 +145,7 @@ export async function migrate(database: Database, log: Logger): Promise<void> {
       await tx.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     }
     await requireSchema(tx, database.schema);
+    await warnOfScans(tx, log);
     await tx.query(
       `create table if not exists schema_migrations
          (version int primary key, applied_at timestamptz not null default now(), oldest_program int)`,

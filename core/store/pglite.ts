@@ -3,6 +3,7 @@ import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { type Database, DatabaseUnavailableError, type Parameter, type Queries } from "./database.ts";
 import { repeat } from "../retry.ts";
 import { createLogger, type Logger, reason } from "../telemetry/log.ts";
+import { LOOKUPS } from "./plans.ts";
 import { codeOf, toDatabaseError } from "./sqlstate.ts";
 
 export interface PgliteOptions {
@@ -146,7 +147,11 @@ function runVacuum({ db, log, signal, everyMs, count }: VacuumOptions): Promise<
 }
 
 async function start(folder: string | undefined): Promise<PGlite> {
-  const startParams = [...PGlite.defaultStartParams, "-c", `shared_buffers=${SHARED_BUFFERS}`];
+  const settings = { shared_buffers: SHARED_BUFFERS, ...LOOKUPS };
+  const startParams = [
+    ...PGlite.defaultStartParams,
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ];
   if (folder === undefined) return await PGlite.create({ startParams });
   const version = await Deno.readTextFile(`${folder}/PG_VERSION`).then(
     (text) => text.trim(),

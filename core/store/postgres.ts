@@ -8,6 +8,7 @@ import {
 } from "./database.ts";
 import { codeOf, toDatabaseError } from "./sqlstate.ts";
 import { parsePostgresAddress, type PostgresAddress } from "./postgres_address.ts";
+import { LOOKUPS } from "./plans.ts";
 import { listen } from "./postgres_notifications.ts";
 import { createPool, type Line, openLine, type Pool } from "./postgres_pool.ts";
 import { DeadlineError, within } from "../deadline.ts";
@@ -218,19 +219,10 @@ export function openPostgres(options: PostgresOptions): Database {
   };
 }
 
-/**
- * Statements that look rows up by index whatever the size of the table: planned once, and never as a scan,
- * which a young table would get (docs/decisions/0063-plans.md). Unnamed statements, as through a pooler, are
- * planned each time.
- */
-const KEPT_PLANS = {
-  plan_cache_mode: "force_generic_plan",
-  enable_seqscan: "off",
-  enable_bitmapscan: "off",
-  jit: "off",
-};
+/** Planned once. Unnamed statements, as through a pooler, are planned each time. */
+const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", ...LOOKUPS };
 /** Listings differ too much in their parameters. */
-const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: "off" };
+const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: LOOKUPS.jit };
 
 const pauseAfter = (conflicts: number) => pause(backoffMs(conflicts, { firstMs: 5, maxMs: 100 }));
 

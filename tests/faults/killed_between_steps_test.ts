@@ -105,7 +105,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   "a dead worker's claim is released": {
     points: [CLAIMED, {
       file: "worker/reconciler.ts",
-      line: "const { waiting, failed } = await claims.releaseStale(stale);",
+      line: "const { waiting, failed } = await stranded.releaseStale(stale);",
       behind: true,
       when: "waiting.size > 0",
     }],
@@ -117,7 +117,7 @@ const STEPS: Readonly<Record<string, Step>> = {
     lost: true,
     points: [{
       file: "worker/reconciler.ts",
-      line: "const lost = await claims.announceAgain(followed.announcements);",
+      line: "const lost = await stranded.announceAgain(followed.announcements);",
       behind: true,
       when: "lost > 0",
     }],

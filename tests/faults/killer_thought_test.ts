@@ -7,7 +7,7 @@ import { startSystem, type System } from "./system.ts";
 
 const THOUGHTS = 201;
 const KILLER = 50;
-/** As often as a thought may crash its worker (core/store/claims.ts). */
+/** As often as a thought may crash its worker (core/store/stranded.ts). */
 const DEATHS = 3;
 
 faultTest(

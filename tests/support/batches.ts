@@ -1,6 +1,7 @@
 /** The worker's batch handler over a test's database, a cache in memory and the analyser under test. */
 import type { Cache } from "../../core/cache/cache.ts";
 import { type Claims, createClaims } from "../../core/store/claims.ts";
+import { createStranded, type Stranded } from "../../core/store/stranded.ts";
 import type { Database } from "../../core/store/database.ts";
 import { createLogger } from "../../core/telemetry/log.ts";
 import { openMemoryCache } from "../../core/cache/memory.ts";
@@ -34,6 +35,7 @@ export interface BatchesOptions {
 export interface Batches {
   readonly store: Store;
   readonly claims: Claims;
+  readonly stranded: Stranded;
   readonly metrics: Metrics<"worker">;
   /** Everything logged so far. */
   readonly logged: () => string;
@@ -54,6 +56,7 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
   const metrics = createMetrics("worker", "0");
   const store = createStore(database);
   const claims = createClaims(database, { leaseMs, maxAttempts });
+  const stranded = createStranded(database);
   const held = createHeld();
   const lanes = createLanes({ capacity: analyser.batchSize > 1_000 ? 1_000 : analyser.batchSize });
   let mistake: { readonly error: unknown } | undefined;
@@ -111,6 +114,7 @@ export function startBatches(database: Database, options: BatchesOptions = {}): 
   return {
     store,
     claims,
+    stranded,
     metrics,
     logged() {
       log.flush();

@@ -1,0 +1,27 @@
+/** How PostgreSQL is to plan the statements that write: as lookups by an index, whatever it believes of a table. */
+import type { Logger } from "../telemetry/log.ts";
+import type { Queries } from "./database.ts";
+
+/**
+ * Neither scans nor bitmaps, which a table believed to be small would get, nor a sort in place of an index that is
+ * in order already; and no compilation, which takes longer than the statement (docs/decisions/0063-plans.md).
+ */
+export const LOOKUPS = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_sort: "off",
+  jit: "off",
+} as const;
+
+/** Logs what to do where the settings do not hold: a pooler accepts none of ours, so the role must have them. */
+export async function warnOfScans(tx: Queries, log: Logger): Promise<void> {
+  const on = await tx.query<{ mend: string }>(
+    `select format('alter role %I in database %I set %s = off', current_user, current_database(), name) as mend
+     from pg_settings where name = any(string_to_array($1, ',')) and setting = 'on' order by name`,
+    [Object.keys(LOOKUPS).join(",")],
+  );
+  if (on.length === 0) return;
+  log.warn("behind a pooler, statements may be planned as scans: a backlog may slow them", {
+    mend: on.map(({ mend }) => mend).join("; "),
+  });
+}
