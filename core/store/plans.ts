@@ -15,13 +15,13 @@ export const LOOKUPS = {
 
 /** Logs what to do where the settings do not hold: a pooler accepts none of ours, so the role must have them. */
 export async function warnOfScans(tx: Queries, log: Logger): Promise<void> {
-  const on = await tx.query<{ mend: string }>(
-    `select format('alter role %I in database %I set %s = off', current_user, current_database(), name) as mend
+  const on = await tx.query<{ sql: string }>(
+    `select format('alter role %I in database %I set %s = off', current_user, current_database(), name) as sql
      from pg_settings where name = any(string_to_array($1, ',')) and setting = 'on' order by name`,
     [Object.keys(LOOKUPS).join(",")],
   );
   if (on.length === 0) return;
-  log.warn("behind a pooler, statements may be planned as scans: a backlog may slow them", {
-    mend: on.map(({ mend }) => mend).join("; "),
+  log.warn("a pooler accepts no settings, so PostgreSQL may plan slow scans: run this once", {
+    sql: on.map(({ sql }) => sql).join("; "),
   });
 }

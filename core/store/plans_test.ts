@@ -164,13 +164,13 @@ async function openPooled(): Promise<Database> {
     const log = createLogger({ service: "test", write: (lines) => logged += lines });
     await migrate(database, log);
     log.flush();
-    return { database, mend: logged.match(/"mend":"(.*)"/)?.[1] };
+    return { database, sql: logged.match(/"sql":"(.*)"/)?.[1] };
   };
   const before = await open();
-  for (const statement of before.mend!.split("; ")) await before.database.query(statement);
+  for (const statement of before.sql!.split("; ")) await before.database.query(statement);
   await before.database[Symbol.asyncDispose]();
-  const { database, mend } = await open();
-  assert.equal(mend, undefined, "nothing is left to mend");
+  const { database, sql } = await open();
+  assert.equal(sql, undefined, "nothing is left to say");
   return {
     ...database,
     async [Symbol.asyncDispose]() {
