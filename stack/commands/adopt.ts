@@ -1,16 +1,19 @@
 /** Adopts a person's own service, removes it again, or lists those that are adopted. */
 import { type Check, failuresOf, runChecklist } from "../checklist.ts";
-import { type Context, grafanaLogin } from "../context.ts";
+import { type Context, grafanaLogin, openContext } from "../context.ts";
 import { lastLine } from "../docker/compose.ts";
 import { checkExtensions } from "../doctor/extensions.ts";
 import { checkProject } from "../doctor/project.ts";
 import { createEndpoints, type Endpoints } from "../endpoints.ts";
 import {
-  hasFile,
+  filesOfService,
   ownerOf,
   readExtensions,
   removeFiles,
+  restore,
   servicePaths,
+  snapshot,
+  textOf,
   writeFiles,
 } from "../extensions/folder.ts";
 import { type Live, reloaded, scraped, shown } from "../extensions/live.ts";
@@ -30,6 +33,15 @@ export async function adopt(context: Context): Promise<Report> {
   if (remove === undefined && url === undefined && name === undefined && !otlp) {
     return createReport(context, { adopted: (await readExtensions(paths)).adopted });
   }
+  if (remove !== undefined && (url !== undefined || name !== undefined || otlp)) {
+    throw new LaunchFailure("usage", {
+      what: "--remove takes nothing beside it",
+      next: [
+        { text: "remove it", verb: `adopt --remove ${remove}` },
+        "then run the command again without --remove",
+      ],
+    });
+  }
   if ((url === undefined) !== (name === undefined)) {
     const whole = `adopt ${url ?? "http://localhost:3000/metrics"} --name ${name ?? "shop"}`;
     throw new LaunchFailure("usage", {
@@ -38,11 +50,14 @@ export async function adopt(context: Context): Promise<Report> {
     });
   }
   const live = await lookAtStack(context);
-  if (remove !== undefined) return await conclude(context, removalChecks(context, live, remove));
+  if (remove !== undefined) {
+    const files = remove === OTLP_NAME ? [OTLP_FILE] : servicePaths(remove);
+    return await allOrNothing(context, live, files, removalChecks(context, live, remove));
+  }
   const checks = url && name ? adoptionChecks(context, live, url, name) : [];
   const last = checks.map((check) => check.name);
   const files = [...(name ? servicePaths(name) : []), ...(otlp ? [OTLP_FILE] : [])];
-  return await undoUnlessDone(
+  return await allOrNothing(
     context,
     live,
     files,
@@ -66,22 +81,23 @@ async function conclude(context: Context, checks: readonly Check[]): Promise<Rep
   return createReport(context, { checklists: [checklist], ...(adopted && { adopted }) });
 }
 
-/**
- * Removes what was written if anything fails or on Ctrl-C: all or nothing.
- */
-async function undoUnlessDone(
+/** Puts the files back if anything fails or on Ctrl-C, and has the stack read them again. */
+async function allOrNothing(
   context: Context,
   live: Live,
   files: readonly string[],
   checks: readonly Check[],
 ): Promise<Report> {
-  const { paths } = context;
-  const before = await existing(context, files);
+  const { paths, view, options } = context;
+  const before = await snapshot(paths, files);
   const undo = async () => {
-    const written = (await existing(context, files)).filter((file) => !before.includes(file));
-    if (written.length === 0) return;
-    await removeFiles(paths, written);
-    await reloaded({ ...live, host: live.host.uninterrupted() }).catch(() => {});
+    const changed = await restore(paths, before);
+    if (changed.length === 0) return;
+    const { host, compose } = await openContext(context.host.uninterrupted(), paths, view, options);
+    const steady = { ...live, host, compose };
+    if (changed.some((file) => file !== OTLP_FILE)) await reloaded(steady).catch(() => {});
+    // Where a port was taken, Docker has removed the Tempo that ran.
+    if (changed.includes(OTLP_FILE)) await recreateTempo(steady, "as before").catch(() => {});
   };
   try {
     const report = await conclude(context, checks);
@@ -93,11 +109,6 @@ async function undoUnlessDone(
   }
 }
 
-async function existing({ paths }: Context, files: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(files.map(async (file) => await hasFile(paths, file) ? [file] : []));
-  return found.flat();
-}
-
 function adoptionChecks(context: Context, live: Live, url: URL, name: string): Check[] {
   const { paths } = context;
   let metrics: Awaited<ReturnType<typeof readMetrics>> | undefined;
@@ -105,10 +116,14 @@ function adoptionChecks(context: Context, live: Live, url: URL, name: string): C
   const free = async () => {
     const owner = await ownerOf(name, paths);
     if (owner === undefined) return `${name} is free`;
+    const isAdopted = (await filesOfService(name, paths)).length > 0;
     throw new LaunchFailure("usage", {
       what: `The name ${name} is taken`,
       cause: `by ${owner}`,
-      next: ["choose another --name", { text: "or remove that one first", verb: `adopt --remove ${name}` }],
+      next: [
+        "choose another --name",
+        ...(isAdopted ? [{ text: "or remove that one first", verb: `adopt --remove ${name}` }] : []),
+      ],
     });
   };
   const read = async () => {
@@ -169,6 +184,12 @@ function removalChecks(context: Context, live: Live, name: string): Check[] {
     return [{
       name: OTLP_NAME,
       run: async () => {
+        if (await textOf(paths, OTLP_FILE) === undefined) {
+          throw new LaunchFailure("usage", {
+            what: "OTLP is not published on this machine",
+            next: [{ text: "publish it", verb: "adopt --otlp" }],
+          });
+        }
         await removeFiles(paths, [OTLP_FILE]);
         return await recreateTempo(live, "OTLP is reachable inside the stack only");
       },
@@ -177,16 +198,20 @@ function removalChecks(context: Context, live: Live, name: string): Check[] {
   return [{
     name: "files",
     run: async () => {
-      const adopted = (await readExtensions(paths)).adopted.map((service) => service.name);
-      if (!adopted.includes(name)) {
+      const files = await filesOfService(name, paths);
+      if (files.length === 0) {
+        const adopted = (await readExtensions(paths)).adopted.map((service) => service.name);
         throw new LaunchFailure("usage", {
           what: `${name} is not adopted`,
           next: [...suggestion(name, adopted), `adopted are: ${adopted.join(", ") || "none"}`],
         });
       }
-      await removeFiles(paths, servicePaths(name));
+      await removeFiles(paths, files);
       await reloaded(live);
-      return `scrape, rules and dashboard of ${name} removed; what Prometheus has stored ages out`;
+      const which = files.length === servicePaths(name).length
+        ? `scrape, rules and dashboard of ${name}`
+        : files.join(", ");
+      return `${which} removed; what Prometheus has stored ages out`;
     },
   }];
 }
@@ -197,6 +222,9 @@ function otlpCheck({ paths }: Context, live: Live, after: readonly string[]): Ch
     name: OTLP_NAME,
     after,
     run: async () => {
+      if (await textOf(paths, OTLP_FILE) !== undefined) {
+        return await recreateTempo(live, `published already, as extensions/${OTLP_FILE} says`);
+      }
       await writeFiles(paths, new Map([[OTLP_FILE, OTLP_OVERRIDE]]));
       return await recreateTempo(live, "127.0.0.1:4317 (gRPC) and :4318 (HTTP)");
     },

@@ -1,7 +1,8 @@
 /** The folder of extensions: its contents, and which of them would break the stack. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
+import { serviceUid } from "../dashboards/boards.ts";
 import { readDashboards } from "../dashboards/model.ts";
 import { parsePromQL } from "../dashboards/promql.ts";
 import { readRuleGroups } from "../drill/rules.ts";
@@ -20,9 +21,13 @@ export interface Extensions {
   readonly adopted: readonly { readonly name: string; readonly url: string }[];
   /** What would break: the file, and why. */
   readonly problems: readonly string[];
+  /** Names in use, and the file that uses them. */
+  readonly taken: Readonly<Record<Kind, ReadonlyMap<string, string>>>;
 }
 
-/** Begins a scrape file that `adopt` wrote; the address that was adopted follows. */
+type Kind = "job" | "alert" | "recorded series" | "dashboard uid";
+
+/** Begins scrape and rules of a service that `adopt` wrote; the address that was adopted follows. */
 export const ADOPTED = "# Adopted: ";
 
 const RULE_FILES = ["recording.yml", "slo.yml", "alerts.yml"];
@@ -46,7 +51,7 @@ const DashboardFile = z.looseObject({ uid: z.string().min(1), title: z.string().
 export async function readExtensions(paths: Paths): Promise<Extensions> {
   const taken = await namesOfOurs(paths);
   const problems: string[] = [];
-  const claim = (kind: keyof typeof taken, name: string, file: string) => {
+  const claim = (kind: Kind, name: string, file: string) => {
     const owner = taken[kind].get(name);
     if (owner !== undefined) problems.push(`${file}: the ${kind} ${name} is there already (${owner})`);
     return owner === undefined;
@@ -55,7 +60,7 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
     try {
       const text = await Deno.readTextFile(join(paths.extensionsDir, file));
       const parsed = shape.safeParse(file.endsWith(".json") ? JSON.parse(text) : parse(text));
-      if (parsed.success) return { text, data: parsed.data as z.output<Shape> };
+      if (parsed.success) return parsed.data as z.output<Shape>;
       problems.push(`${file}: ${z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ", ")}`);
     } catch (error) {
       problems.push(`${file}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
@@ -64,21 +69,17 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
   };
 
   const jobs: string[] = [];
-  const adopted: { name: string; url: string }[] = [];
   for (const file of await filesIn(paths, "scrape", /\.yml$/)) {
     const found = await read(file, ScrapeFile);
-    for (const { job_name } of found?.data.scrape_configs ?? []) {
+    for (const { job_name } of found?.scrape_configs ?? []) {
       if (claim("job", job_name, file)) taken.job.set(job_name, file);
       jobs.push(job_name);
     }
-    if (!found?.text.startsWith(ADOPTED)) continue;
-    const url = found.text.slice(ADOPTED.length, found.text.indexOf("\n"));
-    adopted.push({ name: found.data.scrape_configs[0]!.job_name, url });
   }
   let rules = 0;
   for (const file of await filesIn(paths, "rules", /\.yml$/)) {
     const found = await read(file, RuleFile);
-    for (const { alert, record, expr } of found?.data.groups.flatMap((group) => group.rules) ?? []) {
+    for (const { alert, record, expr } of found?.groups.flatMap((group) => group.rules) ?? []) {
       rules++;
       // Among themselves they may share a name and differ in their labels.
       if (record !== undefined) claim("recorded series", record, file);
@@ -92,26 +93,55 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
     const found = await read(file, DashboardFile);
     if (!found) continue;
     dashboards++;
-    if (claim("dashboard uid", found.data.uid, file)) taken["dashboard uid"].set(found.data.uid, file);
+    if (claim("dashboard uid", found.uid, file)) taken["dashboard uid"].set(found.uid, file);
   }
   const overrides = await filesIn(paths, "compose", /\.yml$/);
   for (const file of overrides) await read(file, z.looseObject({}));
-  return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems };
+  const adopted = await adoptedServices(paths);
+  return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems, taken };
+}
+
+/** Known by the first line of their scrape file, whatever was edited below it. */
+async function adoptedServices(paths: Paths): Promise<Extensions["adopted"]> {
+  const services = (await filesIn(paths, "scrape", /\.yml$/)).map(async (file) => {
+    const [first = ""] = (await textOf(paths, file) ?? "").split("\n");
+    return first.startsWith(ADOPTED)
+      ? [{ name: basename(file, ".yml"), url: first.slice(ADOPTED.length).trim() }]
+      : [];
+  });
+  return (await Promise.all(services)).flat();
 }
 
 /** Whether a service's name is free everywhere it would be used. @returns its owner, if it is not */
 export async function ownerOf(name: string, paths: Paths): Promise<string | undefined> {
-  const { jobs } = await readExtensions(paths);
+  const { taken } = await readExtensions(paths);
   const ours = SERVICES.find((service) =>
     service.name === name || (service.jobs as readonly string[]).includes(name)
   );
   if (ours) return `the stack's ${ours.name}`;
   if (name === OTLP_NAME) return "the override that publishes OTLP";
-  if (jobs.includes(name)) return "a job in extensions/scrape";
   for (const path of servicePaths(name)) {
-    if (await hasFile(paths, path)) return `extensions/${path}`;
+    if (await textOf(paths, path) !== undefined) return `extensions/${path}`;
   }
-  return undefined;
+  const job = taken.job.get(name);
+  if (job !== undefined) return `the job in extensions/${job}`;
+  const dashboard = taken["dashboard uid"].get(serviceUid(name));
+  return dashboard && `the uid of extensions/${dashboard}`;
+}
+
+/**
+ * The files that `adopt` wrote for a service, as far as they are there: all three where its scrape file is, else
+ * those that say so themselves. A person's own files of that name are not among them.
+ */
+export async function filesOfService(name: string, paths: Paths): Promise<string[]> {
+  const files = servicePaths(name);
+  const texts = await Promise.all(files.map((file) => textOf(paths, file)));
+  const [isAdopted, ...others] = [
+    texts[0]?.startsWith(ADOPTED),
+    texts[1]?.startsWith(ADOPTED),
+    texts[2]?.includes(`"uid": "${serviceUid(name)}"`),
+  ];
+  return files.filter((_file, i) => texts[i] !== undefined && (isAdopted || others[i - 1]));
 }
 
 /** The paths of the files of a service that was adopted, below the folder. */
@@ -134,12 +164,38 @@ export async function removeFiles(paths: Paths, files: readonly string[]): Promi
   }
 }
 
-export async function hasFile(paths: Paths, file: string): Promise<boolean> {
-  return await readIfThere(join(paths.extensionsDir, file)) !== undefined;
+/** The text of a file of the folder; undefined where there is none. */
+export async function textOf(paths: Paths, file: string): Promise<string | undefined> {
+  return await readIfThere(join(paths.extensionsDir, file));
+}
+
+/** What files of the folder hold now, to be put back by `restore`; undefined where there is none. */
+export async function snapshot(
+  paths: Paths,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  return new Map(
+    await Promise.all(files.map(async (file) => [file, await textOf(paths, file)] as const)),
+  );
+}
+
+/** @returns the files that had changed */
+export async function restore(
+  paths: Paths,
+  before: ReadonlyMap<string, string | undefined>,
+): Promise<string[]> {
+  const changed: string[] = [];
+  for (const [file, text] of before) {
+    if (await textOf(paths, file) === text) continue;
+    changed.push(file);
+    if (text === undefined) await removeFiles(paths, [file]);
+    else await writeFiles(paths, new Map([[file, text]]));
+  }
+  return changed;
 }
 
 /** Names that are in use, and the file that uses them. */
-async function namesOfOurs({ dir }: Paths) {
+async function namesOfOurs({ dir }: Paths): Promise<Record<Kind, Map<string, string>>> {
   const rules = (await Promise.all(
     RULE_FILES.map(async (file) =>
       (await readRuleGroups(dir, file)).flatMap((group) => group.rules.map((rule) => ({ ...rule, file })))

@@ -75,7 +75,7 @@ function rulesFile(service: Service): string {
     ...errorsRule(),
     ...slowRule(),
   ];
-  return `# Edit the limits as you like: adopting ${name} again needs adopt --remove ${name} first.\n` +
+  return `${ADOPTED}${service.url}\n# Edit the limits as you like: adopting ${name} again needs adopt --remove ${name} first.\n` +
     stringify({ groups: [{ name, rules }] }, { lineWidth: 0 });
 
   function errorsRule() {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { EXIT } from "../../stack/failure.ts";
+import { waitFor } from "../support/wait.ts";
 import { type Behaviour, fakeStack } from "./fake_stack.ts";
 import { createMachine, type Machine } from "./run_launcher.ts";
 import { type Answer, healthyContainers, psJson, scriptDocker } from "./scripted_docker.ts";
@@ -166,6 +167,8 @@ Deno.test("what cannot be adopted changes nothing, and the exit code says why", 
     [[at(shop), "--name", "No Name"], EXIT.usage, /small letters/],
     [["ftp://localhost", "--name", "shop"], EXIT.usage, /Give an address/],
     [["--remove", "shop"], EXIT.usage, /shop is not adopted/],
+    [["--remove", "otlp"], EXIT.usage, /OTLP is not published[\s\S]*adopt --otlp/],
+    [[at(shop), "--name", "shop", "--remove", "till"], EXIT.usage, /--remove takes nothing beside it/],
   ];
   for (const [args, code, said] of cases) {
     const run = await on.machine.launch("adopt", ...args);
@@ -204,6 +207,96 @@ Deno.test("a target that stays down, and a Prometheus that refuses the files, un
   }
 });
 
+Deno.test("a service is listed and removed by its name, whatever was edited or is missing", async () => {
+  await using shop = service(METRICS);
+  await using on = await setting();
+  const adopt = ["adopt", `http://localhost:${shop.addr.port}`, "--name", "shop"];
+  const scrape = join(on.extensions, "scrape/shop.yml");
+  for (
+    const edit of [
+      (text: string) => Deno.writeTextFile(scrape, text.replace("job_name: shop", "job_name: store")),
+      (text: string) => Deno.writeTextFile(scrape, `${text}  broken: [`),
+      () => Deno.remove(scrape),
+    ]
+  ) {
+    assert.equal((await on.machine.launch(...adopt)).code, EXIT.ok);
+    await edit(await Deno.readTextFile(scrape));
+    const again = await on.machine.launch(...adopt);
+    assert.match(again.stderr, /The name shop is taken[\s\S]*adopt --remove shop/);
+    const removed = await on.machine.launch("adopt", "--remove", "shop");
+    assert.equal(removed.code, EXIT.ok, removed.stderr);
+    assert.deepEqual(on.files(), []);
+  }
+});
+
+Deno.test("a person's own files of that name are not removed, and not said to be adopted", async () => {
+  await using shop = service(METRICS);
+  await using on = await setting();
+  const own = {
+    "rules/shop.yml": "groups: []",
+    "scrape/mine.yml": "scrape_configs: [{ job_name: till }]",
+    "dashboards/mine.json": '{"uid": "own-orders", "title": "Orders"}',
+  };
+  for (const [file, text] of Object.entries(own)) {
+    await Deno.mkdir(join(on.extensions, file, ".."), { recursive: true });
+    await Deno.writeTextFile(join(on.extensions, file), text);
+  }
+  for (
+    const [name, owner] of [
+      ["shop", "rules/shop.yml"],
+      ["till", "scrape/mine.yml"],
+      ["orders", "dashboards/mine.json"],
+    ] as const
+  ) {
+    const run = await on.machine.launch("adopt", `http://localhost:${shop.addr.port}`, "--name", name);
+    assert.equal(run.code, EXIT.usage, run.stderr);
+    assert.match(run.stderr, new RegExp(`The name ${name} is taken[\\s\\S]*extensions/${owner}`));
+    assert.doesNotMatch(run.stderr, /adopt --remove/);
+  }
+  assert.equal((await on.machine.launch("adopt", "--remove", "shop")).code, EXIT.usage);
+  assert.equal(on.files().length, 3);
+});
+
+Deno.test("a removal that Prometheus refuses puts the files back", async () => {
+  await using on = await setting({ refusesReload: true });
+  const scrape = join(on.extensions, "scrape/shop.yml");
+  await Deno.mkdir(join(on.extensions, "scrape"), { recursive: true });
+  await Deno.writeTextFile(scrape, "# Adopted: http://localhost:3000/metrics\nscrape_configs: []\n");
+  const run = await on.machine.launch("adopt", "--remove", "shop");
+  assert.equal(run.code, EXIT.service, run.stderr);
+  assert.deepEqual(on.files(), ["scrape/shop.yml"]);
+});
+
+Deno.test({
+  name: "Ctrl-C while Prometheus is waited for takes the files away again, and Prometheus reads that",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using shop = service(METRICS);
+    await using on = await setting({ own: () => [] });
+    const launcher = on.machine.spawn("adopt", `http://localhost:${shop.addr.port}`, "--name", "shop");
+    await waitFor("the reload", () => on.reloads() === 1);
+    launcher.kill("SIGINT");
+    const { code, stderr } = await launcher.output();
+    assert.equal(code, EXIT.interrupted, new TextDecoder().decode(stderr));
+    assert.deepEqual([on.files(), on.reloads()], [[], 2]);
+  },
+});
+
+Deno.test("a Tempo that cannot have the ports of OTLP is started again without them", async () => {
+  const up = "* up --detach --no-build --no-deps tempo";
+  await using on = await setting(undefined, [
+    { when: "* ps --all *", stdout: psJson([{ service: "tempo", ports: { 3200: 3200 } }]) },
+    { when: up, code: 1, stderr: "Bind for 127.0.0.1:4317 failed: port is already allocated", once: true },
+    { when: up },
+  ]);
+  const run = await on.machine.launch("adopt", "--otlp");
+  assert.equal(run.code, EXIT.service, run.stderr);
+  assert.match(run.stderr, /port is already allocated/);
+  const environments = await Deno.readTextFile(join(on.machine.bin, "environments"));
+  const ups = environments.split("\n").filter((line) => line.endsWith("--no-deps tempo"));
+  assert.deepEqual([on.files(), ups.map((line) => line.includes("otlp.yml"))], [[], [true, false]]);
+});
+
 Deno.test("adopt --otlp publishes OTLP on loopback, by an override that Compose is given from then on", async () => {
   await using on = await setting();
   const run = await on.machine.launch("adopt", "--otlp");
@@ -212,6 +305,10 @@ Deno.test("adopt --otlp publishes OTLP on loopback, by an override that Compose 
   await on.machine.launch("status");
   const environments = await Deno.readTextFile(join(on.machine.bin, "environments"));
   assert.match(environments, /COMPOSE_FILE=docker-compose\.yml:\S+\/extensions\/compose\/otlp\.yml/);
+  const edited = join(on.extensions, "compose/otlp.yml");
+  await Deno.writeTextFile(edited, "services: {} # other ports\n");
+  await on.machine.launch("adopt", "--otlp");
+  assert.equal(await Deno.readTextFile(edited), "services: {} # other ports\n", "a person's own ports stay");
   await Deno.writeTextFile(join(on.machine.state, ".env"), "COMPOSE_FILE=docker-compose.yml:more.yml\n");
   await on.machine.launch("status");
   assert.match(
