@@ -24,9 +24,13 @@ export interface Request {
   readonly key?: string | undefined;
   /** @default 5_000 */
   readonly deadlineMs?: number;
+  /** A longer response is given up. @default 50_000_000 */
+  readonly mostBytes?: number;
 }
 
 export interface Reply {
+  /** Where the response came from, after redirects. */
+  readonly url: string;
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -35,10 +39,10 @@ export interface Reply {
 /**
  * Sends a request and returns the whole response, whatever its status.
  *
- * @throws {Unreachable} when there was no response within the deadline
+ * @throws {Unreachable} when there was no response within the deadline, or it is too long
  */
 export async function ask(host: Host, url: string, request: Request = {}): Promise<Reply> {
-  const { method = "GET", body, login, key, deadlineMs = 5_000 } = request;
+  const { method = "GET", body, login, key, deadlineMs = 5_000, mostBytes = 50_000_000 } = request;
   const headers = new Headers(request.headers);
   if (body !== undefined) headers.set("content-type", "application/json");
   if (login) headers.set("authorization", `Basic ${new TextEncoder().encode(login).toBase64()}`);
@@ -51,12 +55,28 @@ export async function ask(host: Host, url: string, request: Request = {}): Promi
       body: body === undefined ? null : JSON.stringify(body),
       signal,
     });
-    return { status: response.status, headers: response.headers, text: await response.text() };
+    const text = await textWithin(mostBytes, response);
+    return { url: response.url || url, status: response.status, headers: response.headers, text };
   } catch (error) {
+    if (error instanceof Unreachable) throw error;
     host.signal.throwIfAborted();
     if (signal.aborted) throw new Unreachable(`${url} did not respond within ${deadlineMs / 1_000} s`);
     throw new Unreachable(`${url} cannot be reached: ${reason(error)}`);
   }
+}
+
+async function textWithin(mostBytes: number, { body, status, url }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) {
+      throw new Unreachable(`${url} returned more than ${mostBytes / 1_000_000} MB`, status);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 /**
@@ -87,8 +107,10 @@ function jsonOrUndefined(text: string): unknown {
   }
 }
 
-/** Deno's fetch hides the operating system's error in a long sentence; a person needs only that. */
+/** Deno's fetch hides the operating system's error in its cause, in a long sentence; a person needs only that. */
 function reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return /connection refused/i.test(message) ? "connection refused" : message;
+  const { message } = error instanceof Error && error.cause instanceof Error ? error.cause : error as Error;
+  return /connection refused/i.test(message)
+    ? "connection refused"
+    : message.replace(/^.*client error \(\w+\): /s, "");
 }

@@ -131,8 +131,8 @@ function adoptionChecks(context: Context, live: Live, url: URL, name: string): C
     return { text: metrics.summary, notes: metrics.found };
   };
   const write = async () => {
-    const { requests, process } = metrics!;
-    const service = { name, url, target, process, ...(requests && { requests }) };
+    const { requests, process, typed } = metrics!;
+    const service = { name, url, target, process, typed, ...(requests && { requests }) };
     // The builders of dashboards take as long to load as the rest of the launcher.
     const { serviceFiles } = await import("../extensions/service_files.ts");
     await writeFiles(paths, serviceFiles(service));

@@ -12,7 +12,14 @@ const of = (text: string) => recognise(parseExposition(text));
 function expressions(text: string): { rules: Map<string, string>; panels: Map<string, string[]> } {
   const { requests, process } = of(text);
   const url = new URL("http://localhost:3000/metrics");
-  const files = serviceFiles({ name: "shop", url, target: "x:1", process, ...(requests && { requests }) });
+  const files = serviceFiles({
+    name: "shop",
+    url,
+    target: "x:1",
+    process,
+    typed: true,
+    ...(requests && { requests }),
+  });
   const [{ rules }] = parse(files.get("rules/shop.yml")!).groups as [
     { rules: { alert: string; expr: string }[] },
   ];

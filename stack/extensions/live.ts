@@ -30,6 +30,9 @@ const MOST_FAILED_SCRAPES = 2;
 /** Grafana looks for new files every 10 s. */
 const SHOWN_MS = 60_000;
 
+/** What Prometheus says where no connection comes about. */
+const NO_WAY = /\bdial\b|connection refused|no such host|no route|deadline exceeded|timeout/i;
+
 const LAST_RELOAD = "prometheus_config_last_reload_success_timestamp_seconds";
 const RELOAD_WORKED = "prometheus_config_last_reload_successful";
 
@@ -78,9 +81,13 @@ export async function scraped(
   const failed = new Set<string>();
   const down = (cause: string) =>
     new LaunchFailure("target", {
-      what: `Prometheus cannot reach ${name}`,
+      what: `Prometheus cannot ${NO_WAY.test(cause) ? "reach" : "scrape"} ${name}`,
       cause,
-      next: [`is there a firewall between containers and this machine? See ${url}/targets`],
+      next: [
+        NO_WAY.test(cause)
+          ? "is there a firewall between containers and this machine?"
+          : "have the service return what Prometheus can read, then run the same command again",
+      ],
     });
   return await until(async () => {
     const target = (await prometheus.targets()).find(({ job }) => job === name);

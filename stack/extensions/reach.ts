@@ -19,6 +19,11 @@ export function isThisMachine({ hostname }: URL): boolean {
   return LOOPBACK.test(hostname);
 }
 
+/** Whether somebody responded whose certificate is not trusted, or is for another name. */
+export function isAboutCertificate({ message }: Unreachable): boolean {
+  return /certificate/i.test(message);
+}
+
 /**
  * On a Mac and on Windows the virtual machine forwards to this machine's loopback. On Linux a container sees
  * only what listens on Docker's bridge, or on every address.
@@ -47,6 +52,8 @@ export async function reachFromContainers(
     return { target, finding: `${target}, by ${bridge}` };
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
+    // Its certificate names the address that was given, and so does the job.
+    if (isAboutCertificate(error)) return { target, finding: `${target}, by ${bridge}` };
     throw new LaunchFailure("target", {
       what: `${name} listens on loopback only: no container can reach it`,
       cause: error.message,

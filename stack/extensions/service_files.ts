@@ -6,19 +6,17 @@ import type { Durations, ServiceMetrics } from "../dashboards/service.ts";
 import { toJson } from "../dashboards/theme.ts";
 import { serviceUid } from "../dashboards/boards.ts";
 import { ADOPTED } from "./folder.ts";
+import { MOST_SAMPLES } from "./metrics.ts";
 
 export interface Service extends ServiceMetrics {
   /** As the person gave it. */
   readonly url: URL;
   /** `host:port` at which Prometheus reaches it. */
   readonly target: string;
+  /** Whether its content type names a format that Prometheus knows. */
+  readonly typed: boolean;
 }
 
-/**
- * A service that reports more is broken: its labels contain ids. Prometheus then drops its scrape, and no
- * other.
- */
-const MOST_SAMPLES = 20_000;
 const ERRORS = THRESHOLDS.apiErrorRatio.critical;
 const SLOW_SECONDS = THRESHOLDS.apiP95.warn;
 
@@ -32,13 +30,17 @@ export function serviceFiles(service: Service): Map<string, string> {
   ]);
 }
 
-function scrapeFile({ name, url, target }: Service): string {
+function scrapeFile({ name, url, target, typed }: Service): string {
   const params = Map.groupBy(url.searchParams, ([key]) => key);
   return `${ADOPTED}${url}\n` + stringify({
     scrape_configs: [{
       job_name: name,
-      metrics_path: url.pathname,
+      metrics_path: decoded(url.pathname), // Prometheus escapes it
       ...(url.protocol === "https:" && { scheme: "https" }),
+      ...(url.protocol === "https:" && !target.startsWith(`${url.hostname}:`) && {
+        tls_config: { server_name: url.hostname },
+      }),
+      ...(!typed && { fallback_scrape_protocol: "PrometheusText0.0.4" }),
       ...(params.size > 0 && {
         params: Object.fromEntries([...params].map(([key, pairs]) => [key, pairs.map(([, value]) => value)])),
       }),
@@ -49,6 +51,14 @@ function scrapeFile({ name, url, target }: Service): string {
       }],
     }],
   });
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 function rulesFile(service: Service): string {

@@ -26,6 +26,7 @@ const adopted = parse(
     url: new URL("http://localhost:3000/metrics"),
     target: "host.docker.internal:3000",
     process: [],
+    typed: true,
     requests: {
       counter: "a_count",
       status: "code",

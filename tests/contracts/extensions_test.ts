@@ -47,6 +47,7 @@ const shop: Service = {
   target: "host.docker.internal:3000",
   requests: { counter: "http_requests_total", status: "code" },
   process: [],
+  typed: true,
 };
 
 Deno.test("the extensions of this checkout, if there are any, break nothing", async () => {
@@ -59,7 +60,7 @@ Deno.test("the examples and the files of a service that was adopted stand beside
   await withExtensions({ ...files, ...other }, async (paths) => {
     const { problems, jobs, rules, dashboards, overrides, adopted } = await readExtensions(paths);
     assert.deepEqual(problems, []);
-    assert.deepEqual(jobs.toSorted(), ["blackbox", "shop", "till"]);
+    assert.deepEqual(jobs.toSorted(), ["blackbox", "protected", "shop", "till"]);
     assert.deepEqual([rules, dashboards, overrides], [5, 3, 1]);
     assert.deepEqual(adopted.map(({ name, url }) => `${name} ${url}`).sort(), [
       "shop http://localhost:3000/metrics?a=1",

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { EXIT } from "../../stack/failure.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { waitFor } from "../support/wait.ts";
 import { type Behaviour, fakeStack } from "./fake_stack.ts";
 import { createMachine, type Machine } from "./run_launcher.ts";
@@ -21,8 +22,18 @@ nodejs_eventloop_lag_p99_seconds 0.01
 `;
 
 /** A person's service, on an address that containers can reach or on loopback only. */
-function service(body: string, { hostname = "0.0.0.0", status = 200 } = {}) {
-  return Deno.serve({ port: 0, hostname, onListen: () => {} }, () => new Response(body, { status }));
+function service(body: string, { hostname = "0.0.0.0", status = 200, type = "text/plain" } = {}) {
+  return serve(() => new Response(body, { status, headers: { "content-type": type } }), { hostname });
+}
+
+function serve(
+  handler: (request: Request) => Response,
+  options: { readonly hostname?: string; readonly cert?: string; readonly key?: string } = {},
+) {
+  return Deno.serve(
+    { port: 0, hostname: "0.0.0.0", onListen: () => {}, ...options } as Deno.ServeTcpOptions,
+    handler,
+  );
 }
 
 interface Setting extends AsyncDisposable {
@@ -153,6 +164,24 @@ Deno.test("a service inside the stack, which has no address on this machine, is 
 Deno.test("what cannot be adopted changes nothing, and the exit code says why", async () => {
   await using page = service("<!doctype html>\n<p>Welcome</p>");
   await using missing = service("not found", { status: 404 });
+  await using secret = service("who are you?", { status: 401 });
+  await using ids = service(Array.from({ length: 20_001 }, (_, i) => `orders{id="${i}"} 1\n`).join(""));
+  await using cut = service(METRICS, { type: "application/openmetrics-text; version=1.0.0" });
+  await using endless = serve(() =>
+    new Response(
+      new ReadableStream({ pull: (to) => to.enqueue(new TextEncoder().encode(METRICS.repeat(1_000))) }),
+    )
+  );
+  await using login = serve(({ url }) =>
+    new URL(url).pathname === "/login"
+      ? new Response("<html>", { headers: { "content-type": "text/html" } })
+      : new Response(null, { status: 302, headers: { location: "/login" } })
+  );
+  await using own = await makeCertificates();
+  await using tls = serve(() => new Response(METRICS), {
+    cert: await Deno.readTextFile(own.server.certificate),
+    key: await Deno.readTextFile(own.server.key),
+  });
   await using fresh = service("# TYPE http_request_duration_seconds histogram\n");
   await using shop = service(METRICS);
   await using on = await setting({});
@@ -160,6 +189,16 @@ Deno.test("what cannot be adopted changes nothing, and the exit code says why", 
   const cases: [args: string[], code: number, said: RegExp][] = [
     [[at(page), "--name", "shop"], EXIT.target, /does not return metrics[\s\S]*doctype/],
     [[at(missing), "--name", "shop"], EXIT.target, /it returns 404/],
+    [[at(secret), "--name", "shop"], EXIT.target, /it returns 401[\s\S]*protected\.yml\.example/],
+    [[at(ids), "--name", "shop"], EXIT.target, /20001 samples[\s\S]*is one of them an id\?/],
+    [[at(cut), "--name", "shop"], EXIT.target, /does not return metrics[\s\S]*# EOF/],
+    [[at(endless), "--name", "shop"], EXIT.target, /does not return metrics[\s\S]*more than 50 MB/],
+    [[at(login), "--name", "shop"], EXIT.target, /does not return metrics[\s\S]*from \S+\/login/],
+    [
+      [at(tls).replace("http", "https"), "--name", "shop"],
+      EXIT.target,
+      /certificate of localhost:\d+ is not trusted[\s\S]*protected\.yml\.example/,
+    ],
     [["http://localhost:1/metrics", "--name", "shop"], EXIT.target, /localhost:1 is not responding/],
     [[at(fresh), "--name", "shop"], EXIT.prerequisite, /has not served a request yet/],
     [[at(shop), "--name", "grafana"], EXIT.usage, /The name grafana is taken[\s\S]*the stack's grafana/],
@@ -194,7 +233,8 @@ Deno.test("a target that stays down, and a Prometheus that refuses the files, un
   const args = ["adopt", `http://localhost:${shop.addr.port}`, "--name", "shop"];
   for (
     const [behaviour, code, said] of [
-      [{ ownError: "connection refused" }, EXIT.target, /cannot reach shop[\s\S]*connection refused/],
+      [{ ownError: "connection refused" }, EXIT.target, /cannot reach shop[\s\S]*refused[\s\S]*firewall/],
+      [{ ownError: "expected label name" }, EXIT.target, /cannot scrape shop[\s\S]*expected label name/],
       [{ refusesReload: true }, EXIT.service, /rejects the new files/],
     ] as const
   ) {

@@ -6,6 +6,7 @@ export const SHOP: Service = {
   url: new URL("http://localhost:3000/metrics"),
   target: "host.docker.internal:3000",
   process: [],
+  typed: true,
   requests: {
     counter: "http_request_duration_seconds_count",
     status: "code",
