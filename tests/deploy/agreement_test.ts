@@ -56,7 +56,11 @@ testWithHelm(
     const renderings = await Promise.all([
       render("managed", ...EVERYTHING),
       render("managed", "api.allowAnonymous=true", "api.keysSecret.name="),
-      render("managed", "database.urlSecret.name=db", "redis.urlSecret.name=redis"),
+      render(
+        "managed",
+        "database.url=,database.sslmode=,database.urlSecret.name=db",
+        "redis.url=,redis.urlSecret.name=redis",
+      ),
     ]);
     const set = new Set(
       renderings.flatMap((manifests) =>

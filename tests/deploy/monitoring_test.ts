@@ -72,6 +72,10 @@ testWithHelm("without an address of its own, a runbook is the API's page", async
     groups[0]!.rules[0]!.annotations!.runbook_url,
     "http://tp-thought-processor-api.thoughts/runbooks/ApiDown",
   );
+  const elsewhere = groupsOf(
+    find(await render("strimzi-cnpg", "service.port=8080"), "PrometheusRule", "-alerts"),
+  );
+  assert.match(elsewhere[0]!.rules[0]!.annotations!.runbook_url!, /^http:\/\/[^/]+:8080\/runbooks\//);
 });
 
 testWithHelm("promtool finds nothing wrong with the rules", async () => {

@@ -74,6 +74,18 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["kafka.brokers=null", /kafka\.brokers/],
   ["kafka.brokers[0]=kafka", /kafka[./]brokers/],
   ["kafka.sasl.mechanism=gssapi", /kafka[./]sasl[./]mechanism/],
+  ["database.urlSecret.name=db", /database\.url and database\.urlSecret/],
+  ["database.url=,database.urlSecret.name=db,database.sslmode=verify-full", /database\.sslmode/],
+  ["redis.urlSecret.name=redis", /redis\.url and redis\.urlSecret/],
+  ["kafka.tls.caSecret.name=ca", /kafka\.tls\.enabled is false/],
+  ["kafka.sasl.user=thoughts", /no kafka\.sasl\.mechanism/],
+  [
+    "workers.autoscaling.enabled=false,workers.replicas=7",
+    /workers\.replicas is 7, but kafka\.partitions is 6/,
+  ],
+  ["api.allowAnonymous=true", /api\.keysSecret and api\.allowAnonymous/],
+  ["networkPolicy.enabled=false,networkPolicy.egress.enabled=true", /egress\.enabled needs networkPolicy/],
+  ["networkPolicy.egress.enabled=true", /neither cidrs nor rules/],
   ["kafka.partitions=3", /workers\.autoscaling\.max is 6, but kafka\.partitions is 3/],
   ["workers.autoscaling.min=7", /workers\.autoscaling\.min is greater than its max/],
   ["api.keysSecret.name=", /api\.keysSecret/],
@@ -90,5 +102,19 @@ testWithHelm("values that make no sense are refused, by name", async () => {
     const { success, stderr } = await template("minimal", assignment);
     assert.ok(!success, `${assignment} is accepted`);
     assert.match(stderr, expected, assignment);
+  }
+});
+
+testWithHelm("a Service has a name that Kubernetes takes, whatever the release is called", async () => {
+  const values = [`--kube-version=${KUBERNETES}.0`, `--values=${CHART}/examples/values-minimal.yaml`];
+  const set = "--set=canary.enabled=true,canary.keySecret.name=key";
+  for (const release of ["shop.v2", "2nd", `${"long-".repeat(10)}one`, "thought-processor"]) {
+    const { success, stdout, stderr } = await run("helm", "template", release, CHART, ...values, set);
+    assert.ok(success, stderr);
+    const names = [...stdout.matchAll(/^kind: Service\nmetadata:\n {2}name: (.*)$/gm)].map(([, name]) =>
+      name!
+    );
+    assert.equal(names.length, 2, release);
+    for (const name of names) assert.match(name, /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/, release);
   }
 });

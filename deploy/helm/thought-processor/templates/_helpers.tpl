@@ -1,11 +1,9 @@
 {{/* Names, labels, and what several pods have in common. */}}
 
+{{/* A Service's name begins with a letter and has no dots; a release's may be otherwise. */}}
 {{- define "tp.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
-{{- end -}}
+{{- $release := regexReplaceAll "^([0-9])" (replace "." "-" .Release.Name) "r$1" -}}
+{{- ternary $release (printf "%s-%s" $release .Chart.Name) (contains .Chart.Name $release) | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* Of one part: (list $ "api"). */}}
@@ -238,6 +236,29 @@ failureThreshold: {{ index . 3 }}
 {{- if and .workers.autoscaling.enabled (gt (int .workers.autoscaling.max) (int .kafka.partitions)) -}}
 {{- fail (printf "workers.autoscaling.max is %d, but kafka.partitions is %d: a worker without a partition gets no work" (int .workers.autoscaling.max) (int .kafka.partitions)) -}}
 {{- end -}}
+{{- if and (not .workers.autoscaling.enabled) (gt (int .workers.replicas) (int .kafka.partitions)) -}}
+{{- fail (printf "workers.replicas is %d, but kafka.partitions is %d: a worker without a partition gets no work" (int .workers.replicas) (int .kafka.partitions)) -}}
+{{- end -}}
+{{- range $name, $it := dict "database" .database "redis" .redis -}}
+{{- if and $it.url $it.urlSecret.name -}}
+{{- fail (printf "%s.url and %s.urlSecret are both given: which is it?" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .database.urlSecret.name .database.sslmode -}}
+{{- fail "database.sslmode is added to database.url; with database.urlSecret, write it into the address in the Secret" -}}
+{{- end -}}
+{{- if and (or .kafka.tls.caSecret.name .kafka.tls.clientSecret.name) (not .kafka.tls.enabled) -}}
+{{- fail "kafka.tls has certificates, but kafka.tls.enabled is false: the connection would be in the clear" -}}
+{{- end -}}
+{{- if and (or .kafka.sasl.user .kafka.sasl.passwordSecret.name) (not .kafka.sasl.mechanism) -}}
+{{- fail "kafka.sasl has a login, but no kafka.sasl.mechanism: nobody would log in" -}}
+{{- end -}}
+{{- if and .networkPolicy.egress.enabled (not .networkPolicy.enabled) -}}
+{{- fail "networkPolicy.egress.enabled needs networkPolicy.enabled: nothing would be closed" -}}
+{{- end -}}
+{{- if and .networkPolicy.egress.enabled (not (or .networkPolicy.egress.cidrs .networkPolicy.egress.rules)) -}}
+{{- fail "networkPolicy.egress: neither cidrs nor rules name the stores, which could then not be reached" -}}
+{{- end -}}
 {{- range $part, $it := dict "api" .api "workers" .workers -}}
 {{- if and $it.autoscaling.enabled (gt (int $it.autoscaling.min) (int $it.autoscaling.max)) -}}
 {{- fail (printf "%s.autoscaling.min is greater than its max" $part) -}}
@@ -245,6 +266,9 @@ failureThreshold: {{ index . 3 }}
 {{- end -}}
 {{- if not (or .api.keysSecret.name .api.allowAnonymous) -}}
 {{- fail "api.keysSecret: name the Secret with the API keys, or set api.allowAnonymous=true where something else keeps strangers out" -}}
+{{- end -}}
+{{- if and .api.keysSecret.name .api.allowAnonymous -}}
+{{- fail "api.keysSecret and api.allowAnonymous are both given: with keys nobody is anonymous" -}}
 {{- end -}}
 {{- if and .canary.enabled .api.keysSecret.name (not .canary.keySecret.name) -}}
 {{- fail "canary.keySecret: the API wants keys; make one for the canary: deno task key canary --user thought-processor-canary" -}}
