@@ -202,6 +202,13 @@ export const THRESHOLDS = {
     warn: 0.25,
     alert: "ModelAnswersBad",
   },
+  modelPaused: {
+    title: "Share of the time that the model has us pause",
+    unit: "ratio",
+    bad: "above",
+    warn: 0.9,
+    alert: "ModelThrottled",
+  },
   budgetSpent: {
     title: "Share of the day's budget spent",
     unit: "ratio",

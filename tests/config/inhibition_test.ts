@@ -128,6 +128,25 @@ const CASES: readonly Case[] = [
     told: [["ModelUnavailable"]],
   },
   {
+    name: "the model throttles us: not also the waiting, until that is critical",
+    sent: [
+      "ModelThrottled warning",
+      "CanaryFailing critical",
+      ...WAITING.filter((alert) => alert.includes(" warning")),
+    ],
+    told: [["ModelThrottled"]],
+  },
+  {
+    name: "the model throttles us, and thoughts have waited for too long",
+    sent: ["ModelThrottled warning", ...WAITING.filter((alert) => !alert.startsWith("ConsumerLag"))],
+    told: [["ModelThrottled"], ["OldestThoughtWaiting", "OutboxStuck"]],
+  },
+  {
+    name: "what the model responds cannot be used: not also that it is asked again",
+    sent: ["ModelAnswersBad warning", "RetriesHigh warning", "DeadLetters warning"],
+    told: [["DeadLetters"], ["ModelAnswersBad"]],
+  },
+  {
     name: "an operator paused the workers: one warning, and no page for what follows",
     sent: ["AnalysesWaitByChoice warning reason=paused", ...WAITING],
     told: [["AnalysesWaitByChoice"]],

@@ -42,6 +42,12 @@ const FAULTS: readonly Fault[] = [
     tells: [["ModelUnavailable"]],
   },
   {
+    name: "the model has every request wait",
+    breaks: (state) => state.gate = "rate",
+    // The waiting that becomes critical is told beside its cause, which is a warning.
+    tells: [["ModelThrottled"], ["OldestThoughtWaiting"]],
+  },
+  {
     name: "an operator paused the workers",
     breaks: (state) => state.gate = "paused",
     tells: [["AnalysesWaitByChoice"]],
