@@ -1,5 +1,6 @@
 /** The statements of a listing. However rare the matches, a page scans a bounded part of the table. */
 import { CANARY_USER, type Status } from "../thought.ts";
+import { ofUser, ORDER_OF_USER } from "./by_user.ts";
 import type { Parameter } from "./database.ts";
 
 export interface Listing {
@@ -69,13 +70,13 @@ export function listed(listing: Listing, columns: string, last?: string): Statem
   }
   const sql = `
     select ${columns} from (select * ${looked} limit ${MOST_LOOKED_AT}) looked_at
-    where ${conditions.join(" and ") || "true"} order by id ${order} limit ${add(limit + 1)}`;
+    where ${conditions.join(" and ") || "true"} order by ${orderOf(listing)} limit ${add(limit + 1)}`;
   return { sql, parameters };
 }
 
 /** Finds the last thought that a page scans; none if it reaches the end. */
 export function lastLookedAt(listing: Listing): Statement {
-  const { search, order = "desc" } = listing;
+  const { search } = listing;
   const { parameters, add } = parametersOf();
   const looked = lookedAt(listing, add);
   if (search === undefined) {
@@ -86,20 +87,18 @@ export function lastLookedAt(listing: Listing): Statement {
     select id from (
       select id, sum(bytes) over so_far as bytes, row_number() over so_far as place
       from (
-        select id, octet_length(text) + coalesce(octet_length(context), 0) as bytes ${looked} limit ${MOST_LOOKED_AT}
+        select user_id, id, octet_length(text) + coalesce(octet_length(context), 0) as bytes ${looked} limit ${MOST_LOOKED_AT}
       ) looked_at
-      window so_far as (order by id ${order} rows unbounded preceding)
+      window so_far as (order by ${orderOf(listing)} rows unbounded preceding)
     ) sizes
     where place = ${MOST_LOOKED_AT} or bytes >= ${MOST_SEARCHED_BYTES} order by place limit 1`;
   return { sql, parameters };
 }
 
 /** The thoughts that an index finds, in the order of the listing. */
-function lookedAt(
-  { userId, status, createdFrom, createdTo, order = "desc", beyond }: Listing,
-  add: (value: Parameter) => string,
-): string {
-  const conditions = [userId === undefined ? `user_id <> '${CANARY_USER}'` : `user_id = ${add(userId)}`];
+function lookedAt(listing: Listing, add: (value: Parameter) => string): string {
+  const { userId, status, createdFrom, createdTo, order = "desc", beyond } = listing;
+  const conditions = [userId === undefined ? `user_id <> '${CANARY_USER}'` : ofUser(add(userId))];
   // With a user, the user's index is the better one.
   if (status !== undefined && userId === undefined) conditions.push(INDEXED[status]);
   if (beyond !== undefined) conditions.push(`id ${order === "desc" ? "<" : ">"} ${add(beyond)}::text::uuid`);
@@ -109,7 +108,11 @@ function lookedAt(
   if (createdTo !== undefined) {
     conditions.push(`id < ${add(firstIdAt(createdTo + CLOCKS_DIFFER_MS))}::text::uuid`);
   }
-  return `from thoughts where ${conditions.join(" and ")} order by id ${order}`;
+  return `from thoughts where ${conditions.join(" and ")} order by ${orderOf(listing)}`;
+}
+
+function orderOf({ userId, order = "desc" }: Listing): string {
+  return userId === undefined ? `id ${order}` : ORDER_OF_USER[order];
 }
 
 /** The lowest id, of version 7, that can be made at a time. */

@@ -131,12 +131,15 @@ const FAILURES = `
     (extract(epoch from max(finished_at)) * 1000)::float8 as newest_ms
   from newest group by reason order by thoughts desc, reason`;
 
+const LOWEST_ID = "00000000-0000-0000-0000-000000000000";
+const HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
 /** `attempts` is the fence and never decreases; its present count is forgiven. */
 const REDRIVE = `
   with which as materialized (
     select id from thoughts
     where finished_at is not null and result is null and status = 'failed'
-      and ($1::text is null or id = $1::text::uuid)
+      and id between coalesce($1, '${LOWEST_ID}')::text::uuid and coalesce($1, '${HIGHEST_ID}')::text::uuid
       and ($2::text is null or coalesce(failure, 'unknown') = $2)
     order by id limit $3::int for update skip locked
   ), again as (

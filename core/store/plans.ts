@@ -10,6 +10,7 @@ export const LOOKUPS = {
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_sort: "off",
+  enable_incremental_sort: "off",
   jit: "off",
 } as const;
 

@@ -8,6 +8,7 @@ import { createStranded } from "./stranded.ts";
 import { type Database, migrate } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { createLogger } from "../telemetry/log.ts";
+import { createOperator } from "./operator.ts";
 import { createOutbox } from "./outbox.ts";
 import { createStore } from "./thoughts.ts";
 
@@ -65,15 +66,16 @@ async function rowsRead(database: Database): Promise<RowsRead> {
   return row!;
 }
 
-/** Connections that write, by default: each counts for itself, and reports later. */
-const CONNECTIONS = 4;
+/** Connections by default: each counts for itself, and reports later. */
+const CONNECTIONS = { query: 4, read: 2 };
 
 /** Rows that a piece of work reads. */
-async function readBy(database: Database, run: () => Promise<void>): Promise<RowsRead> {
+async function readBy(database: Database, run: () => Promise<unknown>): Promise<RowsRead> {
   const settled = async () => {
     // At the same time, so that each connection takes one.
-    const flush = () => database.query("select pg_stat_force_next_flush(), pg_sleep(0.2)");
-    await Promise.all(Array.from({ length: CONNECTIONS }, flush));
+    const flush = (kind: "query" | "read") =>
+      Array.from({ length: CONNECTIONS[kind] }, () => database[kind]("select pg_stat_force_next_flush()"));
+    await Promise.all([...flush("query"), ...flush("read")]);
     return await rowsRead(database);
   };
   const before = await settled();
@@ -82,15 +84,22 @@ async function readBy(database: Database, run: () => Promise<void>): Promise<Row
   return { scanned: after.scanned - before.scanned, found: after.found - before.found };
 }
 
+const idOf = (n: number) => `01900000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
+
+/** Has the oldest third of all thoughts, and none since. */
+const QUIET_USER = "quiet user";
+
 /** Fills both tables as a backlog would, without the planner being told. */
 async function fill(database: Database, count: number): Promise<void> {
   await database.transaction(async (tx) => {
     await tx.query("set local statement_timeout = 0");
     await tx.query(
-      `insert into thoughts (id, user_id, text, created_at)
-       select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'user ' || n % 1000, 'a thought', now()
+      `insert into thoughts (id, user_id, text, created_at, idempotency_key)
+       select ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,
+         case when n < $1::int / 3 then $2 else 'user ' || n % 1000 end, 'a thought', now(),
+         case when n % 3 = 0 then n || ' is the key of a thought' end
        from generate_series(1, $1::int) n`,
-      [count],
+      [count, QUIET_USER],
     );
     await tx.query(
       `insert into outbox (thought_id, attempts, flow, user_id, cost, rank)
@@ -123,6 +132,9 @@ Deno.test({
   },
 });
 
+/** Thoughts that have failed. */
+const FAILED = 1_000;
+
 /** At this size the outbox's two indexes by flow have different heights, and the wrong one looks cheaper. */
 const BETWEEN_HEIGHTS = 60_000;
 
@@ -151,8 +163,42 @@ for (
         found < BETWEEN_HEIGHTS,
         `${found} entries of indexes read for 1,506 of ${BETWEEN_HEIGHTS} thoughts`,
       );
+
+      await database.query(
+        `update thoughts set status = 'failed', finished_at = now() where id > '${
+          idOf(BETWEEN_HEIGHTS - FAILED)
+        }'`,
+      );
+      const walks: string[] = [];
+      for (const known of ["emptied", "analyzed"]) {
+        for (const [what, run] of lookups(database)) {
+          const { found } = await readBy(database, run);
+          if (found >= FAILED) walks.push(`${what}, ${known}: ${found}`);
+        }
+        await database.query("analyze thoughts");
+      }
+      assert.deepEqual(walks, [], "entries of indexes read");
     },
   });
+}
+
+/** What concerns a few thoughts of few users, by what asks for it. */
+function lookups(database: Database): [string, () => Promise<unknown>][] {
+  const store = createStore(database);
+  const operator = createOperator(database);
+  const repeat = (of: number) =>
+    aThought({ userId: QUIET_USER, idempotencyKey: `${of} is the key of a thought`, requestHash: "a hash" });
+  return [
+    ["a listing of a user", () => store.list({ userId: "user 7", limit: 5 })],
+    ["a listing of a user without thoughts", () => store.list({ userId: "nobody", limit: 5 })],
+    ["a listing of a user who has been quiet", () => store.list({ userId: QUIET_USER, limit: 5 })],
+    ["a user's events", () => store.newer("user 7", idOf(1), 5)],
+    ["the canary's part of what waits", () => store.waiting(100)],
+    ["a repeated request", () => store.insert([repeat(3_000)])],
+    ["repeated thoughts of one request", () => store.insertAsOne("a key", [repeat(3_003), repeat(3_006)])],
+    ["one failed thought", () => operator.redrive(idOf(BETWEEN_HEIGHTS))],
+    ["a user to forget", () => operator.forget("user 8")],
+  ];
 }
 
 /** A database that none of our start-up settings reach, with its role as the log says. */

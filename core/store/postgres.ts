@@ -221,8 +221,8 @@ export function openPostgres(options: PostgresOptions): Database {
 
 /** Planned once. Unnamed statements, as through a pooler, are planned each time. */
 const KEPT_PLANS = { plan_cache_mode: "force_generic_plan", ...LOOKUPS };
-/** Listings differ too much in their parameters. */
-const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", jit: LOOKUPS.jit };
+/** Listings differ too much in their parameters; counts may scan. */
+const FRESH_PLANS = { plan_cache_mode: "force_custom_plan", ...LOOKUPS, enable_seqscan: "on" };
 
 const pauseAfter = (conflicts: number) => pause(backoffMs(conflicts, { firstMs: 5, maxMs: 100 }));
 

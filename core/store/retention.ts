@@ -3,6 +3,7 @@
  * forgotten.
  */
 import { subjectHash } from "../subject.ts";
+import { ofUser, ORDER_OF_USER } from "./by_user.ts";
 import type { Database } from "./database.ts";
 
 /** Retention periods in days; 0 keeps for ever. */
@@ -89,7 +90,7 @@ export function createRetention(database: Database): Retention {
       let total = 0;
       for (;;) {
         const gone = await remove(
-          "select id from thoughts where user_id = $1 order by id desc limit $2::int",
+          `select id from thoughts where ${ofUser("$1")} order by ${ORDER_OF_USER.desc} limit $2::int`,
           [userId, CHUNK],
         );
         total += gone;

@@ -1,15 +1,16 @@
 /** Thoughts as the API sees them: stored in bulk, read, listed, deleted, watched. */
 import { type Database, type Queries, UnstorableError } from "./database.ts";
 import {
-  CANARY_USER,
   type NewThought,
   type Status,
   type Thought,
   type ThoughtPriority,
   type Timeline,
 } from "../thought.ts";
+import { ofUser, ORDER_OF_USER } from "./by_user.ts";
 import { announceNow, POSTED } from "./outbox.ts";
 import { lastLookedAt, listed, type Listing, type Statement } from "./listing.ts";
+import { CANARY_WAITING } from "./waiting.ts";
 import { isSampled, traceFields, type Traceparent } from "../telemetry/traceparent.ts";
 
 /** A thought to store, with the id it will have. */
@@ -169,15 +170,15 @@ export function createStore(database: Database): Store {
     },
     async newer(userId, after, limit) {
       const rows = await database.read<ProgressRow>(
-        `select ${PROGRESS} from thoughts where user_id = $1 and id > $2::text::uuid order by id limit $3`,
+        `select ${PROGRESS} from thoughts where ${ofUser("$1")} and id > $2::text::uuid
+         order by ${ORDER_OF_USER.asc} limit $3`,
         [userId, after, limit],
       );
       return rows.map(progressOf);
     },
     async waiting(most) {
       const [row] = await database.read<{ waiting: number; canary: number }>(
-        `select count(*)::int as waiting,
-           (select count(*)::int from thoughts where finished_at is null and user_id = '${CANARY_USER}') as canary
+        `select count(*)::int as waiting, (${CANARY_WAITING})::int as canary
          from (select from thoughts where finished_at is null limit $1) unfinished`,
         [most],
       );
@@ -217,15 +218,26 @@ const INSERT_AND_TELL = `${INSERT_ALL}, told as materialized (select pg_notify('
 /** Requests under one key wait for each other; their statements then see what the one before has stored. */
 const LOCK_KEY = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
 
+/**
+ * The thought `t` under a given key, by rows in the order of the index of keys: by equality the planner may read all
+ * of the user's thoughts instead (docs/decisions/0063-plans.md).
+ */
+const EARLIER = `
+  given cross join lateral (
+    select id, status, request_hash from thoughts
+    where idempotency_key is not null
+      and (user_id, idempotency_key) >= (given.user_id, given.idempotency_key)
+      and (user_id, idempotency_key) <= (given.user_id, given.idempotency_key)
+    order by user_id, idempotency_key limit 1
+  ) t`;
+
 const FIND_REPEATED = `
   with ${GIVEN}
-  select given.id as asked, t.id, t.status, t.request_hash
-  from given join thoughts t on t.user_id = given.user_id and t.idempotency_key = given.idempotency_key`;
+  select given.id as asked, t.id, t.status, t.request_hash from ${EARLIER}`;
 
 const FIND_CONFLICT = `
   with ${GIVEN}
-  select from given join thoughts t on t.user_id = given.user_id and t.idempotency_key = given.idempotency_key
-  where t.request_hash is distinct from given.request_hash limit 1`;
+  select from ${EARLIER} where t.request_hash is distinct from given.request_hash limit 1`;
 
 const PROGRESS =
   "id, user_id, status, attempts, error, traceparent, created_at, queued_at, published_at, claimed_at, analysed_at, " +

@@ -1,5 +1,6 @@
 /** What waits in the whole store, for the gauges. */
 import { CANARY_USER, type ThoughtPriority } from "../thought.ts";
+import { ofUser, ORDER_OF_USER } from "./by_user.ts";
 import type { Database } from "./database.ts";
 
 export interface Waiting {
@@ -91,16 +92,20 @@ const oldest = (priority: ThoughtPriority) => `
 /** The canary posts one thought a minute; older ones that wait count as anybody's. */
 const CANARY_LOOKED_AT = 1_000;
 
+/** A query that counts the canary's thoughts that wait, among its newest, however many it has posted. */
+export const CANARY_WAITING = `
+  select count(*) from (
+    select finished_at from thoughts where ${ofUser(`'${CANARY_USER}'`)}
+    order by ${ORDER_OF_USER.desc} limit ${CANARY_LOOKED_AT}
+  ) newest where finished_at is null`;
+
 /**
- * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone,
- * among its newest, however many it has posted. A clock that went back makes ages negative: they are then reported as 0.
+ * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone. A clock that went back makes ages negative: they are then reported as 0.
  */
 const COUNT = `
   select
     (select count(*) from thoughts where finished_at is null)::float8 -
-      (select count(*) from (
-        select finished_at from thoughts where user_id = '${CANARY_USER}' order by id desc limit ${CANARY_LOOKED_AT}
-      ) newest where finished_at is null)::float8 as total,
+      (${CANARY_WAITING})::float8 as total,
     (select count(*) from thoughts where finished_at is null and priority = 'batch')::float8 as batch,
     ${oldest("interactive")} as oldest_interactive, ${oldest("batch")} as oldest_batch,
     (select count(*) from outbox)::float8 as outbox`;
