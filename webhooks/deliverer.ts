@@ -57,7 +57,7 @@ export async function runDeliverer(options: DelivererOptions): Promise<void> {
   let turn = 0;
 
   const delivering = repeat("delivering", { log, signal, wait: alarm.wait }, async () => {
-    const waiting = await deliveries.waiting();
+    const waiting = await known(deliveries.waiting, [metrics.webhook_overdue_seconds]);
     hosts.keep(new Set(waiting.map(hostOf)));
     show(waiting);
     const rooms = roomsOf(waiting.filter(({ dueMs }) => dueMs <= 0), hosts, turn++);
@@ -72,8 +72,10 @@ export async function runDeliverer(options: DelivererOptions): Promise<void> {
   });
 
   const tidying = repeat("tidying events", { log, signal, maxBackoffMs: TIDY_EVERY_MS }, async () => {
-    await deliveries.tidy();
-    const { pending, oldestS } = await deliveries.backlog();
+    const { pending, oldestS } = await known(async () => {
+      await deliveries.tidy();
+      return await deliveries.backlog();
+    }, [metrics.webhook_pending, metrics.webhook_oldest_pending_seconds]);
     metrics.webhook_pending.set(pending);
     metrics.webhook_oldest_pending_seconds.set(oldestS);
     // Events of a paused host are rarely tried, so that they would not end by themselves.
@@ -166,6 +168,16 @@ export async function runDeliverer(options: DelivererOptions): Promise<void> {
   await within(STOP_GRACE_MS, "Receivers", Promise.all(inProgress)).catch(() => {
     log.warn("stopping, requests in progress will be repeated", { events: inProgress.size });
   });
+}
+
+/** Reads from the store; while that fails, the gauges of what it says are absent. */
+async function known<T>(read: () => Promise<T>, gauges: readonly { remove(): void }[]): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    for (const gauge of gauges) gauge.remove();
+    throw error;
+  }
 }
 
 /** A server that fails, or asks for a pause, gets one. Any other status is about one webhook, not about its host. */

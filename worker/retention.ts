@@ -38,14 +38,16 @@ export interface RetentionOptions {
 /** Runs until the signal aborts; survives outages of the database. */
 export async function runRetention(options: RetentionOptions): Promise<void> {
   const { retention, periods, cache, metrics, log, signal, analysisMs, leads } = options;
+  const overdue = metrics.batch_processor_retention_overdue_seconds;
   const kept = Object.values(periods).every((days) => days === 0);
 
   const pruning = repeat("retention", { log, signal, maxBackoffMs: IDLE_MS }, async () => {
     if (!leads()) {
-      metrics.batch_processor_retention_overdue_seconds.remove();
+      overdue.remove();
       return BUSY_MS;
     }
-    const { completed, failed, idempotencyKeys } = await retention.prune(periods, CHUNK);
+    // Also when it fails, which is what the alert RetentionBehind is there for.
+    const { completed, failed, idempotencyKeys } = await retention.prune(periods, CHUNK).finally(measure);
     for (
       const [kind, count] of [["completed", completed], ["failed", failed], [
         "idempotency_key",
@@ -54,7 +56,6 @@ export async function runRetention(options: RetentionOptions): Promise<void> {
     ) {
       metrics.batch_processor_pruned_total.inc({ kind }, count);
     }
-    metrics.batch_processor_retention_overdue_seconds.set(kept ? 0 : await retention.overdueS(periods));
     const most = Math.max(completed, failed, idempotencyKeys);
     if (most > 0) {
       log.info("past their retention period, deleted", {
@@ -72,4 +73,13 @@ export async function runRetention(options: RetentionOptions): Promise<void> {
   });
 
   await Promise.all([pruning, evicting]);
+
+  async function measure(): Promise<void> {
+    try {
+      overdue.set(kept ? 0 : await retention.overdueS(periods));
+    } catch (error) {
+      overdue.remove();
+      throw error;
+    }
+  }
 }

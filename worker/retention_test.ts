@@ -56,3 +56,37 @@ testOnDatabase(
     await running;
   },
 );
+
+testOnDatabase(
+  "a deletion that fails is overdue, and it is unknown how long while the store cannot be read",
+  async (database) => {
+    const metrics = createMetrics("worker", "1");
+    const old = aThought();
+    await createStore(database).insert([old]);
+    await database.query(
+      `update thoughts set id = ('01800000' || substr(id::text, 9))::uuid, status = 'completed', result = '{}',
+    finished_at = now() - interval '9 days' where id = $1::text::uuid`,
+      [old.id],
+    );
+    await database.query("alter table cache_evictions rename to cache_evictions_away");
+    await database.query("alter table webhook_deliveries rename to webhook_deliveries_away");
+    await using memory = openMemoryCache(60);
+    const stop = new AbortController();
+    const running = runRetention({
+      retention: createRetention(database),
+      periods: { completedDays: 8, failedDays: 0, idempotencyKeyDays: 0 },
+      cache: createAnalysisCache(memory, createNoneAnalyser()),
+      metrics,
+      log,
+      signal: stop.signal,
+      analysisMs: 60_000,
+      leads: () => true,
+    });
+    const overdueS = async () => /retention_overdue_seconds (\d+)/.exec((await metrics.expose()).body)?.[1];
+    await waitFor("a day, in seconds", async () => Number(await overdueS()) >= 86_400);
+    await database.query("alter table thoughts rename to thoughts_away");
+    await waitFor("no sample", async () => await overdueS() === undefined);
+    stop.abort();
+    await running;
+  },
+);
