@@ -35,15 +35,42 @@ const RULE_FILES = ["recording.yml", "slo.yml", "alerts.yml"];
 const ScrapeFile = z.object({
   scrape_configs: z.array(z.looseObject({ job_name: z.string().min(1) })).min(1),
 });
-const RuleFile = z.object({
-  groups: z.array(z.looseObject({
-    name: z.string(),
-    rules: z.array(z.looseObject({
-      alert: z.string().optional(),
-      record: z.string().optional(),
-      expr: z.union([z.string(), z.number()]),
-    })),
-  })),
+/** "5m", "1h30m", or 0. */
+const Duration = z.coerce.string().regex(/^(0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?)$/, {
+  error: "Not a duration such as 5m",
+});
+const Texts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+/** As strict as Prometheus, which does not start with a field that it does not know. */
+const Rule = z.strictObject({
+  alert: z.string().min(1).optional(),
+  record: z.string().min(1).optional(),
+  expr: z.union([z.string(), z.number()]),
+  for: Duration.optional(),
+  keep_firing_for: Duration.optional(),
+  labels: Texts.optional(),
+  annotations: Texts.optional(),
+})
+  .refine(
+    ({ alert, record }) => (alert === undefined) !== (record === undefined),
+    "Needs alert or record, not both",
+  )
+  .refine(
+    ({ record, for: duration, keep_firing_for, annotations }) =>
+      record === undefined || [duration, keep_firing_for, annotations].every((field) => field === undefined),
+    "A recorded series has no for, keep_firing_for or annotations",
+  );
+const RuleFile = z.strictObject({
+  groups: z.array(z.strictObject({
+    name: z.string().min(1),
+    interval: Duration.optional(),
+    query_offset: Duration.optional(),
+    limit: z.number().optional(),
+    labels: Texts.optional(),
+    rules: z.array(Rule),
+  })).refine(
+    (groups) => new Set(groups.map(({ name }) => name)).size === groups.length,
+    "Two groups have the same name",
+  ),
 });
 const DashboardFile = z.looseObject({ uid: z.string().min(1), title: z.string().min(1) });
 
@@ -98,6 +125,11 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
   const overrides = await filesIn(paths, "compose", /\.yml$/);
   for (const file of overrides) await read(file, z.looseObject({}));
   const adopted = await adoptedServices(paths);
+  for (const folder of ["scrape", "rules", "compose"]) {
+    for (const file of await filesIn(paths, folder, /\.yaml$/)) {
+      problems.push(`${file}: is not read: name it ${basename(file, ".yaml")}.yml`);
+    }
+  }
   return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems, taken };
 }
 

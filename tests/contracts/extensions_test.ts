@@ -83,6 +83,12 @@ Deno.test("what an extension would break is named, file by file, and one that is
     "dashboards/h.json": '{"uid": "tp-api", "title": "Mine"}',
     "dashboards/i.json": "{",
     "compose/j.yml": "services: {",
+    "rules/k.yml": "groups: [{ name: g, rules: [{ alert: Mine, expr: up == 0, annotation: {} }] }]",
+    "rules/l.yml": "groups: [{ name: g, rules: [{ alert: Mine, expr: up == 0, for: 5 minutes }] }]",
+    "rules/m.yml": "groups: [{ name: g, rules: [] }, { name: g, rules: [] }]",
+    "rules/n.yml": "groups: [{ name: g, rules: [{ record: a:b, alert: Mine, expr: up }] }]",
+    "rules/o.yml": "groups: [{ name: g, rules: [{ record: a:b, expr: up, for: 1m }] }]",
+    "scrape/p.yaml": "scrape_configs: [{ job_name: mine }]",
   }, async (paths) => {
     const { problems } = await readExtensions(paths);
     const said = problems.map((problem) => problem.replace(/^(\w+\/\w\.\w+: [^:(]*).*$/s, "$1").trim());
@@ -94,14 +100,22 @@ Deno.test("what an extension would break is named, file by file, and one that is
       "rules/e.yml",
       "rules/f.yml",
       "rules/g.yml",
+      ...["k", "l", "m", "n", "o"].map((name) => `rules/${name}.yml`),
       "dashboards/h.json",
       "dashboards/i.json",
       "compose/j.yml",
+      "scrape/p.yaml",
     ]);
     assert.match(problems[0]!, /the job kafka-worker is there already \(config\/prometheus\.yml\)/);
     assert.match(problems[4]!, /the alert TargetDown is there already \(config\/prometheus\/alerts\.yml\)/);
     assert.match(problems[5]!, /Mine: not PromQL/);
-    assert.match(problems[7]!, /the dashboard uid tp-api is there already/);
+    assert.match(problems[7]!, /Unrecognized key: "annotation".*groups\[0\]\.rules\[0\]/);
+    assert.match(problems[8]!, /Not a duration such as 5m.*groups\[0\]\.rules\[0\]\.for/);
+    assert.match(problems[9]!, /Two groups have the same name/);
+    assert.match(problems[10]!, /Needs alert or record, not both/);
+    assert.match(problems[11]!, /A recorded series has no for/);
+    assert.match(problems[12]!, /the dashboard uid tp-api is there already/);
+    assert.match(problems.at(-1)!, /is not read: name it p\.yml/);
   });
 });
 
