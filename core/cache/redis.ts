@@ -53,6 +53,8 @@ export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnec
     keyPrefix: prefix,
     lazyConnect: true,
     enableOfflineQueue: false,
+    // It asks for INFO, which is a dangerous command to many users' rights, and would print advice of its own.
+    enableReadyCheck: false,
     maxRetriesPerRequest: 1,
     connectTimeout: 2_000,
     commandTimeout: ANSWER_MS,
@@ -109,7 +111,7 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
     } catch (error) {
       if (error instanceof Error && /^READONLY/.test(error.message)) refusal = error; // it reconnects now
       const cause = refusal ?? error;
-      throw new UnavailableError(`Redis: ${reason(cause)}`, { cause: error, why: whyOf(reason(cause)) });
+      throw new UnavailableError(`Redis: ${reason(cause)}`, { cause, why: whyOf(reason(cause)) });
     }
   }
 
@@ -141,6 +143,9 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
     },
     async ping() {
       await run(() => redis.set(PROBE, "", "PX", 1_000));
+      // A user may have the right to this, but not to what the cache needs.
+      await run(() => redis.eval(SET_ALL, 1, PROBE, 1, ""));
+      await run(() => redis.mget([PROBE]));
     },
     [Symbol.asyncDispose]() {
       redis.disconnect();
@@ -151,10 +156,12 @@ export function openRedis({ ttlS, log, ...connection }: RedisOptions): Cache {
 
 /** Why Redis cannot be used, in words fit for the public. */
 function whyOf(message: string): string {
-  if (/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password/.test(message)) return "the login is refused";
+  if (/\b(WRONGPASS|NOAUTH)\b|invalid password/.test(message)) return "the login is refused";
+  if (/\bNOPERM\b/.test(message)) return "its user lacks a right";
   if (/\bREADONLY\b/.test(message)) return "read-only";
   if (/\bOOM\b/.test(message)) return "out of memory";
-  if (/is a cluster/.test(message)) return "a cluster, which is not supported";
+  if (/\bLOADING\b/.test(message)) return "it is starting";
+  if (/is a cluster|\b(MOVED|CROSSSLOT)\b/.test(message)) return "a cluster, which is not supported";
   if (/did not respond|timed out/.test(message)) return "no response";
   return "not reachable";
 }

@@ -4,7 +4,7 @@ import { makeCertificates } from "../../tests/support/certificates.ts";
 import { startOwnRedis } from "../../tests/support/own_redis.ts";
 import { required } from "../../tests/support/services.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import { createLogger } from "../telemetry/log.ts";
+import { createLogger, reason } from "../telemetry/log.ts";
 import type { UnavailableError } from "../unavailable.ts";
 import type { Cache } from "./cache.ts";
 import { openRedis } from "./redis.ts";
@@ -60,7 +60,38 @@ Deno.test({
     await down(cache, "the login is refused");
     await cache.getMany(["analysis:a"]);
     assert.match(logged(), /continuing without it.*WRONGPASS/);
+    const error = await cache.ping().catch((error) => error);
+    assert.doesNotMatch(reason(error), /enableOfflineQueue/, "an option of the client");
     assert.doesNotMatch(logged(), /canary/);
+  },
+});
+
+Deno.test({
+  name: "a Redis user needs no dangerous commands; one that lacks a right the cache needs is down by name",
+  ignore,
+  async fn() {
+    await using redis = await startOwnRedis([
+      ...["--user", "ada", "on", ">secret", "~*", "+@all", "-@dangerous"],
+      ...["--user", "bob", "on", ">secret", "~*", "+@all", "-eval"],
+      ...["--user", "cy", "on", ">secret", "~*", "+@all", "-mget"],
+    ]);
+    const { log } = logger();
+    const open = (user: string) =>
+      openRedis({ url: `redis://${user}:secret@127.0.0.1:${redis.port}`, ttlS: 60, log });
+    const printed: unknown[] = [];
+    const { warn } = console;
+    console.warn = (line) => printed.push(line);
+    try {
+      await using cache = open("ada");
+      await works(cache);
+    } finally {
+      console.warn = warn;
+    }
+    assert.deepEqual(printed, [], "the client's own advice");
+    for (const user of ["bob", "cy"]) {
+      await using cache = open(user);
+      await down(cache, "its user lacks a right");
+    }
   },
 });
 

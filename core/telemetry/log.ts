@@ -106,8 +106,10 @@ export function reason(error: unknown): string {
   return `${message}${causeOf(error, message)}`.replaceAll(/\s+/g, " ").slice(0, 500);
 }
 
-/** In parentheses behind a message that ends with advice, and so with a full stop. */
+/** In parentheses behind a message that ends with advice, and so with a full stop; empty if the message has it. */
 function causeOf({ cause }: Error, message: string): string {
   if (!(cause instanceof Error)) return "";
-  return message.endsWith(".") ? ` (${reason(cause)})` : `: ${reason(cause)}`;
+  const why = reason(cause);
+  if (message.includes(why)) return "";
+  return message.endsWith(".") ? ` (${why})` : `: ${why}`;
 }

@@ -100,6 +100,11 @@ for (
       new Error("Taken. Set PORT.", { cause: new Error("in use") }),
       "Taken. Set PORT. (in use)",
     ],
+    [
+      "a cause that it has already",
+      new Error("PostgreSQL: refused", { cause: new Error("refused") }),
+      "PostgreSQL: refused",
+    ],
     ["a cause that is data", new Error("lost", { cause: { text: "canary" } }), "lost"],
     ["an error without a message", new RangeError(), "RangeError"],
     ["several errors", new AggregateError([new Error("first"), new Error("second")], "all"), "first"],
