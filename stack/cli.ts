@@ -172,7 +172,18 @@ function describe(command: string, version: string, take: Take): Command {
     withSelection(verb("verify", "prove the running stack again, or an installation elsewhere")),
   )
     .option("--open", "open the proof thought's trace in the browser")
-    .action((flags) => take("verify", flags));
+    .action((flags: Flags, command: Command) => {
+      const { url, context } = flags;
+      if (url === undefined && context === undefined) {
+        const given = ELSEWHERE.find((name) => flags[name] !== undefined);
+        if (given) {
+          command.error(
+            `error: option '--${kebab(given)}' is of an installation elsewhere: give --url or --context`,
+          );
+        }
+      }
+      take("verify", flags);
+    });
   verb("urls", "addresses and logins").action((flags) => take("urls", flags));
   verb("logs", "the last lines of a service, or of all").argument("[service]")
     .option("-f, --follow", "continue with new lines")
@@ -227,12 +238,11 @@ function withInstallation(command: Command): Command {
       new Option("--context <name>", "of kubectl: a cluster with a release of the chart, by port-forward")
         .conflicts("url"),
     )
-    .option("--namespace <name>", "of that release, if there are several");
+    .addOption(new Option("--namespace <name>", "of that release, if there are several").conflicts("url"));
   for (const part of Object.keys(PARTS)) {
-    command.option(
-      `--${part} <service>`,
-      `the cluster's ${part}, as NAMESPACE/NAME:PORT, if not found`,
-      clusterService,
+    command.addOption(
+      new Option(`--${part} <service>`, `the cluster's ${part}, as NAMESPACE/NAME:PORT, if not found`)
+        .conflicts("url").argParser(clusterService),
     );
   }
   return command
@@ -241,6 +251,21 @@ function withInstallation(command: Command): Command {
       new Option("--grafana-login-file <path>", "a file with user:password of its Grafana")
         .env("VERIFY_GRAFANA_LOGIN_FILE"),
     );
+}
+
+/** Options that mean something only beside `--url` or `--context`. */
+const ELSEWHERE = [
+  "namespace",
+  ...Object.keys(PARTS) as Part[],
+  "prometheusUrl",
+  "alertmanagerUrl",
+  "grafanaUrl",
+  "lokiUrl",
+  "tempoUrl",
+] as const;
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function installationOf(flags: Flags): Installation | undefined {

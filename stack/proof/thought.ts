@@ -1,6 +1,6 @@
 /** One synthetic thought, followed from the API's response to the workers' counter. */
 import { LaunchFailure } from "../failure.ts";
-import { Unreachable } from "../clients/http.ts";
+import { type Reply, Unreachable } from "../clients/http.ts";
 import type { Progress } from "../checklist.ts";
 import { seconds } from "../output/format.ts";
 import { createThoughts } from "../clients/thoughts.ts";
@@ -41,6 +41,10 @@ export function createProofThought(stack: RunningStack) {
     })
       .catch(notThere("The proof thought cannot be sent", "api"));
     if (!reply.id) {
+      const isJson = /\bjson\b/.test(reply.headers.get("content-type") ?? "");
+      if (stack.howToGive && (!isJson || reply.url !== `${api.url}/thoughts`)) {
+        throw notTheApi(api.url, reply);
+      }
       throw failed(
         "The API did not accept the proof thought",
         `${reply.status} ${reply.text.slice(0, 200)}`,
@@ -128,6 +132,16 @@ export function createProofThought(stack: RunningStack) {
     sendTraffic,
     forget,
   };
+}
+
+/** Of an installation whose address a person has given. */
+function notTheApi(url: string, { url: from, status, text }: Reply): LaunchFailure {
+  const redirected = from === `${url}/thoughts` ? "" : `, redirected to ${from}`;
+  return new LaunchFailure("proof", {
+    what: `${url} is not the API's address`,
+    cause: `POST /thoughts returns ${status}${redirected}: ${text.trim().slice(0, 80)}`,
+    next: [`give the address itself: curl ${url}/health/ready has to show its dependencies`],
+  });
 }
 
 function notThere(what: string, service: string): (error: unknown) => never {

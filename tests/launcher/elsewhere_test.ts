@@ -71,11 +71,24 @@ Deno.test("verify --url fails as verify does, without advice about a stack that 
 Deno.test("what verify --url cannot use is refused before anything is sent", async () => {
   await using machine = await createMachine();
   const nowhere = "http://127.0.0.1:1";
+  await using page = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    ({ url }) =>
+      url.includes("/moved/")
+        ? new Response(null, { status: 301, headers: { location: "/login" } })
+        : new Response("<html>Log in</html>", { headers: { "content-type": "text/html" } }),
+  );
+  const elsewhere = `http://127.0.0.1:${page.addr.port}`;
   const cases: [args: string[], code: number, said: RegExp][] = [
     [["--url", "thoughts.example.com"], EXIT.usage, /Give an address/],
     [["--url", nowhere, "--grafana-url", nowhere], EXIT.usage, /Grafana's login is missing/],
     [["--url", nowhere, "--prometheus-url", nowhere], EXIT.service, /Prometheus is not responding/],
     [["--url", nowhere, "--key-file", "/nowhere/key"], EXIT.prerequisite, /\/nowhere\/key/],
+    [["--prometheus-url", nowhere], EXIT.usage, /'--prometheus-url'.*give --url or --context/],
+    [["--namespace", "shop"], EXIT.usage, /'--namespace'.*give --url or --context/],
+    [["--url", nowhere, "--loki", "logs/loki:80"], EXIT.usage, /'--loki <service>' cannot be used with/],
+    [["--url", elsewhere], EXIT.proof, /is not the API's address[\s\S]*returns 200: <html>/],
+    [["--url", `${elsewhere}/moved`], EXIT.proof, /is not the API's address[\s\S]*redirected to \S+\/login/],
     [["--url", nowhere], EXIT.proof, /cannot be sent[\s\S]*cannot be reached/],
   ];
   for (const [args, code, said] of cases) {
