@@ -14,7 +14,7 @@ export interface Recognised {
 /** The libraries that write metrics of these names. */
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   "OpenTelemetry HTTP conventions":
-    /^http_(server|client)_(request_duration_seconds|duration_milliseconds|active_requests|request_body_size_bytes|response_body_size_bytes)$/,
+    /^http_(server|client)_(request_duration(_seconds)?|duration(_milliseconds)?|active_requests|request_body_size_bytes|response_body_size_bytes)$/,
   "prom-client (Node.js, Deno)": /^nodejs_/,
   "Python's prometheus_client": /^python_/,
   "Go's client": /^(go|promhttp)_/,
@@ -29,17 +29,20 @@ interface Convention {
   readonly method?: string;
 }
 
-/** Durations of HTTP requests, the most precise name first; labels where the convention fixes them. */
+/**
+ * Durations of HTTP requests, the most precise name first; labels where the convention fixes them. OpenTelemetry's
+ * exporter for Node.js leaves the unit out of the name.
+ */
 const DURATIONS: readonly Convention[] = [
   {
-    metric: /^http_server_request_duration_seconds$/,
+    metric: /^http_server_request_duration(?:_seconds)?$/,
     status: "http_response_status_code",
     route: "http_route",
     method: "http_request_method",
   },
   { metric: /^http_server_requests_seconds$/, status: "status", route: "uri", method: "method" },
   {
-    metric: /^http_server_duration_milliseconds$/,
+    metric: /^http_server_duration(?:_milliseconds)?$/,
     status: "http_status_code",
     route: "http_route",
     method: "http_method",
@@ -171,7 +174,8 @@ function counterIn(families: readonly Family[]): Requests | undefined {
   for (const { name, type, samples } of families) {
     if (type !== "counter" || !COUNTERS.test(name) || name.startsWith("promhttp_")) continue;
     const labels = labelsOf(samples);
-    if (labels.status !== undefined) return { counter: samples[0]!.name, ...labels };
+    const counter = samples.find((sample) => !sample.name.endsWith("_created"))?.name;
+    if (counter !== undefined && labels.status !== undefined) return { counter, ...labels };
   }
   return undefined;
 }
@@ -183,7 +187,7 @@ function durationsOf({ name, type, samples }: Family): Durations {
   return {
     metric: name,
     buckets: type === "histogram",
-    perSecond: /_(?:milliseconds|ms)$/.test(name) ? 1_000 : 1,
+    perSecond: /_(?:milliseconds|ms)$|^http_server_duration$/.test(name) ? 1_000 : 1,
     bounds: [...bounds].filter(Number.isFinite).sort((a, b) => a - b),
   };
 }

@@ -114,6 +114,26 @@ Deno.test("milliseconds are told in seconds, and the limit too", () => {
   assert.match(panels.get("Duration p95")![0]!, /\/ 1000$/);
 });
 
+Deno.test("OpenTelemetry's exporter for Node.js, which leaves the unit out of the name, is recognised", () => {
+  const bare = (text: string, name: string, unit: string) => text.replaceAll(`${name}_${unit}`, name);
+  const stable = bare(OPEN_TELEMETRY, "http_server_request_duration", "seconds");
+  assert.equal(of(stable).requests?.status, "http_response_status_code");
+  assert.match(expressions(stable).rules.get("ServiceSlow")!, /duration_bucket\{.* > 1 and /);
+  const old = bare(MILLISECONDS, "http_server_duration", "milliseconds");
+  assert.equal(of(old).requests?.status, "http_status_code");
+  assert.match(expressions(old).rules.get("ServiceSlow")!, /duration_bucket\{.* \/ 1000 > 1 and /);
+  for (const text of [stable, old]) assert.match(of(text).found[0]!, /^OpenTelemetry HTTP conventions: 1/);
+});
+
+Deno.test("a counter's time of birth is not taken for the counter", () => {
+  const { requests } = of(`# TYPE http_requests counter
+http_requests_created{code="200"} 1.7e9
+http_requests_total{code="200"} 7
+# EOF
+`);
+  assert.equal(requests?.counter, "http_requests_total");
+});
+
 Deno.test("a service without HTTP is watched by what it has", () => {
   const { rules, panels } = expressions(GO_WITHOUT_HTTP);
   assert.deepEqual([...rules.keys()], ["ServiceDown"]);
