@@ -71,8 +71,14 @@ async function lookAtStack(context: Context): Promise<Live> {
   const engine = await docker.engine();
   const nothing: Endpoints = createEndpoints([]);
   if (engine.state !== "running") return { host, docker, compose, endpoints: nothing, engine: false };
-  await checkProject(context);
-  return { host, docker, compose, endpoints: createEndpoints(await compose.ps()), engine: true };
+  try {
+    await checkProject(context);
+    return { host, docker, compose, endpoints: createEndpoints(await compose.ps()), engine: true };
+  } catch (error) {
+    // Compose does not say which of its files it cannot read.
+    await checkExtensions(context.paths);
+    throw error;
+  }
 }
 
 async function conclude(context: Context, checks: readonly Check[]): Promise<Report> {

@@ -228,6 +228,19 @@ Deno.test("an invalid extension is named, and stays as it is", async () => {
   assert.deepEqual([on.files(), on.reloads()], [["scrape/mine.yml"], 0]);
 });
 
+Deno.test("an override that Compose cannot read is named, although Compose then lists nothing", async () => {
+  await using on = await setting(undefined, [
+    { when: "* ps --all *", code: 1, stderr: "yaml: line 1: did not find expected ',' or '}'" },
+  ]);
+  await Deno.mkdir(join(on.extensions, "compose"), { recursive: true });
+  await Deno.writeTextFile(join(on.extensions, "compose/mine.yml"), "services: {");
+  for (const args of [["http://localhost:3000", "--name", "shop"], ["--otlp"], ["--remove", "otlp"]]) {
+    const run = await on.machine.launch("adopt", ...args);
+    assert.equal(run.code, EXIT.prerequisite, run.stderr);
+    assert.match(run.stderr, /An extension is invalid[\s\S]*compose\/mine\.yml/);
+  }
+});
+
 Deno.test("a target that stays down, and a Prometheus that refuses the files, undo it all", async () => {
   await using shop = service(METRICS);
   const args = ["adopt", `http://localhost:${shop.addr.port}`, "--name", "shop"];
