@@ -1,5 +1,6 @@
 /** Configuration: the settings as the environment has them. No other file of API and worker reads it. */
 import type { z } from "zod";
+import { whyUnreadable } from "./named_file.ts";
 import { type Program, PROGRAMS, type Setting, SETTINGS } from "./settings.ts";
 
 export type Config = { readonly [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]["schema"]> };
@@ -38,9 +39,7 @@ export function loadConfig(
       try {
         text = readFile(fromFile).trim() || undefined;
       } catch (error) {
-        wrong.push(
-          `${setting.env}_FILE: cannot read the file (${error instanceof Error ? error.name : error})`,
-        );
+        wrong.push(`${setting.env}_FILE: cannot read the file (${whyUnreadable(error)})`);
         continue;
       }
     }

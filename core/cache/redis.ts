@@ -2,9 +2,11 @@
  * Redis, by ioredis. Everything here fails fast: an outage is a cache miss and never costs a batch more than
  * 200 ms.
  */
+import { isIP } from "node:net";
 import { Redis, type RedisOptions as ClientOptions } from "ioredis";
 import type { Cache } from "./cache.ts";
 import { within } from "../deadline.ts";
+import { readNamedFile } from "../named_file.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
 import { UnavailableError } from "../unavailable.ts";
 import { parseRedisAddress } from "./redis_address.ts";
@@ -49,7 +51,7 @@ export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnec
     db: address.database,
     ...(address.user === undefined ? {} : { username: address.user }),
     ...withPassword(address.password ?? password),
-    ...(address.tls ? { tls: { servername: address.host, ...authority(caFile) } } : {}),
+    ...(address.tls ? { tls: tlsOptions(address.host, caFile) } : {}),
     keyPrefix: prefix,
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -71,16 +73,10 @@ export function connectRedis({ url, password, caFile, prefix = "" }: RedisConnec
 
 const withPassword = (password: string | undefined) => password === undefined ? {} : { password };
 
-function authority(caFile: string | undefined): { ca?: string } {
-  if (caFile === undefined) return {};
-  try {
-    return { ca: Deno.readTextFileSync(caFile) };
-  } catch (error) {
-    throw new Error(`Cannot read ${caFile}, which REDIS_CA_FILE names (${(error as Error).name})`, {
-      cause: error,
-    });
-  }
-}
+const tlsOptions = (host: string, caFile: string | undefined) => ({
+  ...(isIP(host) ? {} : { servername: host }),
+  ...(caFile === undefined ? {} : { ca: readNamedFile(caFile, "REDIS_CA_FILE") }),
+});
 
 /** MSET has no expiry; a SET for each would cost the client five times as much. */
 const SET_ALL = `for i, key in ipairs(KEYS) do redis.call("SET", key, ARGV[i + 1], "EX", ARGV[1]) end`;

@@ -80,11 +80,13 @@ Deno.test({
       openRedis({ url: `redis://${user}:secret@127.0.0.1:${redis.port}`, ttlS: 60, log });
     const printed: unknown[] = [];
     const { warn } = console;
+    // deno-lint-ignore no-console
     console.warn = (line) => printed.push(line);
     try {
       await using cache = open("ada");
       await works(cache);
     } finally {
+      // deno-lint-ignore no-console
       console.warn = warn;
     }
     assert.deepEqual(printed, [], "the client's own advice");
@@ -144,6 +146,38 @@ Deno.test({
       () => openRedis({ url, caFile: "/nowhere", ttlS: 60, log }),
       /Cannot read \/nowhere.*REDIS_CA_FILE/,
     );
+  },
+});
+
+Deno.test({
+  name: "rediss:// to an IP address checks that the certificate has it",
+  ignore,
+  async fn() {
+    await using certificates = await makeCertificates();
+    const { authority, byAddress, server } = certificates;
+    for (const [{ certificate, key }, has] of [[byAddress, true], [server, false]] as const) {
+      await using redis = await startOwnRedis(
+        [
+          ...["--tls-cert-file", certificate, "--tls-key-file", key],
+          ...["--tls-ca-cert-file", authority, "--tls-auth-clients", "no"],
+        ],
+        { tls: true, admin: ["--tls", "--cacert", authority] },
+      );
+      const { log } = logger();
+      await using cache = openRedis({
+        url: `rediss://127.0.0.1:${redis.port}`,
+        caFile: authority,
+        ttlS: 60,
+        log,
+      });
+      if (has) await works(cache);
+      else {
+        await waitFor(
+          "the refusal",
+          () => cache.ping().then(() => false, (error) => /certificate/i.test(error.message)),
+        );
+      }
+    }
   },
 });
 

@@ -9,6 +9,7 @@ import { reason } from "../telemetry/log.ts";
 import {
   CONNECT_TIMEOUT_MS,
   createKafkaConnection,
+  explained,
   type KafkaConnection,
   type KafkaConnectionOptions,
 } from "./kafka_connection.ts";
@@ -53,7 +54,9 @@ export function openKafka(options: KafkaOptions): Queue {
       });
       await made.connect();
       return made;
-    })();
+    })().catch((error) => {
+      throw explained(error, options);
+    });
     producer.catch(() => producer = undefined);
     return producer;
   }
@@ -96,7 +99,7 @@ export function openKafka(options: KafkaOptions): Queue {
       // Not awaited: a silent broker never closes it, and the next query must not use this connection.
       admin.disconnect().catch(() => {});
       admin = connection.newAdmin();
-      throw unavailable(error);
+      throw unavailable(explained(error, options));
     }
   }
 

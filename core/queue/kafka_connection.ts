@@ -1,7 +1,8 @@
 /** The connection to Kafka: its address, and the names of our topics and group. */
-import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type Admin, Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
+import { readNamedFile } from "../named_file.ts";
 import { type Logger, reason } from "../telemetry/log.ts";
 import { requireReadable, requireTopics } from "./kafka_topics.ts";
 import { DEAD_TOPIC, GROUP, PARTITIONS, THOUGHTS_TOPIC } from "./queue.ts";
@@ -142,31 +143,36 @@ export function createKafkaConnection(options: KafkaConnectionOptions): KafkaCon
   };
 }
 
+/**
+ * An error that says what a broker may mean by closing a connection at once, the only sign of a listener of another
+ * kind.
+ */
+export function explained(error: unknown, { login, tls }: KafkaConnectionOptions): unknown {
+  const wants = [
+    ...(tls === undefined ? ["TLS (KAFKA_TLS)"] : []),
+    ...(login === undefined ? ["a login (KAFKA_SASL_MECHANISM)"] : []),
+  ];
+  if (wants.length === 0 || !/Closed connection/.test(reason(error))) return error;
+  return new Error(`The broker closed the connection. Does this port want ${wants.join(" or ")}?`, {
+    cause: error,
+  });
+}
+
 const saslOptions = ({ mechanism, user: username, password }: KafkaLogin) =>
   ({ mechanism, username, password }) as SASLOptions;
 
 function tlsOptions({ caFile, certificateFile, keyFile }: KafkaTls) {
   return {
-    ...(caFile === undefined ? {} : { ca: readPem(caFile, "KAFKA_CA_FILE") }),
-    ...(certificateFile === undefined ? {} : { cert: readPem(certificateFile, "KAFKA_CERT_FILE") }),
-    ...(keyFile === undefined ? {} : { key: readPem(keyFile, "KAFKA_KEY_FILE") }),
+    ...(caFile === undefined ? {} : { ca: readNamedFile(caFile, "KAFKA_CA_FILE") }),
+    ...(certificateFile === undefined ? {} : { cert: readNamedFile(certificateFile, "KAFKA_CERT_FILE") }),
+    ...(keyFile === undefined ? {} : { key: readNamedFile(keyFile, "KAFKA_KEY_FILE") }),
   };
-}
-
-function readPem(path: string, setting: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new Error(`Cannot read ${path}, which ${setting} names (${(error as Error).name})`, {
-      cause: error,
-    });
-  }
 }
 
 /** kafkajs only closes its side of a connection, which would leak each one to a silent broker. */
 const openSocket: NonNullable<KafkaConfig["socketFactory"]> = ({ host, port, ssl, onConnect }) => {
   const socket: Socket = ssl
-    ? connectTls({ host, port, servername: host, ...ssl }, onConnect)
+    ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
     : connectSocket({ host, port }, onConnect);
   const end = socket.end.bind(socket);
   socket.end = ((...args: Parameters<typeof end>) => {

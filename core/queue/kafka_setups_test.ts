@@ -113,6 +113,42 @@ testOnServices("Kafka over TLS checks the broker's certificate and shows its own
   );
 });
 
+Deno.test("Kafka over TLS at an IP address checks that the certificate has it", async () => {
+  await using certificates = await makeCertificates();
+  const { authority, byAddress, server } = certificates;
+  for (const [{ certificate, key }, has] of [[byAddress, true], [server, false]] as const) {
+    using listener = Deno.listenTls({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: await Deno.readTextFile(certificate),
+      key: await Deno.readTextFile(key),
+    });
+    // It trusts the certificate or not, and then waits for an answer that does not come.
+    const closed = listener.accept().then(async (peer) => {
+      await peer.read(new Uint8Array(1)).catch(() => {});
+      peer.close();
+    });
+    const { log } = logger();
+    await using queue = openKafka({
+      brokers: [`127.0.0.1:${listener.addr.port}`],
+      tls: { caFile: authority },
+      log,
+    });
+    await assert.rejects(queue.ping(), has ? /want a login/ : /certificate/i);
+    await closed;
+  }
+});
+
+testOnServices("a broker that wants TLS or a login is asked for it by name", async () => {
+  for (const brokers of [loginBrokers, tlsBrokers]) {
+    const { log } = logger();
+    await using queue = openKafka({ brokers, log });
+    for (const use of [queue.ping, () => queue.subscribe(() => Promise.resolve(0), 1)]) {
+      await assert.rejects(use(), /want TLS \(KAFKA_TLS\) or a login \(KAFKA_SASL_MECHANISM\)\?/);
+    }
+  }
+});
+
 testOnServices("topics and group have the names that are set", async ({ kafkaBrokers }) => {
   const names = ownNames();
   await roundTrip({ brokers: [kafkaBrokers], names, partitions: 3 });

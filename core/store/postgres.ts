@@ -12,6 +12,7 @@ import { LOOKUPS } from "./plans.ts";
 import { listen } from "./postgres_notifications.ts";
 import { createPool, type Line, openLine, type Pool } from "./postgres_pool.ts";
 import { DeadlineError, within } from "../deadline.ts";
+import { readNamedFile } from "../named_file.ts";
 import { backoffMs, pause } from "../retry.ts";
 
 export interface PostgresOptions {
@@ -276,7 +277,7 @@ function tlsOptions({ tls, hosts }: PostgresAddress): "prefer" | "require" | Rec
   if (mode === "disable") return false;
   if (mode === "prefer") return "prefer";
   const read = (name: string, path: string | undefined) =>
-    path === undefined ? {} : { [name]: readPem(path) };
+    path === undefined ? {} : { [name]: readNamedFile(path, "DATABASE_URL") };
   return {
     rejectUnauthorized: mode === "verify-full",
     host: hosts[0]!.host,
@@ -284,16 +285,6 @@ function tlsOptions({ tls, hosts }: PostgresAddress): "prefer" | "require" | Rec
     ...read("cert", certificate),
     ...read("key", key),
   };
-}
-
-function readPem(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    throw new Error(`Cannot read ${path}, which DATABASE_URL names (${(error as Error).name})`, {
-      cause: error,
-    });
-  }
 }
 
 const READ_ONLY = "25006";

@@ -6,6 +6,8 @@ export interface Certificates extends AsyncDisposable {
   /** Paths of files in PEM. */
   readonly authority: string;
   readonly server: KeyPair;
+  /** Of the server by its IP address, 127.0.0.1, only. */
+  readonly byAddress: KeyPair;
   readonly client: KeyPair;
   /** An authority that has signed nothing of these. */
   readonly stranger: string;
@@ -27,10 +29,16 @@ export async function makeCertificates(): Promise<Certificates> {
     const { certificate, key } = pair(name);
     await openssl("req", "-x509", ...newKey, "-keyout", key, "-out", certificate, "-subj", `/CN=${name}`);
   }
-  for (const [name, subject] of [["server", "localhost"], ["client", "ada"]] as const) {
+  for (
+    const [name, subject, alternative] of [
+      ["server", "localhost", "DNS:localhost"],
+      ["by_address", "localhost", "IP:127.0.0.1"],
+      ["client", "ada", "DNS:ada"],
+    ] as const
+  ) {
     const { certificate, key } = pair(name);
     const extensions = path(`${name}_extensions`);
-    await Deno.writeTextFile(extensions, `subjectAltName=DNS:${subject}\nbasicConstraints=CA:FALSE\n`);
+    await Deno.writeTextFile(extensions, `subjectAltName=${alternative}\nbasicConstraints=CA:FALSE\n`);
     await openssl(
       "req",
       ...newKey,
@@ -52,6 +60,7 @@ export async function makeCertificates(): Promise<Certificates> {
     authority: path("authority"),
     stranger: path("stranger"),
     server: pair("server"),
+    byAddress: pair("by_address"),
     client: pair("client"),
     [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
   };
