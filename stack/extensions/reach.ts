@@ -58,7 +58,10 @@ export async function reachFromContainers(
       what: `${name} listens on loopback only: no container can reach it`,
       cause: error.message,
       next: [
-        `let it listen on ${bridge}, which this machine and its containers can reach, and adopt http://${bridge}:${port}${url.pathname}`,
+        {
+          text: `let it listen on ${bridge}, which this machine and its containers can reach, then`,
+          verb: `adopt ${seen.href} --name ${name}`,
+        },
         "or on 0.0.0.0, which every machine can reach that the firewall admits",
       ],
     });

@@ -83,6 +83,11 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
     "workers.autoscaling.enabled=false,workers.replicas=7",
     /workers\.replicas is 7, but kafka\.partitions is 6/,
   ],
+  ["monitoring.enabled=true,monitoring.rules.jobs[0]=api", /rules\.jobs: no rule watches the job api/],
+  [
+    "monitoring.enabled=true,monitoring.rules.withoutGroups[0]=monitorin",
+    /withoutGroups: there is no group monitorin/,
+  ],
   ["api.allowAnonymous=true", /api\.keysSecret and api\.allowAnonymous/],
   ["networkPolicy.enabled=false,networkPolicy.egress.enabled=true", /egress\.enabled needs networkPolicy/],
   ["networkPolicy.egress.enabled=true", /neither cidrs nor rules/],

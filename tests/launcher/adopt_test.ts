@@ -138,10 +138,11 @@ Deno.test("adopt works before the stack runs; the next start reads the files", a
 Deno.test("a service that listens on loopback only is not adopted, and the address to listen on is named", async () => {
   await using shop = service(METRICS, { hostname: "127.0.0.1" });
   await using on = await setting({});
-  const run = await on.machine.launch("adopt", `http://localhost:${shop.addr.port}`, "--name", "shop");
+  const run = await on.machine.launch("adopt", `http://localhost:${shop.addr.port}/m?x=1`, "--name", "shop");
   assert.equal(run.code, EXIT.target);
   assert.match(run.stderr, /shop listens on loopback only/);
   assert.match(run.stderr, /listen on 127\.0\.0\.2/);
+  assert.match(run.stderr, /adopt http:\/\/127\.0\.0\.2:\d+\/m\?x=1\s+--name shop/);
   assert.deepEqual([on.files(), on.reloads()], [[], 0]);
 });
 
