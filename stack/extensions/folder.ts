@@ -44,7 +44,7 @@ const Texts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]
 const Rule = z.strictObject({
   alert: z.string().min(1).optional(),
   record: z.string().min(1).optional(),
-  expr: z.union([z.string(), z.number()]),
+  expr: z.union([z.string(), z.number()], "Needs an expression"),
   for: Duration.optional(),
   keep_firing_for: Duration.optional(),
   labels: Texts.optional(),
@@ -88,9 +88,10 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
       const text = await Deno.readTextFile(join(paths.extensionsDir, file));
       const parsed = shape.safeParse(file.endsWith(".json") ? JSON.parse(text) : parse(text));
       if (parsed.success) return parsed.data as z.output<Shape>;
-      problems.push(`${file}: ${z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ", ")}`);
+      problems.push(`${file}: ${inOneLine(parsed.error)}`);
     } catch (error) {
-      problems.push(`${file}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+      const [first = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+      problems.push(`${file}: ${first.replace(/:$/, "")}`);
     }
     return undefined;
   };
@@ -131,6 +132,14 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
     }
   }
   return { jobs, rules, dashboards, overrides: overrides.length, adopted, problems, taken };
+}
+
+/** "Unrecognized key: "exprr" at groups[0].rules[0]; …" */
+function inOneLine(error: z.ZodError): string {
+  return z.prettifyError(error).replaceAll(/\s*\n\s*→ /g, " ").replaceAll(/\s*\n\s*/g, "; ").replaceAll(
+    "✖ ",
+    "",
+  );
 }
 
 /** Known by the first line of their scrape file, whatever was edited below it. */

@@ -109,8 +109,8 @@ Deno.test("what an extension would break is named, file by file, and one that is
     assert.match(problems[0]!, /the job kafka-worker is there already \(config\/prometheus\.yml\)/);
     assert.match(problems[4]!, /the alert TargetDown is there already \(config\/prometheus\/alerts\.yml\)/);
     assert.match(problems[5]!, /Mine: not PromQL/);
-    assert.match(problems[7]!, /Unrecognized key: "annotation".*groups\[0\]\.rules\[0\]/);
-    assert.match(problems[8]!, /Not a duration such as 5m.*groups\[0\]\.rules\[0\]\.for/);
+    assert.match(problems[7]!, /k\.yml: Unrecognized key: "annotation" at groups\[0\]\.rules\[0\]$/);
+    assert.match(problems[8]!, /l\.yml: Not a duration such as 5m at groups\[0\]\.rules\[0\]\.for/);
     assert.match(problems[9]!, /Two groups have the same name/);
     assert.match(problems[10]!, /Needs alert or record, not both/);
     assert.match(problems[11]!, /A recorded series has no for/);
