@@ -146,8 +146,15 @@ function notTheApi(url: string, { url: from, status, text }: Reply): LaunchFailu
 
 function notThere(what: string, service: string): (error: unknown) => never {
   return (error) => {
-    if (error instanceof Unreachable) throw failed(what, error.message, service);
-    throw error;
+    if (!(error instanceof Unreachable)) throw error;
+    if (!/certificate/i.test(error.message)) throw failed(what, error.message, service);
+    throw new LaunchFailure("proof", {
+      what,
+      cause: error.message,
+      next: [
+        "if its authority is your own, name that one's certificate: DENO_CERT=authority.pem before the command",
+      ],
+    });
   };
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "../../stack/failure.ts";
+import { makeCertificates } from "../support/certificates.ts";
 import { fakeStack } from "./fake_stack.ts";
 import { createMachine, type Run } from "./run_launcher.ts";
 
@@ -66,6 +67,29 @@ Deno.test("verify --url fails as verify does, without advice about a stack that 
   const down = await machine.launch("verify", "--url", url, "--prometheus-url", url);
   assert.equal(down.code, EXIT.target);
   assert.match(down.stderr, /no route to host/);
+});
+
+Deno.test("verify --url says how to trust an authority of one's own", async () => {
+  await using stack = fakeStack();
+  await using own = await makeCertificates();
+  await using api = Deno.serve(
+    {
+      port: 0,
+      hostname: "127.0.0.1",
+      cert: await Deno.readTextFile(own.server.certificate),
+      key: await Deno.readTextFile(own.server.key),
+      onListen() {},
+    },
+    ({ url, method, headers, body }) =>
+      fetch(`http://127.0.0.1:${stack.port}${new URL(url).pathname}`, { method, headers, body }),
+  );
+  await using machine = await createMachine();
+  const args = ["verify", "--url", `https://localhost:${api.addr.port}`];
+  const untrusted = await machine.launch(...args);
+  assert.equal(untrusted.code, EXIT.proof);
+  assert.match(untrusted.stderr, /UnknownIssuer[\s\S]*DENO_CERT/);
+  const trusted = await machine.launchWith({ DENO_CERT: own.authority }, ...args);
+  assert.equal(trusted.code, EXIT.ok, trusted.stderr);
 });
 
 Deno.test("what verify --url cannot use is refused before anything is sent", async () => {
