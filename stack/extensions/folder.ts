@@ -72,7 +72,12 @@ const RuleFile = z.strictObject({
     "Two groups have the same name",
   ),
 });
-const DashboardFile = z.looseObject({ uid: z.string().min(1), title: z.string().min(1) });
+const DashboardFile = z.looseObject({
+  uid: z.string("Needs a uid, as Grafana's classic model has one").min(1),
+  title: z.string().min(1),
+  __inputs: z.undefined("Its data sources are open: export it again, without sharing it externally")
+    .optional(),
+});
 
 /** Reads every file, even if others are invalid. */
 export async function readExtensions(paths: Paths): Promise<Extensions> {

@@ -88,6 +88,8 @@ Deno.test("what an extension would break is named, file by file, and one that is
     "rules/m.yml": "groups: [{ name: g, rules: [] }, { name: g, rules: [] }]",
     "rules/n.yml": "groups: [{ name: g, rules: [{ record: a:b, alert: Mine, expr: up }] }]",
     "rules/o.yml": "groups: [{ name: g, rules: [{ record: a:b, expr: up, for: 1m }] }]",
+    "dashboards/q.json": '{"uid": "q", "title": "Mine", "__inputs": [{"name": "DS_PROMETHEUS"}]}',
+    "dashboards/r.json": '{"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "spec": {}}',
     "scrape/p.yaml": "scrape_configs: [{ job_name: mine }]",
   }, async (paths) => {
     const { problems } = await readExtensions(paths);
@@ -103,6 +105,8 @@ Deno.test("what an extension would break is named, file by file, and one that is
       ...["k", "l", "m", "n", "o"].map((name) => `rules/${name}.yml`),
       "dashboards/h.json",
       "dashboards/i.json",
+      "dashboards/q.json",
+      "dashboards/r.json",
       "compose/j.yml",
       "scrape/p.yaml",
     ]);
@@ -115,6 +119,8 @@ Deno.test("what an extension would break is named, file by file, and one that is
     assert.match(problems[10]!, /Needs alert or record, not both/);
     assert.match(problems[11]!, /A recorded series has no for/);
     assert.match(problems[12]!, /the dashboard uid tp-api is there already/);
+    assert.match(problems[14]!, /export it again, without sharing it externally/);
+    assert.match(problems[15]!, /r\.json: Needs a uid, as Grafana's classic model has one/);
     assert.match(problems.at(-1)!, /is not read: name it p\.yml/);
   });
 });
