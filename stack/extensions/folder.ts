@@ -8,6 +8,7 @@ import { parsePromQL } from "../dashboards/promql.ts";
 import { readRuleGroups } from "../drill/rules.ts";
 import { layOut, type Paths, readIfThere, withPath } from "../paths.ts";
 import { SERVICES } from "../services.ts";
+import { DashboardFile, mistypedFields, RuleFile, ScrapeFile } from "./file_shapes.ts";
 import { OTLP_NAME } from "./overrides.ts";
 
 export interface Extensions {
@@ -31,53 +32,6 @@ type Kind = "job" | "alert" | "recorded series" | "dashboard uid";
 export const ADOPTED = "# Adopted: ";
 
 const RULE_FILES = ["recording.yml", "slo.yml", "alerts.yml"];
-
-const ScrapeFile = z.object({
-  scrape_configs: z.array(z.looseObject({ job_name: z.string().min(1) })).min(1),
-});
-/** "5m", "1h30m", or 0. */
-const Duration = z.coerce.string().regex(/^(0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?)$/, {
-  error: "Not a duration such as 5m",
-});
-const Texts = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
-/** As strict as Prometheus, which does not start with a field that it does not know. */
-const Rule = z.strictObject({
-  alert: z.string().min(1).optional(),
-  record: z.string().min(1).optional(),
-  expr: z.union([z.string(), z.number()], "Needs an expression"),
-  for: Duration.optional(),
-  keep_firing_for: Duration.optional(),
-  labels: Texts.optional(),
-  annotations: Texts.optional(),
-})
-  .refine(
-    ({ alert, record }) => (alert === undefined) !== (record === undefined),
-    "Needs alert or record, not both",
-  )
-  .refine(
-    ({ record, for: duration, keep_firing_for, annotations }) =>
-      record === undefined || [duration, keep_firing_for, annotations].every((field) => field === undefined),
-    "A recorded series has no for, keep_firing_for or annotations",
-  );
-const RuleFile = z.strictObject({
-  groups: z.array(z.strictObject({
-    name: z.string().min(1),
-    interval: Duration.optional(),
-    query_offset: Duration.optional(),
-    limit: z.number().optional(),
-    labels: Texts.optional(),
-    rules: z.array(Rule),
-  })).refine(
-    (groups) => new Set(groups.map(({ name }) => name)).size === groups.length,
-    "Two groups have the same name",
-  ),
-});
-const DashboardFile = z.looseObject({
-  uid: z.string("Needs a uid, as Grafana's classic model has one").min(1),
-  title: z.string().min(1),
-  __inputs: z.undefined("Its data sources are open: export it again, without sharing it externally")
-    .optional(),
-});
 
 /** Reads every file, even if others are invalid. */
 export async function readExtensions(paths: Paths): Promise<Extensions> {
@@ -104,9 +58,10 @@ export async function readExtensions(paths: Paths): Promise<Extensions> {
   const jobs: string[] = [];
   for (const file of await filesIn(paths, "scrape", /\.yml$/)) {
     const found = await read(file, ScrapeFile);
-    for (const { job_name } of found?.scrape_configs ?? []) {
-      if (claim("job", job_name, file)) taken.job.set(job_name, file);
-      jobs.push(job_name);
+    for (const job of found?.scrape_configs ?? []) {
+      problems.push(...mistypedFields(job).map((problem) => `${file}: ${problem}`));
+      if (claim("job", job.job_name, file)) taken.job.set(job.job_name, file);
+      jobs.push(job.job_name);
     }
   }
   let rules = 0;

@@ -90,6 +90,8 @@ Deno.test("what an extension would break is named, file by file, and one that is
     "rules/o.yml": "groups: [{ name: g, rules: [{ record: a:b, expr: up, for: 1m }] }]",
     "dashboards/q.json": '{"uid": "q", "title": "Mine", "__inputs": [{"name": "DS_PROMETHEUS"}]}',
     "dashboards/r.json": '{"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "spec": {}}',
+    "scrape/e.yml":
+      "scrape_configs: [{ job_name: other, static_config: [], aws_sd_configs: [], a_field_of_the_next_version: 1 }]",
     "scrape/p.yaml": "scrape_configs: [{ job_name: mine }]",
   }, async (paths) => {
     const { problems } = await readExtensions(paths);
@@ -99,6 +101,7 @@ Deno.test("what an extension would break is named, file by file, and one that is
       "scrape/b.yml",
       "scrape/c.yml",
       "scrape/d.yml",
+      "scrape/e.yml",
       "rules/e.yml",
       "rules/f.yml",
       "rules/g.yml",
@@ -111,16 +114,17 @@ Deno.test("what an extension would break is named, file by file, and one that is
       "scrape/p.yaml",
     ]);
     assert.match(problems[0]!, /the job kafka-worker is there already \(config\/prometheus\.yml\)/);
-    assert.match(problems[4]!, /the alert TargetDown is there already \(config\/prometheus\/alerts\.yml\)/);
-    assert.match(problems[5]!, /Mine: not PromQL/);
-    assert.match(problems[7]!, /k\.yml: Unrecognized key: "annotation" at groups\[0\]\.rules\[0\]$/);
-    assert.match(problems[8]!, /l\.yml: Not a duration such as 5m at groups\[0\]\.rules\[0\]\.for/);
-    assert.match(problems[9]!, /Two groups have the same name/);
-    assert.match(problems[10]!, /Needs alert or record, not both/);
-    assert.match(problems[11]!, /A recorded series has no for/);
-    assert.match(problems[12]!, /the dashboard uid tp-api is there already/);
-    assert.match(problems[14]!, /export it again, without sharing it externally/);
-    assert.match(problems[15]!, /r\.json: Needs a uid, as Grafana's classic model has one/);
+    assert.match(problems[4]!, /static_config: did you mean static_configs\?$/);
+    assert.match(problems[5]!, /the alert TargetDown is there already \(config\/prometheus\/alerts\.yml\)/);
+    assert.match(problems[6]!, /Mine: not PromQL/);
+    assert.match(problems[8]!, /k\.yml: Unrecognized key: "annotation" at groups\[0\]\.rules\[0\]$/);
+    assert.match(problems[9]!, /l\.yml: Not a duration such as 5m at groups\[0\]\.rules\[0\]\.for/);
+    assert.match(problems[10]!, /Two groups have the same name/);
+    assert.match(problems[11]!, /Needs alert or record, not both/);
+    assert.match(problems[12]!, /A recorded series has no for/);
+    assert.match(problems[13]!, /the dashboard uid tp-api is there already/);
+    assert.match(problems[15]!, /export it again, without sharing it externally/);
+    assert.match(problems[16]!, /r\.json: Needs a uid, as Grafana's classic model has one/);
     assert.match(problems.at(-1)!, /is not read: name it p\.yml/);
   });
 });
