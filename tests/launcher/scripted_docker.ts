@@ -70,8 +70,8 @@ export async function scriptDocker(
     await Deno.writeTextFile(join(dir, `${i}.err`), stderr);
     const first = once ? `[ ! -e "$here/${i}.once" ] && : >"$here/${i}.once" &&` : "";
     const guard = [
-      afterUp && `[ "$(grep -c . "$here/up" 2>/dev/null)" -ge ${Number(afterUp)} ] 2>/dev/null &&`,
-      afterStop && `[ -e "$here/stop" ] &&`,
+      afterUp && `[ "$ups" -ge ${Number(afterUp)} ] &&`,
+      afterStop && `[ "$stops" -ge 1 ] &&`,
     ].filter(Boolean).join(" ");
     const pattern = when.replaceAll(" ", "\\ ");
     return `case "$*" in ${pattern}) ${guard} ${first} { sleep ${seconds}; cat "$here/${i}.out"; cat "$here/${i}.err" >&2; exit ${code}; };; esac`;
@@ -83,7 +83,9 @@ here='${dir}'
 echo "$*" >>"$here/calls"
 variables=$(env | grep -E "^(COMPOSE_|APP_IMAGE|LEFT_OUT_JOBS|[A-Z]+_PORTS?=|[A-Z]+_CPUS=)" | tr "\n" " ")
 echo "\${variables}docker $*" >>"$here/environments"
-case "$*" in *\\ up\\ --detach*) echo up >>"$here/up";; stop\\ *) : >"$here/stop";; esac
+case "$*" in *\\ up\\ --detach*) echo up >>"$here/up";; stop\\ *) echo stop >>"$here/stop";; esac
+# Read once: another call may come between two answers.
+ups=$(cat "$here/up" 2>/dev/null | wc -l) stops=$(cat "$here/stop" 2>/dev/null | wc -l)
 ${cases.join("\n")}
 echo "scripted docker knows no answer to: $*" >&2
 exit 99
