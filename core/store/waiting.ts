@@ -100,7 +100,8 @@ export const CANARY_WAITING = `
   ) newest where finished_at is null`;
 
 /**
- * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone. A clock that went back makes ages negative: they are then reported as 0.
+ * Without the canary's: they are counted apart and taken off, so that the large count needs the index alone. A
+ * clock that went back makes ages negative: they are then reported as 0.
  */
 const COUNT = `
   select
