@@ -107,11 +107,18 @@ export function createRetention(database: Database): Retention {
 const EVICT = "insert into cache_evictions (subject) select unnest($1::text::text[]) on conflict do nothing";
 const SILENCE = "delete from outbox where thought_id = any($1::text::uuid[])";
 const UNREPORT = "delete from webhook_deliveries where thought_id = any($1::text::uuid[])";
+/** An event is due or given up, and each kind has its index. */
 const FORGET_WEBHOOKS = `
   with gone as (
     delete from webhooks where user_id = $1 returning flow
+  ), events as materialized (
+    select event.id from gone cross join lateral (
+      select id from webhook_deliveries where flow = gone.flow and due_at is not null
+      union all
+      select id from webhook_deliveries where flow = gone.flow and given_up_at is not null
+    ) event
   )
-  delete from webhook_deliveries where flow in (select flow from gone)`;
+  delete from webhook_deliveries d using events where d.id = any(array[events.id])`;
 const EVICTIONS = `
   select distinct subject from cache_evictions where at > now() - $1::float8 * interval '1 millisecond'`;
 
