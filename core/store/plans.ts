@@ -1,4 +1,4 @@
-/** How PostgreSQL is to plan the statements that write: as lookups by an index, whatever it believes of a table. */
+/** How PostgreSQL is to plan our statements: as lookups by an index, whatever it believes of a table. */
 import type { Logger } from "../telemetry/log.ts";
 import type { Queries } from "./database.ts";
 
