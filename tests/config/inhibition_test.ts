@@ -46,6 +46,9 @@ interface Case {
   readonly told: readonly (readonly string[])[];
 }
 
+/** Sent after the others: once it is silenced, Alertmanager knows what silences them. */
+const LAST = [{ alertname: "Last", severity: "warning" }, { alertname: "Last", severity: "critical" }];
+
 const WAITING: readonly Sent[] = [
   "OldestThoughtWaiting warning",
   "OldestThoughtWaiting critical",
@@ -261,15 +264,14 @@ for (const { name, sent, told } of CASES) {
           await response.body?.cancel();
           return response.ok;
         });
-        const response = await fetch(`${api}/alerts`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(sent.map((alert) => ({ labels: labelsOf(alert) }))),
-        });
-        assert.equal(response.status, 200, await response.text());
-        const groups = await waitFor("every alert in a group", async () => {
+        await post(`${api}/alerts`, sent.map(labelsOf));
+        await post(`${api}/alerts`, LAST);
+        const groups = await waitFor("every alert in a group, and the last one silenced", async () => {
           const all = await groupsOf(`${api}/alerts/groups`);
-          return all.flat().length === sent.length && await groupsOf(`${api}/alerts/groups?inhibited=false`);
+          const told = await groupsOf(`${api}/alerts/groups?inhibited=false`);
+          const isReady = all.flat().length === sent.length + LAST.length &&
+            told.flat().filter((name) => name === "Last").length === 1;
+          return isReady && told.map((alerts) => alerts.filter((name) => name !== "Last"));
         });
         const names = groups.map((alerts) => [...new Set(alerts)].toSorted()).filter((alerts) =>
           alerts.length > 0
@@ -282,6 +284,15 @@ for (const { name, sent, told } of CASES) {
       }
     },
   });
+}
+
+async function post(url: string, alerts: readonly Record<string, string>[]): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(alerts.map((labels) => ({ labels }))),
+  });
+  assert.equal(response.status, 200, await response.text());
 }
 
 /** The names of the alerts of each group, as it would be sent. */
