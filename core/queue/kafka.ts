@@ -41,12 +41,15 @@ export function openKafka(options: KafkaOptions): Queue {
   const connection = createKafkaConnection(options);
   let admin = connection.newAdmin();
   let producer: Promise<Producer> | undefined;
+  /** Whether the broker has ever responded: then the settings fit it. */
+  let known = false;
   const backlog = createBacklog({ connection, ask });
 
   /** Connects once for all callers; after a failed attempt the next caller tries again. */
   function connected(): Promise<Producer> {
     producer ??= (async () => {
       await connection.prepareTopics();
+      known = true;
       const made = connection.client.producer({
         createPartitioner: Partitioners.DefaultPartitioner,
         allowAutoTopicCreation: false,
@@ -55,7 +58,7 @@ export function openKafka(options: KafkaOptions): Queue {
       await made.connect();
       return made;
     })().catch((error) => {
-      throw explained(error, options);
+      throw known ? error : explained(error, options);
     });
     producer.catch(() => producer = undefined);
     return producer;
@@ -94,12 +97,14 @@ export function openKafka(options: KafkaOptions): Queue {
   /** Queries the broker over the administrative connection, which is recreated after a failure. */
   async function ask<T>(what: (admin: Admin) => Promise<T>, timeoutMs = ASK_TIMEOUT_MS): Promise<T> {
     try {
-      return await within(timeoutMs, "Kafka", admin.connect().then(() => what(admin)));
+      const answer = await within(timeoutMs, "Kafka", admin.connect().then(() => what(admin)));
+      known = true;
+      return answer;
     } catch (error) {
       // Not awaited: a silent broker never closes it, and the next query must not use this connection.
       admin.disconnect().catch(() => {});
       admin = connection.newAdmin();
-      throw unavailable(explained(error, options));
+      throw unavailable(known ? error : explained(error, options));
     }
   }
 

@@ -13,6 +13,7 @@ import {
 } from "kafkajs";
 import { makeCertificates } from "../../tests/support/certificates.ts";
 import { testOnServices } from "../../tests/support/services.ts";
+import { startTcpProxy } from "../../tests/support/tcp_proxy.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { createLogger } from "../telemetry/log.ts";
 import { openKafka } from "./kafka.ts";
@@ -148,6 +149,25 @@ testOnServices("a broker that wants TLS or a login is asked for it by name", asy
     }
   }
 });
+
+testOnServices(
+  "a broker that has responded before, and then closes, is asked nothing",
+  async ({ kafkaBrokers }) => {
+    const [hostname, port] = kafkaBrokers.split(":");
+    await using proxy = startTcpProxy({ hostname: hostname!, port: Number(port) });
+    const { log } = logger();
+    await using queue = openKafka({ brokers: [`127.0.0.1:${proxy.port}`], log });
+    await queue.ping();
+    proxy.redirect({ hostname: "127.0.0.1", port: 1 }); // each connection closes at once
+    const publishing = queue.publish([{
+      topic: THOUGHTS_TOPIC,
+      value: "a thought",
+      reason: null,
+      traceparent: null,
+    }]);
+    await assert.rejects(publishing, (error: Error) => !/want TLS/.test(error.message));
+  },
+);
 
 testOnServices("topics and group have the names that are set", async ({ kafkaBrokers }) => {
   const names = ownNames();
