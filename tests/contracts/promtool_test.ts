@@ -3,7 +3,9 @@
  * with a message; with REQUIRE_SERVICES=1, as in CI, that is a failure.
  */
 import assert from "node:assert/strict";
-import { RULE_FILES, ruleTestFiles } from "./rules.ts";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { RULE_FILES, RULE_TESTS, ruleTestFiles } from "./rules.ts";
 
 const PROMTOOL = Deno.env.get("PROMTOOL") ?? "promtool";
 const found = await run("--version").then(({ success }) => success, () => false);
@@ -21,6 +23,22 @@ Deno.test({
     const { success, output } = await run("check", "rules", ...RULE_FILES);
     assert.ok(success, output);
   },
+});
+
+Deno.test("each file of cases has the groups evaluated in their order: promtool's own is random", async () => {
+  for (const file of await ruleTestFiles()) {
+    const { rule_files, group_eval_order } = parse(await Deno.readTextFile(file)) as {
+      rule_files: string[];
+      group_eval_order?: string[];
+    };
+    const groups = await Promise.all(rule_files.map(async (path) => {
+      const { groups } = parse(await Deno.readTextFile(join(RULE_TESTS, path))) as {
+        groups: { name: string }[];
+      };
+      return groups.map(({ name }) => name);
+    }));
+    assert.deepEqual(group_eval_order, groups.flat(), file);
+  }
 });
 
 Deno.test({
