@@ -1,10 +1,21 @@
 /** The launcher's command line. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
+import {
+  address,
+  clusterService,
+  duration,
+  metricsUrl,
+  mix,
+  projectName,
+  rate,
+  serviceName,
+  workers,
+} from "./cli_values.ts";
 import { type Part, PARTS } from "./cluster/find_services.ts";
 import { EXIT, EXIT_MEANING } from "./failure.ts";
 import { ADDRESSES, type Installation } from "./installation.ts";
 import { MAX_WORKERS, OPTIONAL } from "./services.ts";
-import { DEFAULT_MIX, KINDS, type Mix, parseMix } from "./traffic/mix.ts";
+import { DEFAULT_MIX, KINDS, type Mix } from "./traffic/mix.ts";
 
 export type Verb =
   | "up"
@@ -69,9 +80,6 @@ export interface Message {
 const DEFAULT_TIMEOUT = "180s";
 const DEFAULT_RATE = "5/s";
 const DEFAULT_TRAFFIC = "10m";
-const MAX_RATE = 100;
-/** JavaScript's timers overflow after 24 days. */
-const MAX_TIMEOUT_MS = 24 * 60 * 60_000;
 
 /** Parses the command line. Neither prints nor exits. */
 export function parseArguments(
@@ -175,10 +183,12 @@ function describe(command: string, version: string, take: Take): Command {
     .action((flags: Flags, command: Command) => {
       const { url, context } = flags;
       if (url === undefined && context === undefined) {
-        const given = ELSEWHERE.find((name) => flags[name] !== undefined);
+        const given = command.options.find((option) =>
+          ELSEWHERE.includes(option.long!) && flags[option.attributeName() as keyof Flags] !== undefined
+        );
         if (given) {
           command.error(
-            `error: option '--${kebab(given)}' is of an installation elsewhere: give --url or --context`,
+            `error: option '${given.long}' is of an installation elsewhere: give --url or --context`,
           );
         }
       }
@@ -253,20 +263,12 @@ function withInstallation(command: Command): Command {
     );
 }
 
-/** Options that mean something only beside `--url` or `--context`. */
+/** Flags that mean something only beside `--url` or `--context`. */
 const ELSEWHERE = [
-  "namespace",
-  ...Object.keys(PARTS) as Part[],
-  "prometheusUrl",
-  "alertmanagerUrl",
-  "grafanaUrl",
-  "lokiUrl",
-  "tempoUrl",
-] as const;
-
-function kebab(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
+  "--namespace",
+  ...Object.keys(PARTS).map((part) => `--${part}`),
+  ...Object.values(ADDRESSES).map(({ flag }) => flag),
+];
 
 function installationOf(flags: Flags): Installation | undefined {
   const { url, context, namespace, keyFile, grafanaLoginFile } = flags;
@@ -325,73 +327,6 @@ function toOptions(verb: Verb, flags: Flags, { url, ...named }: Named = {}): Opt
     },
     ...named,
   };
-}
-
-/** "90s", "3m" or "500ms". @returns milliseconds */
-function duration(text: string): number {
-  const [, number, unit = "s"] = /^(\d+)(ms|s|m)?$/.exec(text) ?? [];
-  const ms = Number(number) * { ms: 1, s: 1_000, m: 60_000 }[unit as "ms" | "s" | "m"];
-  if (ms > 0 && ms <= MAX_TIMEOUT_MS) return ms;
-  throw new InvalidArgumentError("Give a duration such as 90s or 3m, at most 1440m.");
-}
-
-/** "5/s" or "30/m". @returns requests a second */
-function rate(text: string): number {
-  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(?:\/(s|m))?$/.exec(text) ?? [];
-  const perSecond = Number(number) / (unit === "m" ? 60 : 1);
-  if (perSecond > 0 && perSecond <= MAX_RATE) return perSecond;
-  throw new InvalidArgumentError(`Give a rate such as 5/s or 30/m, at most ${MAX_RATE}/s.`);
-}
-
-function mix(text: string): Mix {
-  try {
-    return parseMix(text);
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function workers(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS) return count;
-  throw new InvalidArgumentError(`Give a number from 1 to ${MAX_WORKERS}: that many ports are published.`);
-}
-
-/** @returns it without a slash at its end */
-function address(text: string): string {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-    throw new InvalidArgumentError("Give an address such as https://thoughts.example.com.");
-  }
-  return url.href.replace(/\/$/, "");
-}
-
-function clusterService(text: string): string {
-  if (/^(?:[^/:]+\/)?[^/:]+(?::\d+)?$/.test(text)) return text;
-  throw new InvalidArgumentError("Give a service such as monitoring/prometheus-operated:9090.");
-}
-
-/** Without a path it is /metrics. */
-function metricsUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    throw new InvalidArgumentError("Give an address such as http://localhost:3000/metrics, without a login.");
-  }
-  if (url.pathname === "/") url.pathname = "/metrics";
-  url.hash = "";
-  return url;
-}
-
-/** A name of files, jobs and labels. */
-function serviceName(text: string): string {
-  if (/^[a-z][a-z0-9_-]{0,31}$/.test(text)) return text;
-  throw new InvalidArgumentError("Give a name of at most 32 small letters, digits, - and _, a letter first.");
-}
-
-/** As Compose takes it. */
-function projectName(text: string): string {
-  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(text)) return text;
-  throw new InvalidArgumentError("Give a name of small letters, digits, - and _.");
 }
 
 /** The flags of the default verb, which can be given without naming it. */
