@@ -1,7 +1,6 @@
 /** Everything that is measured, in order. */
-import postgres from "postgres";
-import manifest from "../deno.json" with { type: "json" };
 import { type Acceptance, type AcceptOptions, measureAcceptance } from "./accept.ts";
+import { type Costs, measureCosts } from "./costs.ts";
 import { type Drain, type DrainOptions, measureDrain } from "./drain.ts";
 import { type Embedded, measureEmbedded } from "./embedded.ts";
 import { type EndToEnd, measureEndToEnd } from "./end_to_end.ts";
@@ -11,12 +10,12 @@ import { measureModel, type ModelRun } from "./model.ts";
 import { type Growth, measureGrowth, type Size } from "./growth.ts";
 import { measureScaling, type Scaling } from "./scaling.ts";
 import { measureSoak, type Soak } from "./soak.ts";
-import { startSink } from "./otlp_sink.ts";
 import { measurePeers, type Peers } from "./peers.ts";
 import { measureProfile, type Profile } from "./profile.ts";
 import { type Carried, measurePgbench } from "./pgbench.ts";
 import { openStores, type Stores } from "./stores.ts";
-import { type MeasuredProcess, startAll, startMeasuredProcess } from "./measured_process.ts";
+import { type MeasuredProcess, startAll } from "./measured_process.ts";
+import { ANALYSERS, forget, startApi, startWorker, type Variant } from "./programs.ts";
 
 export const PARTS = [
   "api",
@@ -82,43 +81,16 @@ export interface Results {
   /** Without anything to do: an API, and the worker that took most of {@link WORKERS}. */
   idle?: { readonly api: Idle; readonly worker: Idle };
   /** By what is switched on or off. */
-  costs?: {
-    readonly [variant: string]: { readonly api: Cost; readonly workers: Readonly<Record<string, Cost>> };
-  };
-}
-
-/**
- * Processor time, and its ratio to that of the unchanged program in the same round: the middle, lowest and
- * highest.
- */
-export interface Cost {
-  /** Of the middle round, for a thousand thoughts. */
-  readonly msPer1000: number;
-  readonly ratio: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
-/** A variant's program and environment. */
-interface Variant {
-  readonly env: Readonly<Record<string, string>>;
-  readonly sampled: number;
-  readonly withoutMetrics?: true;
-  /** More of `deno run`'s. @default none */
-  readonly flags?: readonly string[];
+  costs?: Costs;
 }
 
 const WARM_UP_S = 3;
-/** `none` returns a constant, to measure the pipeline alone. */
-const ANALYSERS = ["none", "local"] as const;
 /** Worker processes before the simulated model. */
 const MODEL_WORKERS = [1, 3] as const;
 const MODEL_SEED = 14;
 /** One round warms the worker up; of the others the middle one counts. */
 const DRAIN_ROUNDS = 3;
 const REPEATS = 0.3;
-/** Every variant has its turn in each round, to spread the machine's other load over all of them. */
-const COST_ROUNDS = 5;
 /** Thoughts per second of which the whole way is measured. */
 const RATES = [10, 100, 1_000, 4_000];
 /** Rates are raised by this factor from the last of them until a backlog grows. */
@@ -256,7 +228,7 @@ export async function runSuite(options: SuiteOptions): Promise<Results> {
   if (parts.includes("growth")) {
     results.growth = await measureGrowth(services.databaseUrl, { large: options.growth, onStep });
   }
-  if (parts.includes("costs")) results.costs = await measureCosts(stores, options, load, queue);
+  if (parts.includes("costs")) results.costs = await measureCosts(stores, { load, queue, onStep });
   return results;
 }
 
@@ -290,63 +262,6 @@ function startWorkers(stores: Stores, variant: Variant) {
   return startAll(WORKERS, () => startWorker(stores, variant));
 }
 
-async function measureCosts(
-  stores: Stores,
-  { onStep = () => {} }: SuiteOptions,
-  load: AcceptOptions,
-  queue: DrainOptions,
-): Promise<NonNullable<Results["costs"]>> {
-  await using sink = startSink();
-  const variants: Record<string, Variant> = {
-    "as it is": { env: {}, sampled: 0 },
-    "no logs": { env: { LOG_LEVEL: "ERROR" }, sampled: 0 },
-    "no metrics": { env: {}, sampled: 0, withoutMetrics: true },
-    "traced, none sampled": { env: sink.env(0), sampled: 0 },
-    "traced, 10 % sampled": { env: sink.env(0.1), sampled: 0.1 },
-    "traced, all sampled": { env: sink.env(1), sampled: 1 },
-  };
-  const rounds: Record<string, Record<string, number>>[] = [];
-  for (let round = 0; round < COST_ROUNDS; round++) {
-    const costs: Record<string, Record<string, number>> = {};
-    for (const [name, variant] of Object.entries(variants)) {
-      onStep(`costs, round ${round + 1} of ${COST_ROUNDS}: ${name}`);
-      const ofVariant: Record<string, number> = {};
-      await forget(stores.services!.databaseUrl);
-      {
-        await using api = await startApi(stores, variant);
-        ofVariant.api = (await measureAcceptance(api, load)).cpuMsPer1000;
-      }
-      for (const analyser of ANALYSERS) {
-        await forget(stores.services!.databaseUrl);
-        const env = { ...variant.env, ANALYSER: analyser };
-        await using worker = await startWorker(stores, { ...variant, env });
-        const drain = () => measureDrain([worker], stores.services!, { ...queue, sampled: variant.sampled });
-        await drain(); // warms up
-        ofVariant[analyser] = (await drain()).cpuMsPer1000;
-      }
-      costs[name] = ofVariant;
-    }
-    rounds.push(costs);
-  }
-  return Object.fromEntries(
-    Object.keys(variants).map((name) => [name, {
-      api: cost("api", name),
-      workers: Object.fromEntries(ANALYSERS.map((analyser) => [analyser, cost(analyser, name)])),
-    }]),
-  );
-
-  function cost(what: string, name: string): Cost {
-    const sorted = (values: readonly number[]) => values.toSorted((one, other) => one - other);
-    const ratios = sorted(rounds.map((costs) => costs[name]![what]! / costs["as it is"]![what]!));
-    return {
-      msPer1000: sorted(rounds.map((costs) => costs[name]![what]!))[COST_ROUNDS >> 1]!,
-      ratio: ratios[COST_ROUNDS >> 1]!,
-      lowest: ratios[0]!,
-      highest: ratios.at(-1)!,
-    };
-  }
-}
-
 async function drainRepeatedly(
   worker: MeasuredProcess,
   services: NonNullable<Stores["services"]>,
@@ -359,37 +274,4 @@ async function drainRepeatedly(
   }
   rounds.sort((a, b) => a.perSecond - b.perSecond);
   return rounds[Math.floor(DRAIN_ROUNDS / 2)]!;
-}
-
-function startApi(stores: Stores, variant?: Variant): Promise<MeasuredProcess> {
-  return start("api", "API_PORT", stores, variant);
-}
-
-function startWorker(stores: Stores, variant?: Variant): Promise<MeasuredProcess> {
-  return start("worker", "WORKER_PORT", stores, variant);
-}
-
-/** Starts a program as its task does, flags included. */
-function start(
-  task: "api" | "worker",
-  portVariable: "API_PORT" | "WORKER_PORT",
-  stores: Stores,
-  variant?: Variant,
-): Promise<MeasuredProcess> {
-  // The stores are on this machine, which the permission set allows; what the task's shell would compute is
-  // omitted.
-  const args = manifest.tasks[task].command.replaceAll(/"[^"]*\$\([^"]*"/g, "").split(" ").filter(Boolean)
-    .slice(2);
-  args.splice(-1, 0, ...variant?.flags ?? []);
-  if (variant?.withoutMetrics) args.splice(-1, 0, "-A", "bench/without_metrics.ts");
-  return startMeasuredProcess({ portVariable, args, env: { ...stores.env, ...variant?.env } });
-}
-
-/** Empties the database: a worker then starts without the thoughts that the API accepted. */
-async function forget(databaseUrl: string): Promise<void> {
-  const sql = postgres(databaseUrl, { max: 1, fetch_types: false, onnotice() {} });
-  await sql.unsafe(`do $$ begin
-    if to_regclass('thoughts') is not null then truncate thoughts, outbox, dead_letters; end if;
-  end $$`);
-  await sql.end();
 }

@@ -4,7 +4,8 @@ import type { Growth } from "./soak.ts";
 import type { Durations, Size } from "./growth.ts";
 import type { Idle } from "./idle.ts";
 import type { Scale } from "./scaling.ts";
-import type { Cost, Results } from "./suite.ts";
+import type { Cost } from "./costs.ts";
+import type { Results } from "./suite.ts";
 
 interface Machine {
   readonly cpus: number;
