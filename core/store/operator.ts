@@ -4,6 +4,7 @@ import type { Database } from "./database.ts";
 import { announceNow } from "./outbox.ts";
 import { createPauses, type Pause } from "./pauses.ts";
 import { createRetention } from "./retention.ts";
+import { LOWEST_ID } from "./statements.ts";
 import { createStore } from "./thoughts.ts";
 import { report } from "./webhooks.ts";
 
@@ -131,7 +132,6 @@ const FAILURES = `
     (extract(epoch from max(finished_at)) * 1000)::float8 as newest_ms
   from newest group by reason order by thoughts desc, reason`;
 
-const LOWEST_ID = "00000000-0000-0000-0000-000000000000";
 const HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /** `attempts` is the fence and never decreases; its present count is forgiven. */

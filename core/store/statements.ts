@@ -6,6 +6,9 @@ import { report } from "./webhooks.ts";
 export const byId = (one: { readonly id: string }, other: { readonly id: string }) =>
   one.id < other.id ? -1 : 1;
 
+/** The lowest id, before all that exist. */
+export const LOWEST_ID = "00000000-0000-0000-0000-000000000000";
+
 /** A parameter in milliseconds, as an interval. */
 export const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
 

@@ -2,7 +2,17 @@
 import { HORIZON } from "./clock_skew.ts";
 import type { Database } from "./database.ts";
 import { announceNow } from "./outbox.ts";
-import { AFTERWARDS, byId, type Ended, ended, type Fence, fences, interval, joined } from "./statements.ts";
+import {
+  AFTERWARDS,
+  byId,
+  type Ended,
+  ended,
+  type Fence,
+  fences,
+  interval,
+  joined,
+  LOWEST_ID,
+} from "./statements.ts";
 
 /** The result of checking some of the unfinished thoughts. */
 export interface Look {
@@ -43,7 +53,7 @@ export const MAX_CRASHES = 3;
 export function createStranded(database: Database): Stranded {
   return {
     async look(after, limit, announcedMs) {
-      const rows = await database.query<LookRow>(LOOK, [after ?? FIRST_ID, limit, announcedMs]);
+      const rows = await database.query<LookRow>(LOOK, [after ?? LOWEST_ID, limit, announcedMs]);
       return {
         stale: rows.filter(({ kind }) => kind === "stale").map(({ id, attempt }) => ({ id, attempt })),
         announced: rows.filter(({ kind }) => kind === "announced")
@@ -66,8 +76,6 @@ interface LookRow {
   readonly attempt: number;
   readonly queued_at: string;
 }
-
-const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 
 /**
  * The lease has run out, or is longer than possible: then the clock went back, and its end is unknown. The
